@@ -1,0 +1,474 @@
+/* json_read: the reading half of json.h, over yyjson's immutable documents. A scan before the
+ * parser bounds depth and number of values (the parser has no such limits), the parser checks
+ * grammar and UTF-8, and a walk after it refuses duplicate keys. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <yyjson.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+
+#define FEW_KEYS 24u /* up to here comparing all pairs is cheaper than sorting */
+
+const struct json_limits json_usual_limits = {.depth = 64, .values = 1000000};
+
+static yyjson_val *inner(const struct json_value *v)
+{
+    return (yyjson_val *)(uintptr_t)v;
+}
+
+static const struct json_value *outer(yyjson_val *v)
+{
+    return (const struct json_value *)v;
+}
+
+/* ---- before the parser -------------------------------------------------------------------- */
+
+static size_t skip_string(struct slice text, size_t at) /* at: after the opening quote */
+{
+    while (at < text.len) {
+        char c = text.ptr[at];
+        if (c == '"')
+            return at + 1;
+        at += c == '\\' ? 2 : 1;
+    }
+    return text.len;
+}
+
+static enum err check_size(struct slice text, const struct json_limits *limits, struct why *why)
+{
+    unsigned depth = 0, values = 1;
+    for (size_t at = 0; at < text.len;) {
+        char c = text.ptr[at];
+        if (c == '"') {
+            at = skip_string(text, at + 1);
+            continue;
+        }
+        if (c == '[' || c == '{') {
+            if (++depth > limits->depth)
+                return why_set(why, ERR_JSON_TOO_DEEP, "nested deeper than %u levels at byte %zu",
+                               limits->depth, at);
+            values++;
+        } else if (c == ']' || c == '}') {
+            depth -= depth > 0;
+        } else if (c == ',' || c == ':') {
+            values++;
+        }
+        if (values > limits->values)
+            return why_set(why, ERR_TOO_MANY, "more than %u values", limits->values);
+        at++;
+    }
+    return OK;
+}
+
+/* ---- after the parser --------------------------------------------------------------------- */
+
+static int by_key(const void *a, const void *b)
+{
+    yyjson_val *const *x = a, *const *y = b;
+    struct slice p = {unsafe_yyjson_get_str(*x), unsafe_yyjson_get_len(*x)};
+    struct slice q = {unsafe_yyjson_get_str(*y), unsafe_yyjson_get_len(*y)};
+    return slice_order(p, q);
+}
+
+static enum err duplicate(yyjson_val *key, struct why *why)
+{
+    char name[64];
+    struct text visible = {.limit = sizeof name};
+    text_visible(&visible, (struct slice){unsafe_yyjson_get_str(key),
+                                          min_size(unsafe_yyjson_get_len(key), 40)});
+    snprintf(name, sizeof name, "%s", text_cstr(&visible));
+    text_fini(&visible);
+    return why_param(why, ERR_DUPLICATE_KEY, name, "the key \"%s\" stands twice in one object",
+                     name);
+}
+
+static enum err check_many_keys(yyjson_val *object, struct why *why)
+{
+    size_t n = unsafe_yyjson_get_len(object), i = 0;
+    yyjson_val **keys = mem_alloc(n * sizeof *keys);
+    if (!keys)
+        return why_set(why, ERR_NO_MEMORY, "no memory to check %zu keys", n);
+    yyjson_obj_iter iter = yyjson_obj_iter_with(object);
+    for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));)
+        keys[i++] = key;
+    qsort(keys, n, sizeof *keys, by_key);
+    enum err e = OK;
+    for (i = 1; i < n && !e; i++) {
+        if (by_key(&keys[i - 1], &keys[i]) == 0)
+            e = duplicate(keys[i], why);
+    }
+    mem_free(keys);
+    return e;
+}
+
+static enum err check_keys(yyjson_val *object, struct why *why)
+{
+    yyjson_val *seen[FEW_KEYS];
+    size_t n = 0;
+    if (unsafe_yyjson_get_len(object) > FEW_KEYS)
+        return check_many_keys(object, why);
+    yyjson_obj_iter iter = yyjson_obj_iter_with(object);
+    for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter)); n++) {
+        for (size_t i = 0; i < n; i++) {
+            if (unsafe_yyjson_get_len(seen[i]) == unsafe_yyjson_get_len(key) &&
+                by_key(&seen[i], &key) == 0)
+                return duplicate(key, why);
+        }
+        seen[n] = key;
+    }
+    return OK;
+}
+
+/* Depth is bounded by check_size, so recursion is too. */
+static enum err check_duplicates(yyjson_val *v, struct why *why)
+{
+    enum err e = OK;
+    if (unsafe_yyjson_is_obj(v)) {
+        e = check_keys(v, why);
+        yyjson_obj_iter iter = yyjson_obj_iter_with(v);
+        for (yyjson_val *key; !e && (key = yyjson_obj_iter_next(&iter));) {
+            yyjson_val *value = yyjson_obj_iter_get_val(key);
+            if (unsafe_yyjson_is_ctn(value))
+                e = check_duplicates(value, why);
+        }
+    } else if (unsafe_yyjson_is_arr(v)) {
+        yyjson_arr_iter iter = yyjson_arr_iter_with(v);
+        for (yyjson_val *item; !e && (item = yyjson_arr_iter_next(&iter));) {
+            if (unsafe_yyjson_is_ctn(item))
+                e = check_duplicates(item, why);
+        }
+    }
+    return e;
+}
+
+/* ---- the parser --------------------------------------------------------------------------- */
+
+static void *alc_malloc(void *context, size_t size)
+{
+    (void)context;
+    return mem_grow(NULL, size);
+}
+
+static void *alc_realloc(void *context, void *block, size_t old, size_t size)
+{
+    (void)context, (void)old;
+    return mem_grow(block, size);
+}
+
+static void alc_free(void *context, void *block)
+{
+    (void)context;
+    mem_free(block);
+}
+
+enum err json_read(struct slice text, const struct json_limits *limits, struct text *scratch,
+                   struct json_doc *ret_doc, struct why *why)
+{
+    enum err e = check_size(text, limits, why);
+    if (e)
+        return e;
+    yyjson_alc heap = {alc_malloc, alc_realloc, alc_free, NULL}, pool;
+    const yyjson_alc *alc = &heap;
+    if (scratch) {
+        size_t need = yyjson_read_max_memory_usage(text.len, 0);
+        text_clear(scratch);
+        char *room = text_room(scratch, need);
+        if (!room || !yyjson_alc_pool_init(&pool, room, need))
+            return why_set(why, ERR_NO_MEMORY, "no memory to read %zu bytes of JSON", text.len);
+        alc = &pool;
+    }
+    yyjson_read_err failed;
+    /* without YYJSON_READ_INSITU the input is not written to */
+    yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)text.ptr, text.len, 0, alc, &failed);
+    if (!doc && failed.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
+        return why_set(why, ERR_NO_MEMORY, "no memory to read %zu bytes of JSON", text.len);
+    if (!doc)
+        return why_set(why, ERR_BAD_JSON, "%s at byte %zu", text.len ? failed.msg : "nothing there",
+                       failed.pos);
+    e = check_duplicates(doc->root, why);
+    if (e) {
+        yyjson_doc_free(doc);
+        return e;
+    }
+    *ret_doc = (struct json_doc){doc, outer(doc->root)};
+    return OK;
+}
+
+void json_done(struct json_doc *doc)
+{
+    yyjson_doc_free(doc->doc);
+    *doc = (struct json_doc){0};
+}
+
+/* ---- spans -------------------------------------------------------------------------------- */
+
+static size_t skip_blanks(struct slice text, size_t at)
+{
+    while (at < text.len && strchr(" \t\r\n", text.ptr[at]))
+        at++;
+    return at;
+}
+
+static size_t skip_value(struct slice text, size_t at)
+{
+    unsigned depth = 0;
+    do {
+        char c = text.ptr[at];
+        if (c == '"') {
+            at = skip_string(text, at + 1);
+        } else if (c == '{' || c == '[') {
+            depth++, at++;
+        } else if (c == '}' || c == ']') {
+            depth--, at++;
+        } else if (depth) {
+            at++;
+        } else {
+            while (at < text.len && !strchr(",}] \t\r\n", text.ptr[at]))
+                at++;
+        }
+    } while (depth && at < text.len);
+    return min_size(at, text.len);
+}
+
+static bool find(struct slice text, size_t at, struct slice key, struct json_span *ret_span)
+{
+    at = skip_blanks(text, at);
+    if (at >= text.len || text.ptr[at] != '{')
+        return false;
+    at = skip_blanks(text, at + 1);
+    while (at < text.len && text.ptr[at] == '"') {
+        struct json_span span = {.key = at};
+        size_t end = skip_string(text, at + 1);
+        struct slice found = {text.ptr + at + 1, end - at - 2};
+        at = skip_blanks(text, end);        /* the colon */
+        span.value = skip_blanks(text, at + 1);
+        if (span.value >= text.len)
+            return false;
+        span.end = skip_value(text, span.value);
+        if (slice_is(found, key)) {
+            *ret_span = span;
+            return true;
+        }
+        at = skip_blanks(text, span.end); /* the comma, or the end */
+        if (at >= text.len || text.ptr[at] != ',')
+            return false;
+        at = skip_blanks(text, at + 1);
+    }
+    return false;
+}
+
+bool json_find_span(struct slice text, struct slice key, struct json_span *ret_span)
+{
+    return find(text, 0, key, ret_span);
+}
+
+bool json_find_inner(struct slice text, const struct json_span *span, struct slice key,
+                     struct json_span *ret_span)
+{
+    return find(slice_to(text, span->end), span->value, key, ret_span);
+}
+
+/* ---- looking at values --------------------------------------------------------------------- */
+
+bool json_is_object(const struct json_value *v)
+{
+    return yyjson_is_obj(inner(v));
+}
+
+bool json_is_array(const struct json_value *v)
+{
+    return yyjson_is_arr(inner(v));
+}
+
+bool json_is_text(const struct json_value *v)
+{
+    return yyjson_is_str(inner(v));
+}
+
+bool json_is_null(const struct json_value *v)
+{
+    return yyjson_is_null(inner(v));
+}
+
+bool json_is_true(const struct json_value *v)
+{
+    return yyjson_is_true(inner(v));
+}
+
+bool json_is_number(const struct json_value *v)
+{
+    return yyjson_is_num(inner(v));
+}
+
+struct slice json_text(const struct json_value *v)
+{
+    const char *s = yyjson_get_str(inner(v));
+    return s ? (struct slice){s, yyjson_get_len(inner(v))} : (struct slice){0};
+}
+
+bool json_int(const struct json_value *v, int64_t *ret_n)
+{
+    if (yyjson_is_uint(inner(v))) {
+        uint64_t n = yyjson_get_uint(inner(v));
+        if (n > INT64_MAX)
+            return false;
+        *ret_n = (int64_t)n;
+        return true;
+    }
+    if (yyjson_is_sint(inner(v))) {
+        *ret_n = yyjson_get_sint(inner(v));
+        return true;
+    }
+    double d = yyjson_is_real(inner(v)) ? yyjson_get_real(inner(v)) : 0.5;
+    if (d != (double)(int64_t)(d > -9e15 && d < 9e15 ? d : 0)) /* 1.0 and 1e3 are whole */
+        return false;
+    *ret_n = (int64_t)d;
+    return true;
+}
+
+double json_number(const struct json_value *v)
+{
+    return yyjson_get_num(inner(v));
+}
+
+size_t json_count(const struct json_value *v)
+{
+    return yyjson_is_ctn(inner(v)) ? yyjson_get_len(inner(v)) : 0;
+}
+
+const struct json_value *json_get(const struct json_value *object, const char *key)
+{
+    return outer(yyjson_obj_get(inner(object), key));
+}
+
+const struct json_value *json_at(const struct json_value *array, size_t i)
+{
+    return outer(yyjson_arr_get(inner(array), i));
+}
+
+struct json_iter json_begin(const struct json_value *v)
+{
+    struct json_iter i = {.owner = v, .left = json_count(v)};
+    if (i.left)
+        i.next = outer(unsafe_yyjson_get_first(inner(v)));
+    return i;
+}
+
+bool json_next(struct json_iter *i)
+{
+    if (!i->left)
+        return false;
+    yyjson_val *at = inner(i->next);
+    i->key = (struct slice){0};
+    if (json_is_object(i->owner)) {
+        i->key = json_text(outer(at));
+        at++; /* in a document of yyjson's a member's value follows its key */
+    }
+    i->value = outer(at);
+    i->next = outer(unsafe_yyjson_get_next(at));
+    i->left--;
+    return true;
+}
+
+/* ---- field tables -------------------------------------------------------------------------- */
+
+static bool out_of_bounds(const struct json_field *f, double n)
+{
+    return (f->least != 0 || f->most != 0) && !(n >= f->least && n <= f->most);
+}
+
+static enum err refuse(const struct json_field *f, const char *what, struct why *why)
+{
+    return why_param(why, ERR_BAD_VALUE, f->name, "%s must be %s", f->name, what);
+}
+
+static enum err refuse_bounds(const struct json_field *f, const char *unit, struct why *why)
+{
+    enum err e = f->kind == JSON_ARRAY ? ERR_TOO_MANY : ERR_BAD_VALUE;
+    return why_param(why, e, f->name, "%s must have %s from %.15g to %.15g", f->name, unit,
+                     f->least, f->most);
+}
+
+static enum err take(const struct json_field *f, const struct json_value *v, char *place,
+                     struct why *why)
+{
+    int64_t whole = 0;
+    switch (f->kind) {
+    case JSON_TEXT:
+        if (!json_is_text(v))
+            return refuse(f, "a string", why);
+        struct slice s = json_text(v);
+        if (f->no_nul && slice_find(s, '\0') < s.len)
+            return refuse(f, "free of U+0000", why);
+        if (out_of_bounds(f, (double)s.len))
+            return refuse_bounds(f, "a length", why);
+        *(struct slice *)(void *)place = s;
+        return OK;
+    case JSON_BOOL:
+        if (!yyjson_is_bool(inner(v)))
+            return refuse(f, "true or false", why);
+        *(bool *)(void *)place = json_is_true(v);
+        return OK;
+    case JSON_INT:
+        if (!json_is_number(v) || !json_int(v, &whole))
+            return refuse(f, "a whole number", why);
+        if (out_of_bounds(f, (double)whole))
+            return refuse_bounds(f, "a value", why);
+        *(int64_t *)(void *)place = whole;
+        return OK;
+    case JSON_NUMBER:
+        if (!json_is_number(v))
+            return refuse(f, "a number", why);
+        if (out_of_bounds(f, json_number(v)))
+            return refuse_bounds(f, "a value", why);
+        *(double *)(void *)place = json_number(v);
+        return OK;
+    case JSON_ARRAY:
+        if (!json_is_array(v))
+            return refuse(f, "a list", why);
+        if (out_of_bounds(f, (double)json_count(v)))
+            return refuse_bounds(f, "a number of items", why);
+        break;
+    case JSON_OBJECT:
+        if (!json_is_object(v))
+            return refuse(f, "an object", why);
+        break;
+    case JSON_ANY:
+        break;
+    }
+    *(const struct json_value **)(void *)place = v;
+    return OK;
+}
+
+enum err json_fields(const struct json_value *object, const struct json_field *fields, size_t n,
+                     void *into, struct why *why)
+{
+    if (!json_is_object(object))
+        return why_set(why, ERR_BAD_VALUE, "an object is expected");
+    for (size_t i = 0; i < n; i++) {
+        const struct json_field *f = &fields[i];
+        const struct json_value *v = json_get(object, f->name);
+        if (!v || json_is_null(v)) {
+            if (f->required)
+                return why_param(why, ERR_MISSING_FIELD, f->name, "%s is missing", f->name);
+            continue;
+        }
+        enum err e = take(f, v, (char *)into + f->at, why);
+        if (e)
+            return e;
+    }
+    return OK;
+}
+
+void json_copy(const struct json_value *v, struct text *out)
+{
+    yyjson_alc heap = {alc_malloc, alc_realloc, alc_free, NULL};
+    size_t len = 0;
+    char *s = yyjson_val_write_opts(inner(v), 0, &heap, &len, NULL);
+    if (!s)
+        out->failed = true;
+    else
+        text_add(out, (struct slice){s, len});
+    mem_free(s);
+}

@@ -1,0 +1,176 @@
+/* json_write: the writing half of json.h. One pass, no tree. */
+#include <math.h>
+#include <stdio.h>
+
+#include "base/json.h"
+
+struct json_writer json_writer(struct text *out)
+{
+    return (struct json_writer){.out = out};
+}
+
+/* Before each value: the comma, unless it is the first of its level or follows its key. */
+static void begin(struct json_writer *w)
+{
+    uint64_t bit = 1ull << w->depth;
+    if (!w->after_key && (w->comma & bit))
+        text_byte(w->out, ',');
+    w->comma |= bit;
+    w->after_key = false;
+}
+
+static void open(struct json_writer *w, char c)
+{
+    begin(w);
+    text_byte(w->out, c);
+    w->depth++;
+    assert(w->depth < 64);
+    w->comma &= ~(1ull << w->depth);
+}
+
+static void close(struct json_writer *w, char c)
+{
+    assert(w->depth > 0 && !w->after_key);
+    w->depth--;
+    text_byte(w->out, c);
+}
+
+void json_open_object(struct json_writer *w)
+{
+    open(w, '{');
+}
+
+void json_close_object(struct json_writer *w)
+{
+    close(w, '}');
+}
+
+void json_open_array(struct json_writer *w)
+{
+    open(w, '[');
+}
+
+void json_close_array(struct json_writer *w)
+{
+    close(w, ']');
+}
+
+/* Length of the valid UTF-8 sequence at s, 0 when there is none. */
+static size_t utf8_len(struct slice s)
+{
+    const unsigned char *p = (const unsigned char *)s.ptr;
+    size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3
+             : p[0] >= 0xf0 && p[0] < 0xf5                  ? 4
+                                                            : 0;
+    if (!n || n > s.len)
+        return 0;
+    for (size_t i = 1; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
+    bool surrogate = p[0] == 0xed && p[1] >= 0xa0;
+    bool beyond = p[0] == 0xf4 && p[1] >= 0x90;
+    return overlong || surrogate || beyond ? 0 : n;
+}
+
+static void escape(struct text *out, unsigned char c)
+{
+    static const char names[] = "\"\"\\\\\bb\ff\nn\rr\tt"; /* pairs: byte, letter */
+    for (size_t i = 0; i + 1 < sizeof names; i += 2) {
+        if ((unsigned char)names[i] == c) {
+            text_byte(out, '\\');
+            text_byte(out, names[i + 1]);
+            return;
+        }
+    }
+    text_format(out, "\\u%04x", c);
+}
+
+static void quoted(struct text *out, struct slice s)
+{
+    text_byte(out, '"');
+    size_t plain = 0; /* start of the run that needs no change */
+    for (size_t i = 0; i < s.len;) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        size_t n = utf8_len(slice_from(s, i));
+        if (n && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) {
+            i += n;
+            continue;
+        }
+        text_add(out, (struct slice){s.ptr + plain, i - plain});
+        if (n)
+            escape(out, c);
+        else
+            text_add(out, SLICE("\xef\xbf\xbd"));
+        plain = ++i;
+    }
+    if (s.len)
+        text_add(out, (struct slice){s.ptr + plain, s.len - plain});
+    text_byte(out, '"');
+}
+
+void json_key_slice(struct json_writer *w, struct slice key)
+{
+    assert(w->depth > 0 && !w->after_key);
+    begin(w);
+    quoted(w->out, key);
+    text_byte(w->out, ':');
+    w->after_key = true;
+}
+
+void json_key(struct json_writer *w, const char *key)
+{
+    json_key_slice(w, slice_of(key));
+}
+
+void json_put_text(struct json_writer *w, struct slice s)
+{
+    begin(w);
+    quoted(w->out, s);
+}
+
+void json_put_int(struct json_writer *w, int64_t n)
+{
+    begin(w);
+    text_format(w->out, "%lld", (long long)n);
+}
+
+void json_put_u64(struct json_writer *w, uint64_t n)
+{
+    begin(w);
+    text_u64(w->out, n);
+}
+
+void json_put_number(struct json_writer *w, double n)
+{
+    begin(w);
+    if (isfinite(n))
+        text_format(w->out, "%.17g", n);
+    else
+        text_add(w->out, SLICE("null"));
+}
+
+void json_put_bool(struct json_writer *w, bool b)
+{
+    begin(w);
+    text_add(w->out, b ? SLICE("true") : SLICE("false"));
+}
+
+void json_put_null(struct json_writer *w)
+{
+    begin(w);
+    text_add(w->out, SLICE("null"));
+}
+
+void json_put_raw(struct json_writer *w, struct slice json)
+{
+    begin(w);
+    text_add(w->out, json);
+}
+
+void json_put_pair(struct json_writer *w, const char *key, struct slice text)
+{
+    json_key(w, key);
+    json_put_text(w, text);
+}

@@ -1,0 +1,188 @@
+/* text: see text.h. Growth doubles, so adding n bytes one by one costs O(n). */
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool slice_is_nocase(struct slice a, struct slice b)
+{
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++) {
+        if (lower(a.ptr[i]) != lower(b.ptr[i]))
+            return false;
+    }
+    return true;
+}
+
+bool slice_begins(struct slice s, struct slice with)
+{
+    return s.len >= with.len && slice_is(slice_to(s, with.len), with);
+}
+
+bool slice_ends(struct slice s, struct slice with)
+{
+    return s.len >= with.len && slice_is(slice_from(s, s.len - with.len), with);
+}
+
+size_t slice_find(struct slice s, char c)
+{
+    const char *at = s.len ? memchr(s.ptr, c, s.len) : NULL;
+    return at ? (size_t)(at - s.ptr) : s.len;
+}
+
+struct slice slice_trim(struct slice s)
+{
+    while (s.len && (s.ptr[0] == ' ' || s.ptr[0] == '\t'))
+        s = slice_from(s, 1);
+    while (s.len && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
+        s.len--;
+    return s;
+}
+
+int slice_order(struct slice a, struct slice b)
+{
+    size_t n = min_size(a.len, b.len);
+    int order = n ? memcmp(a.ptr, b.ptr, n) : 0;
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+bool slice_split(struct slice *rest, char at, struct slice *ret_part)
+{
+    if (!rest->ptr)
+        return false;
+    size_t i = slice_find(*rest, at);
+    *ret_part = slice_to(*rest, i);
+    *rest = i < rest->len ? slice_from(*rest, i + 1) : (struct slice){0};
+    return true;
+}
+
+bool slice_u64(struct slice s, uint64_t *ret_n)
+{
+    uint64_t n = 0;
+    if (!s.len)
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        if (c < '0' || c > '9')
+            return false;
+        if (__builtin_mul_overflow(n, 10u, &n) || __builtin_add_overflow(n, (uint64_t)(c - '0'), &n))
+            return false;
+    }
+    *ret_n = n;
+    return true;
+}
+
+void text_fini(struct text *t)
+{
+    mem_free(t->ptr);
+    *t = (struct text){.limit = t->limit};
+}
+
+void text_clear(struct text *t)
+{
+    t->len = 0;
+    t->failed = false;
+}
+
+char *text_room(struct text *t, size_t n)
+{
+    size_t need;
+    if (t->failed || !add_size(t->len, n, &need) || (t->limit && need > t->limit)) {
+        t->failed = true;
+        return NULL;
+    }
+    if (need >= t->room) { /* one byte more than asked, for text_cstr's NUL */
+        size_t room = t->room ? t->room : 64;
+        while (room <= need && room <= SIZE_MAX / 2)
+            room *= 2;
+        char *p = room > need ? mem_grow(t->ptr, room) : NULL;
+        if (!p) {
+            t->failed = true;
+            return NULL;
+        }
+        t->ptr = p;
+        t->room = room;
+    }
+    return t->ptr + t->len;
+}
+
+void text_add(struct text *t, struct slice s)
+{
+    char *to = s.len ? text_room(t, s.len) : NULL;
+    if (!to)
+        return;
+    memcpy(to, s.ptr, s.len);
+    t->len += s.len;
+}
+
+void text_byte(struct text *t, char c)
+{
+    text_add(t, (struct slice){&c, 1});
+}
+
+void text_format(struct text *t, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *to = n < 0 ? NULL : text_room(t, (size_t)n + 1);
+    if (to) {
+        vsnprintf(to, (size_t)n + 1, format, again);
+        t->len += (size_t)n;
+    } else {
+        t->failed = true;
+    }
+    va_end(again);
+}
+
+void text_u64(struct text *t, uint64_t n)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n);
+    text_add(t, (struct slice){digits + at, sizeof digits - at});
+}
+
+void text_visible(struct text *t, struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        /* U+0080 to U+009F are two bytes in UTF-8, C2 80 to C2 9F */
+        bool c1 = c == 0xc2 && i + 1 < s.len && ((unsigned char)s.ptr[i + 1] & 0xe0) == 0x80;
+        if (c < 0x20 || c == 0x7f || c1)
+            text_format(t, "\\x%02x", c);
+        else
+            text_byte(t, (char)c);
+        if (c1)
+            text_format(t, "\\x%02x", (unsigned)(unsigned char)s.ptr[++i]);
+    }
+}
+
+void text_drop(struct text *t, size_t n)
+{
+    assert(n <= t->len);
+    if (n && t->len > n)
+        memmove(t->ptr, t->ptr + n, t->len - n);
+    t->len -= n;
+}
+
+const char *text_cstr(struct text *t)
+{
+    if (t->failed || !t->ptr)
+        return "";
+    t->ptr[t->len] = '\0'; /* text_room keeps one byte for it */
+    return t->ptr;
+}
