@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 for folder in "$@"; do
     case $folder in
         # The product.
-        release) compiler=${CC:-gcc} options='--buildtype=debugoptimized -Dtest_endpoints=false' ;;
+        release) compiler=${CC:-gcc} options='--buildtype=debugoptimized -Dtests=false -Dtest_endpoints=false' ;;
         # The same with sanitizers and the endpoints that tests need.
         check)
             compiler=${CC:-gcc}
@@ -16,7 +16,7 @@ for folder in "$@"; do
         # libFuzzer, which only clang has.
         fuzz)
             compiler=clang
-            options='--buildtype=debugoptimized -Db_lundef=false -Dfuzz=true -Dtest_endpoints=true'
+            options='--buildtype=debugoptimized -Db_lundef=false -Dtests=false -Dfuzz=true -Dtest_endpoints=true'
             ;;
         *) echo "build.sh: no such folder: $folder" >&2 && exit 2 ;;
     esac
