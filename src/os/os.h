@@ -1,0 +1,108 @@
+/* os: what differs between systems, or is easy to get wrong on any of them: private folders,
+ * locks, Unix sockets with paths of any length, randomness, clocks, limits, a process's own
+ * footprint. With the loop the only room in which #ifdef may stand. It owns nothing: descriptors
+ * it returns are the caller's, and all of them are close-on-exec. A dirfd may be AT_FDCWD. Nothing
+ * here logs; except where it says so, nothing here may be called on the loop thread after the
+ * start, since files can block. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/err.h"
+
+/* ERR_PERMISSION, ERR_DISK, ERR_NO_MEMORY, ERR_NOT_FOUND, else ERR_SYSTEM. Any thread. */
+enum err os_err_of(int sys);
+
+/* ---- folders and files ---- */
+
+/* Makes the folder and those above it, 0700 each that is new, and opens it. ERR_PERMISSION when
+ * it is somebody else's or its group or others may write to it. */
+MUST_USE enum err os_make_private_folder(const char *path, int *ret_dirfd, struct why *why);
+
+/* Makes nothing: ERR_NOT_FOUND when it is not there. The same checks. */
+MUST_USE enum err os_open_private_folder(const char *path, int *ret_dirfd, struct why *why);
+
+/* The whole of a regular file, added to *into; ERR_NOT_FOUND, ERR_BODY_TOO_LARGE past the limit,
+ * ERR_BAD_VALUE when it is no regular file. */
+MUST_USE enum err os_read_file(int dirfd, const char *name, size_t limit, struct text *into,
+                               struct why *why);
+
+/* All or nothing, also over a loss of power: a new file is written, synced and put in the place
+ * of the old one. */
+MUST_USE enum err os_write_file_whole(int dirfd, const char *name, struct slice bytes, mode_t mode,
+                                      struct why *why);
+
+/* For writing at the end, 0600 when it is new: logs. */
+MUST_USE enum err os_open_append(int dirfd, const char *name, int *ret_fd, struct why *why);
+
+/* A file without a name in this folder, for reading and writing, gone with its last descriptor. */
+MUST_USE enum err os_temp_file(int dirfd, int *ret_fd, struct why *why);
+
+/* ---- one daemon a home ---- */
+
+/* Takes the lock and writes our pid into the file. ERR_BUSY when another process has it. It lasts
+ * until the descriptor is closed here and in every child that got it by fork, at the latest with
+ * the process. The file stays. */
+MUST_USE enum err os_lock_file(int dirfd, const char *name, int *ret_fd, struct why *why);
+
+/* ERR_NOT_RUNNING when nobody holds the lock. The pid is what the holder wrote (0 while it has
+ * not): good for showing, not for signals. */
+MUST_USE enum err os_lock_holder(int dirfd, const char *name, pid_t *ret_pid);
+
+/* ---- Unix sockets ---- */
+
+/* Binds and listens, 0600, non-blocking. A socket of ours on which nobody answers is replaced;
+ * ERR_BUSY when somebody does; ERR_PERMISSION when anything else is in the way. The name may
+ * have at most 64 bytes; the folder's path may have any length. Where the system has no path for
+ * a descriptor this changes the working folder for a moment, so no other thread may care. */
+MUST_USE enum err os_unix_listen(int dirfd, const char *name, int *ret_fd, struct why *why);
+
+/* Never waits, so the loop may call it: connected at once, or ERR_CONNECT_REFUSED with the errno
+ * in why->sys (ENOENT, ECONNREFUSED, EACCES, EAGAIN when its queue is full). The path may have
+ * any length. `nonblocking` is for what comes after. */
+MUST_USE enum err os_unix_connect(const char *path, bool nonblocking, int *ret_fd, struct why *why);
+
+/* Who is at the other end of a Unix socket. Any thread. */
+MUST_USE enum err os_peer_uid(int fd, uid_t *ret_uid);
+
+/* ---- the process itself ---- */
+
+/* Raises the number of files that may be open to what the system grants (at most 1,048,576), the
+ * hard limit too if it is below `least` and we may. Returns what holds now. */
+uint64_t os_raise_files(uint64_t least);
+
+/* Prompts and keys are in memory: no dump of it, neither to a file nor to a collector. */
+void os_no_core_dumps(void);
+
+/* What we make is ours alone, whoever makes it. */
+void os_private_umask(void);
+
+struct os_memory {
+    uint64_t rss, anonymous; /* bytes */
+};
+/* Of this process. root stands before the system's own files; "" is the real machine, anything
+ * else a test's fake. Few µs; the loop may call both. */
+MUST_USE enum err os_memory_self(const char *root, struct os_memory *ret_memory);
+MUST_USE enum err os_open_files_self(const char *root, size_t *ret_n);
+
+struct os_detached {
+    pid_t child;  /* 0 in the child */
+    int ready_fd; /* the child's end to write to, the parent's to read from; a pipe */
+};
+/* Forks. The child leads a new session, reads from /dev/null and writes both outputs to log_fd,
+ * and keeps its working folder. The parent reads the end of file when the child died or closed
+ * its end. There must be no other thread yet: only the calling one exists in the child, and locks
+ * that others held would stay held for ever. */
+MUST_USE enum err os_detach(int log_fd, struct os_detached *ret, struct why *why);
+
+/* Fills all of it, or ends the process: there is no second-best randomness. Any thread. */
+void os_random(void *bytes, size_t n);
+
+/* Any thread. */
+uint64_t os_wall_ms(void); /* since 1970, may jump */
+uint64_t os_mono_ms(void); /* since some moment, only grows */
+uint64_t os_mono_us(void);
+void os_sleep_ms(unsigned ms); /* not on the loop; ends early on a signal */
+
+/* May a listener on ::1 be made here? */
+bool os_has_loopback6(void);
