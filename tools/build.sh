@@ -21,7 +21,9 @@ for folder in "$@"; do
         *) echo "build.sh: no such folder: $folder" >&2 && exit 2 ;;
     esac
     dir=build/$folder
-    asked="$compiler $options ${CFLAGS:-} ${LDFLAGS:-} in $PWD"
+    # meson does not look again at the defaults in project(), so a change there counts too.
+    project=$(sed -n '/^project(/,/)$/p' meson.build | cksum)
+    asked="$compiler $options ${CFLAGS:-} ${LDFLAGS:-} in $PWD, $project"
     if [ ! -e "$dir/build.ninja" ] || [ "$(cat "$dir/asked" 2>/dev/null)" != "$asked" ]; then
         rm -rf "$dir"
         CC=$compiler tools/step.sh "configure $folder" meson setup $options "$dir"

@@ -71,13 +71,19 @@ def matches(name, patterns):
     return any(fnmatch.fnmatchcase(name, p) for p in patterns)
 
 
+def git(root, *words):
+    return subprocess.run(["git", "-C", str(root), *words], check=True,
+                          capture_output=True).stdout.decode("utf-8", "replace")
+
+
 def kept_files(root):
-    """Every file that a commit may hold: tracked, or new and not ignored. Without git: all of them."""
+    """Every file that a commit may hold: tracked, or new and not ignored. Where the folder is no
+    work tree of git's (an unpacked archive): all of them."""
     try:
-        out = subprocess.run(
-            ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            check=True, capture_output=True).stdout
-        names = [n for n in out.decode("utf-8", "replace").split("\0") if n]
+        if pathlib.Path(git(root, "rev-parse", "--show-toplevel").strip()).resolve() != root:
+            raise OSError("a folder inside another work tree")
+        out = git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        names = [n for n in out.split("\0") if n]
     except (OSError, subprocess.CalledProcessError):
         names = [str(p.relative_to(root)) for p in root.rglob("*")]
     paths = (root / n for n in sorted(set(names)))
