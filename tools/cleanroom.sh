@@ -35,7 +35,7 @@ command -v debootstrap >/dev/null || { echo 'cleanroom: needs debootstrap (apt-g
 if [ "${CLEANROOM_INSIDE:-}" = "" ]; then
     mkdir -p "$top/build"
     room=${folder:-$(mktemp -d "$top/build/cleanroom.XXXXXX")}
-    mkdir -p "$room"
+    mkdir -p "$room" && chmod 755 "$room"
     [ -z "$(ls -A "$room")" ] || { echo "cleanroom: $room is not empty" >&2 && exit 2; }
     # The mounts are made in a mount namespace of the child's own and go with it; what is left is a
     # plain folder.

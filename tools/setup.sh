@@ -132,13 +132,9 @@ root_prefix() { # prints "" or "sudo"; fails when neither root nor a usable sudo
     fi
 }
 
-apt_step() { # what to do next if it fails, then the command; output only on failure
-    local next=$1
-    shift
-    if ! $sudo env DEBIAN_FRONTEND=noninteractive LC_ALL=C "$@" >"$log" 2>&1 </dev/null; then
-        grep -E '^(E|W|Err):?' "$log" | tail -n 8 >&2 || tail -n 8 "$log" >&2
-        die 1 "failed: $*" "$next"
-    fi
+apt() { # what apt says goes to the log
+    $sudo env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get -o DPkg::Lock::Timeout=300 "$@" \
+        >>"$log" 2>&1 </dev/null
 }
 
 # While a package is installed that would start a service, say no to the start, and do not let it
@@ -169,21 +165,27 @@ release_services() {
 
 install_apt() {
     local line="apt-get update && apt-get install -y --no-install-recommends $missing" began=$SECONDS
-    sudo=$(root_prefix) ||
-        die 78 "missing on $pretty: $missing" "as root: $line" \
-            "or: sudo sh -c '$line'"
+    if ! sudo=$(root_prefix); then
+        command -v sudo >/dev/null && line="sudo sh -c '$line'" || line="as root: $line"
+        die 78 "missing on $pretty: $missing" "install with:" "  $line"
+    fi
     mkdir -p build
-    log=build/setup.log holds='' policy=''
-    apt_step 'is there a network, and is the mirror in /etc/apt right? Then run it again.' \
-        apt-get -o DPkg::Lock::Timeout=300 update
+    log=$PWD/build/setup.log holds='' policy=''
+    : >"$log"
+    # A source that cannot be reached is no failure yet: what is wanted may come from another.
+    apt update || :
     trap release_services EXIT
     hold_services
-    apt_step 'mend what apt says above (often: sudo dpkg --configure -a), then run it again.' \
-        apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $missing
+    if ! apt install -y --no-install-recommends $missing; then
+        grep -E '^(E|W|Err)(:|[0-9])' "$log" | tail -n 12 >&2 || tail -n 12 "$log" >&2
+        die 1 "apt could not install: $missing" \
+            'is there a network, are the sources in /etc/apt right, and is dpkg in order' \
+            "(dpkg --configure -a)? Then run it again. All that apt said: $log"
+    fi
     release_services
     trap - EXIT
     rm -f "$log"
-    echo "setup: installed ${missing% } (apt, $((SECONDS - began)) s)"
+    echo "setup: installed $missing (apt, $((SECONDS - began)) s)"
 }
 
 tell_to_install() {
@@ -217,6 +219,7 @@ find_missing() { # sets missing to the packages whose probes fail
             break
         done
     done <<<"$table"
+    missing=${missing% }
 }
 
 find_system
