@@ -58,14 +58,18 @@ MUST_USE enum err os_lock_holder(int dirfd, const char *name, pid_t *ret_pid);
 MUST_USE enum err os_unix_listen(int dirfd, const char *name, int *ret_fd, struct why *why);
 
 /* Never waits, so the loop may call it: connected at once, or ERR_CONNECT_REFUSED with the errno
- * in why->sys (ENOENT, ECONNREFUSED, EACCES, EAGAIN when its queue is full). The path may have
- * any length. `nonblocking` is for what comes after. */
+ * in why->sys (ENOENT, ECONNREFUSED, EACCES, EAGAIN when its queue is full). The folder's path
+ * may have any length, as above. `nonblocking` is for what comes after. */
 MUST_USE enum err os_unix_connect(const char *path, bool nonblocking, int *ret_fd, struct why *why);
 
 /* Who is at the other end of a Unix socket. Any thread. */
 MUST_USE enum err os_peer_uid(int fd, uid_t *ret_uid);
 
 /* ---- the process itself ---- */
+
+/* Opens /dev/null for those of the descriptors 0, 1 and 2 that are closed: else the next socket
+ * would be one of them and get what is printed. The first thing that main does. */
+void os_open_standard(void);
 
 /* Raises the number of files that may be open to what the system grants (at most 1,048,576), the
  * hard limit too if it is below `least` and we may. Returns what holds now. */
