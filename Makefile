@@ -15,7 +15,7 @@ export PKG_CONFIG_PATH := $(CURDIR)/build/deps/lib/pkgconfig$(if $(PKG_CONFIG_PA
 hearth = build/release/hearth
 fuzz_folder = $(if $(wildcard fuzz/meson.build),fuzz)
 
-.PHONY: help build up down install uninstall check asan fuzz soak bench format clean distclean
+.PHONY: help build up down install uninstall check asan fuzz soak bench docs format clean distclean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -60,6 +60,11 @@ bench: ## the figures, side by side with other programs
 	@tools/setup.sh bench
 	@tools/build.sh release
 	@if [ -e tests/bench/run.py ]; then $(PYTHON) tests/bench/run.py; else echo "no benchmarks here yet"; fi
+
+docs: ## write docs/reference/ anew from the tables in the code
+	@tools/setup.sh check
+	@tools/build.sh check
+	@$(PYTHON) tools/gen_docs.py
 
 format: ## let clang-format 14 lay out the C code
 	@$(PYTHON) tools/check_format.py --write

@@ -173,7 +173,17 @@ def fuzz():
     return Count(len(said) - len(bad), len(bad), 0)
 
 
-SUITES = {f.__name__: f for f in (house, unit, scenarios, examples, fuzz)}
+def docs():
+    """Is docs/reference/ what the program says? One test."""
+    if not (TOP / "docs/reference").is_dir():
+        return None
+    code, said = run([sys.executable, TOP / "tools/gen_docs.py", "--check"], 120)
+    if code:
+        show(said)
+    return Count(code == 0, code != 0, 0)
+
+
+SUITES = {f.__name__: f for f in (house, unit, scenarios, examples, fuzz, docs)}
 
 
 def main():
