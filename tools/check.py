@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """check.py [--only SUITE]...: run the test suites one after the other and count.
 
 A line for each suite with its counts and seconds; what a failing one printed stands above its line.
