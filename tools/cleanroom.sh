@@ -39,7 +39,7 @@ if [ "${CLEANROOM_INSIDE:-}" = "" ]; then
     [ -z "$(ls -A "$room")" ] || { echo "cleanroom: $room is not empty" >&2 && exit 2; }
     # The mounts are made in a mount namespace of the child's own and go with it; what is left is a
     # plain folder.
-    trap 'rm -rf --one-file-system "$room"' EXIT
+    trap 'rm -rf --one-file-system "$room" "$room.log"' EXIT
     code=0
     CLEANROOM_INSIDE=$room unshare --mount --pid --fork --propagation private \
         "$0" -s "$suite" ${user:+-u} "$repository" "$@" || code=$?
@@ -52,7 +52,6 @@ room=$CLEANROOM_INSIDE
 unset CLEANROOM_INSIDE
 began=$SECONDS
 log=$room.log
-trap 'rm -f "$log"' EXIT
 
 # The first source of this machine that serves Debian's main part: where the mirror is.
 mirror=$(
