@@ -18,6 +18,11 @@ enum cli_exit {
     CLI_CONFIG = 78,     /* EX_CONFIG */
 };
 
+/* Where the two meet. The socket stands in the run folder of config_paths, the others in data. */
+#define CLI_SOCKET "admin.sock"
+#define CLI_LOCK "hearth.lock" /* held by the daemon as long as it lives */
+#define CLI_LOG "hearth.log"   /* what a detached daemon prints */
+
 /* What the command line asked of `hearth up`. The configuration was loaded once and is valid; the
  * daemon loads it again from the same sources, as it does at each reload. Lives as long as the
  * run. */

@@ -1,0 +1,264 @@
+/* ask: one question to the daemon over admin.sock and its whole answer. Blocking, with one
+ * deadline over all of it; the only reader and writer of HTTP in this room. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cli/inner.h"
+#include "os/os.h"
+
+#define ANSWER_MOST (16u << 20)
+#define QUEUE_WAIT_MS 20u
+
+void answer_fini(struct answer *a)
+{
+    text_fini(&a->body);
+    *a = (struct answer){0};
+}
+
+static enum err too_late(struct why *why)
+{
+    return why_set(why, ERR_HDR_TIMEOUT, "the daemon takes connections but does not answer");
+}
+
+/* False when the time is over. */
+static bool wait_for(int fd, short what, uint64_t until_ms)
+{
+    for (;;) {
+        uint64_t now = os_mono_ms();
+        struct pollfd p = {.fd = fd, .events = what};
+        int n = poll(&p, 1, now < until_ms ? (int)min_u64(until_ms - now, INT_MAX) : 0);
+        if (n > 0)
+            return true;
+        if (n == 0 || errno != EINTR)
+            return false;
+    }
+}
+
+/* The socket's folder is private, so this fails only where something is badly set up; a program
+ * of somebody else must not be believed all the same. Root may ask anybody's daemon. */
+static enum err check_peer(int fd, const char *path, struct why *why)
+{
+    uid_t uid;
+    enum err e = os_peer_uid(fd, &uid);
+    if (e)
+        return why_set(why, e, "cannot tell whose daemon answers on %.200s", path);
+    if (uid != geteuid() && geteuid() != 0)
+        return why_set(why, ERR_PERMISSION, "the daemon behind %.200s is run by user %ld", path,
+                       (long)uid);
+    return OK;
+}
+
+static enum err connect_to(const char *path, uint64_t until_ms, int *ret_fd, struct why *why)
+{
+    struct why reason = {0};
+    enum err e;
+    while ((e = os_unix_connect(path, true, ret_fd, &reason)) == ERR_CONNECT_REFUSED &&
+           reason.sys == EAGAIN) {
+        if (os_mono_ms() >= until_ms)
+            return too_late(why);
+        os_sleep_ms(QUEUE_WAIT_MS); /* its queue is full: it is there and has much to do */
+    }
+    if (!e) {
+        e = check_peer(*ret_fd, path, why);
+        if (e)
+            close(*ret_fd);
+        return e;
+    }
+    if (reason.sys == ENOENT || reason.sys == ENOTDIR || reason.sys == ECONNREFUSED)
+        return why_set(why, ERR_NOT_RUNNING, "no daemon runs");
+    if (reason.sys == EACCES || reason.sys == EPERM)
+        e = ERR_PERMISSION;
+    return why_sys(why, e, reason.sys, "cannot connect to %.200s", path);
+}
+
+static enum err send_all(int fd, struct slice bytes, uint64_t until_ms, struct why *why)
+{
+    while (bytes.len) {
+        ssize_t n = write(fd, bytes.ptr, bytes.len);
+        if (n > 0)
+            bytes = slice_from(bytes, (size_t)n);
+        else if (errno == EAGAIN && !wait_for(fd, POLLOUT, until_ms))
+            return too_late(why);
+        else if (errno == EPIPE || errno == ECONNRESET)
+            return OK; /* it may have answered all the same: see what there is to read */
+        else if (errno != EAGAIN && errno != EINTR)
+            return why_sys(why, ERR_SYSTEM, errno, "cannot write to the daemon");
+    }
+    return OK;
+}
+
+/* One read's bytes through the parser. *ret_done: the answer is complete. */
+static enum err take(struct http_parser *p, struct slice in, struct answer *a, bool *ret_done,
+                     struct why *why)
+{
+    for (;;) {
+        struct slice run;
+        switch (http_parse(p, &in, &run)) {
+        case HTTP_MORE:
+            return OK;
+        case HTTP_HEAD:
+            a->status = http_head(p)->status;
+            break;
+        case HTTP_BODY:
+            text_add(&a->body, run);
+            if (a->body.failed)
+                return why_set(why, ERR_NO_MEMORY, "the daemon's answer is too large");
+            break;
+        case HTTP_END:
+            *ret_done = true;
+            return OK;
+        case HTTP_BAD:
+        case HTTP_CUT:
+            return why_set(why, ERR_BAD_RESPONSE, "the daemon's answer is no HTTP: %.100s", p->why);
+        }
+    }
+}
+
+static enum err receive(int fd, struct http_parser *p, uint64_t until_ms, struct answer *a,
+                        struct why *why)
+{
+    char bytes[16384];
+    for (bool done = false; !done;) {
+        if (!wait_for(fd, POLLIN, until_ms))
+            return too_late(why);
+        ssize_t n = read(fd, bytes, sizeof bytes);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            continue;
+        if (n <= 0 && http_parse_eof(p) == HTTP_END)
+            return OK;
+        if (n <= 0)
+            return why_set(why, ERR_EOF_BEFORE_HEADERS,
+                           "the daemon closed the connection before it had answered");
+        enum err e = take(p, (struct slice){bytes, (size_t)n}, a, &done, why);
+        if (e)
+            return e;
+    }
+    return OK;
+}
+
+static void write_question(struct text *out, enum http_method method, const char *target,
+                           struct slice body)
+{
+    char length[24];
+    snprintf(length, sizeof length, "%zu", body.len);
+    const struct http_field fields[] = {
+        {SLICE("Host"), SLICE("localhost")},
+        {SLICE("User-Agent"), SLICE("hearth/" HEARTH_VERSION)},
+        {SLICE("Accept"), SLICE("application/json")},
+        {SLICE("Connection"), SLICE("close")},
+        {SLICE("Content-Length"), slice_of(length)},
+        {SLICE("Content-Type"), SLICE("application/json")},
+    };
+    size_t n = method == METHOD_GET ? COUNT(fields) - 2 : COUNT(fields) - (body.len == 0);
+    if (!http_write_request(out, method, slice_of(target), fields, n))
+        out->failed = true;
+    text_add(out, body);
+}
+
+enum err cli_ask(const struct cli *c, enum http_method method, const char *target,
+                 struct slice body, unsigned timeout_ms, struct answer *ret_answer, struct why *why)
+{
+    uint64_t until_ms = os_mono_ms() + timeout_ms;
+    struct text path = {0}, question = {0};
+    struct answer answer = {.body.limit = ANSWER_MOST};
+    struct http_parser parser;
+    http_parser_init(&parser, HTTP_RESPONSE, NULL);
+    int fd = -1;
+    enum err e;
+    text_format(&path, "%s/" CLI_SOCKET, c->paths.run);
+    write_question(&question, method, target, body);
+    if (path.failed || question.failed)
+        e = why_set(why, ERR_NO_MEMORY, "no memory for the question");
+    else
+        e = connect_to(text_cstr(&path), until_ms, &fd, why);
+    if (!e) {
+        e = send_all(fd, text_slice(&question), until_ms, why);
+        if (!e)
+            e = receive(fd, &parser, until_ms, &answer, why);
+        close(fd);
+    }
+    http_parser_fini(&parser);
+    text_fini(&path);
+    text_fini(&question);
+    if (e)
+        answer_fini(&answer);
+    else
+        *ret_answer = answer;
+    return e;
+}
+
+/* ---- what an answer with an error says ---- */
+
+static void print_problem(struct text *out, const struct json_value *problem)
+{
+    if (!json_is_object(problem)) {
+        text_visible(out, json_text(problem));
+        text_byte(out, '\n');
+        return;
+    }
+    struct slice file = json_text(json_get(problem, "file"));
+    struct slice severity = json_text(json_get(problem, "severity"));
+    struct slice key = json_text(json_get(problem, "key"));
+    int64_t line;
+    text_visible(out, file);
+    if (json_int(json_get(problem, "line"), &line))
+        text_format(out, ":%lld", (long long)line);
+    text_add(out, file.len ? SLICE(": ") : SLICE(""));
+    text_visible(out, severity.len ? severity : SLICE("error"));
+    text_add(out, SLICE(": "));
+    if (key.len) {
+        text_visible(out, key);
+        text_add(out, SLICE(": "));
+    }
+    text_visible(out, json_text(json_get(problem, "text")));
+    text_byte(out, '\n');
+}
+
+static enum err error_of_code(struct slice code)
+{
+    for (enum err e = OK + 1; e < ERR_COUNT; e++) {
+        if (slice_is(code, slice_of(err_row(e)->code)))
+            return e;
+    }
+    return ERR_INTERNAL;
+}
+
+int cli_refused(struct cli *c, const struct answer *a)
+{
+    struct json_doc doc;
+    struct why why = {0};
+    if (json_read(text_slice(&a->body), &json_usual_limits, NULL, &doc, NULL)) {
+        why_set(&why, ERR_BAD_RESPONSE, "the daemon answered with status %d", a->status);
+        return cli_fail(c, ERR_INTERNAL, &why, NULL);
+    }
+    const struct json_value *error = json_get(doc.root, "error");
+    const struct json_value *problems = json_get(error, "problems");
+    if (!problems)
+        problems = json_get(doc.root, "problems");
+    for (struct json_iter i = json_begin(problems); json_next(&i);)
+        print_problem(&c->err, i.value);
+    struct slice message = json_text(json_get(error, "message"));
+    enum err e = error_of_code(json_text(json_get(error, "code")));
+    if (message.len)
+        why_set(&why, e, "%.*s", SLICE_ARG(message));
+    else
+        why_set(&why, e, "the daemon answered with status %d", a->status);
+    /* the message of the daemon says what to do itself */
+    int code = cli_fail(c, e, &why, message.len ? "" : NULL);
+    json_done(&doc);
+    return code == CLI_USAGE ? CLI_FAILED : code; /* the user's words were right, ours not */
+}
+
+bool cli_who(const struct json_value *status, struct text *address, int64_t *ret_pid)
+{
+    const struct json_value *listen = json_get(status, "listen");
+    if (!json_int(json_get(status, "pid"), ret_pid) || !json_is_array(listen))
+        return false;
+    if (json_count(listen))
+        cli_address(address, json_text(json_at(listen, 0)));
+    else
+        text_add(address, SLICE("its own socket only"));
+    return true;
+}

@@ -1,0 +1,116 @@
+/* cli: from main's arguments to the exit code. See cli.h. */
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/inner.h"
+#include "os/os.h"
+
+#define LOOK_MS 2000u
+
+int cli_exit_of(enum err e)
+{
+    static const struct {
+        enum err e;
+        enum cli_exit code;
+    } rows[] = {
+        {OK, CLI_OK},
+        {ERR_BAD_REQUEST, CLI_USAGE}, /* of the command line: see cli_parse */
+        {ERR_NOT_RUNNING, CLI_NOT_RUNNING},
+        {ERR_NOT_FOUND, CLI_NOT_FOUND},
+        {ERR_NO_MODEL, CLI_NOT_FOUND},
+        {ERR_BUSY, CLI_BUSY},
+        {ERR_PERMISSION, CLI_PERMISSION},
+        {ERR_FORBIDDEN, CLI_PERMISSION},
+        {ERR_CONFIG, CLI_CONFIG},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        if (rows[i].e == e)
+            return (int)rows[i].code;
+    }
+    return CLI_FAILED;
+}
+
+static bool may_colour(int fd)
+{
+    const char *no = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    return isatty(fd) && !(no && *no) && !(terminal && !strcmp(terminal, "dumb"));
+}
+
+/* `hearth` alone: the state, and what to do next. Not running is an answer here, no failure. */
+static int show_state(struct cli *c)
+{
+    struct answer a = {0};
+    struct why why = {0};
+    enum err e = cli_ask(c, METHOD_GET, "/hearth/v1/status", SLICE(""), LOOK_MS, &a, &why);
+    if (e == ERR_NOT_RUNNING) {
+        text_add(&c->out, SLICE("hearth is not running.\n\n"
+                                "Start it:           hearth up --detach\n"
+                                "Its configuration:  "));
+        text_visible(&c->out, slice_of(c->paths.config));
+        text_add(&c->out, SLICE("/hearth.yaml\n"
+                                "All commands:       hearth help\n"));
+        return CLI_OK;
+    }
+    if (e)
+        return cli_fail(c, e, &why, NULL);
+    struct json_doc doc;
+    e = json_read(text_slice(&a.body), &json_usual_limits, NULL, &doc, &why);
+    if (!e) {
+        status_headline(doc.root, c->out_colours, &c->out);
+        text_byte(&c->out, '\n');
+        status_next(doc.root, c->paths.config, &c->out);
+        text_add(&c->out, SLICE("More: hearth status\nAll commands: hearth help\n"));
+        json_done(&doc);
+    }
+    answer_fini(&a);
+    return e ? cli_fail(c, e, &why, NULL) : CLI_OK;
+}
+
+/* These two must work wherever they are called. */
+static bool needs_paths(const struct cli *c)
+{
+    return !c->options.help && c->command != COMMAND_help && c->command != COMMAND_version;
+}
+
+static int run(struct cli *c, int argc, char **argv)
+{
+    struct why why = {0};
+    enum err e = cli_parse(argc, argv, &c->options, &c->command, &why);
+    if (e)
+        return cli_fail(c, e, &why, "`hearth help` lists what there is.");
+    if (needs_paths(c)) {
+        e = config_paths_find(&c->arena, c->environment, &c->paths, &why);
+        if (e)
+            return cli_fail(c, e, &why, "");
+    }
+    if (c->command == COMMAND_COUNT)
+        return show_state(c);
+    if (c->options.help) {
+        help_command(&c->out, c->command, c->out_colours);
+        return CLI_OK;
+    }
+    return cli_command(c->command)->run(c);
+}
+
+int cli_main(int argc, char **argv, const struct cli_daemon *daemon)
+{
+    os_open_standard();
+    signal(SIGPIPE, SIG_IGN); /* who reads us may leave: that shows as an error of write */
+    struct cli c = {
+        .daemon = daemon,
+        .environment = (const char *const *)environ,
+        .out_terminal = isatty(STDOUT_FILENO),
+        .err_terminal = isatty(STDERR_FILENO),
+        .out_colours = may_colour(STDOUT_FILENO),
+        .err_colours = may_colour(STDERR_FILENO),
+    };
+    int code = run(&c, argc, argv);
+    cli_flush(&c);
+    if (c.broken && code == CLI_OK)
+        code = CLI_FAILED;
+    text_fini(&c.out);
+    text_fini(&c.err);
+    arena_fini(&c.arena);
+    return code;
+}

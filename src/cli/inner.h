@@ -1,0 +1,145 @@
+/* inner: what the files of this room share. One command is one row of commands.def, one file and
+ * one function; struct cli is what each of them gets. Everything printed is gathered in two texts
+ * and leaves by cli_flush, so that tests read it there. Bytes that come from the daemon or a file
+ * go through text_visible. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "cli/cli.h"
+#include "config/config.h"
+#include "http/http.h"
+
+struct cli;
+
+/* ---- the tables ---- */
+enum command {
+#define COMMAND(id, ...) COMMAND_##id,
+#define OPTION(...)
+#include "cli/commands.def"
+#undef COMMAND
+#undef OPTION
+    COMMAND_COUNT
+};
+
+struct command_row {
+    const char *name;      /* one word or two */
+    const char *arguments; /* as usage shows them: "[VERB]" */
+    unsigned most_arguments;
+    const char *exits; /* the codes it may return, blanks between them */
+    int (*run)(struct cli *c);
+    const char *help; /* one line */
+    const char *more, *example;
+};
+
+enum option_kind { OPTION_FLAG, OPTION_NUMBER, OPTION_TEXT, OPTION_LIST };
+
+struct option_row {
+    enum command command;
+    const char *name;
+    char letter;       /* 0: none */
+    const char *value; /* what the help calls it; "" for flags */
+    enum option_kind kind;
+    size_t at; /* in struct options: bool, uint64_t, const char *, struct words */
+    const char *help;
+};
+
+struct exit_row {
+    int code;
+    const char *help;
+};
+
+const struct command_row *cli_command(enum command id);
+const struct option_row *cli_option(size_t i); /* NULL past the last */
+const struct exit_row *cli_exit_row(size_t i); /* NULL past the last */
+
+#define MOST_WORDS 64u /* of one option that may be repeated */
+
+struct words {
+    const char *items[MOST_WORDS];
+    size_t n;
+};
+
+struct options { /* what the command line said */
+    bool help, json, detach, now, follow, origin;
+    uint64_t lines;
+    const char *markdown;
+    struct words listen, set, arguments;
+};
+
+/* ---- what a command gets ---- */
+enum colour { COLOUR_NONE, COLOUR_BOLD, COLOUR_DIM, COLOUR_RED, COLOUR_GREEN, COLOUR_YELLOW };
+
+struct cli {
+    const struct cli_daemon *daemon;
+    const char *const *environment;
+    struct arena arena;
+    struct config_paths paths;
+    enum command command;
+    struct options options;
+    struct text out, err;
+    bool out_terminal, err_terminal, out_colours, err_colours;
+    bool broken; /* what reads our output is gone */
+};
+
+/* options.c: ERR_BAD_REQUEST and words with the nearest that there is. COMMAND_COUNT: no command
+ * was named. The options of a command may stand before and after its arguments; `--` ends them. */
+enum err cli_parse(int argc, char **argv, struct options *ret, enum command *ret_command,
+                   struct why *why) MUST_USE;
+size_t cli_distance(struct slice a, struct slice b); /* edits from one to the other */
+
+/* print.c */
+void cli_flush(struct cli *c);
+/* The message, what to do next (NULL: what the table of errors says), and the exit code. */
+int cli_fail(struct cli *c, enum err e, const struct why *why, const char *next);
+int cli_not_running(struct cli *c);
+void cli_paint(struct text *t, bool colours, enum colour colour, const char *words);
+void cli_paint_visible(struct text *t, bool colours, enum colour colour, struct slice words);
+void cli_pad(struct text *t, size_t from, size_t width); /* what stands after `from` is so wide */
+void cli_bytes(struct text *t, uint64_t bytes);          /* 12.3 MiB */
+void cli_duration(struct text *t, uint64_t ms);          /* 2 h 5 min */
+size_t cli_width(struct slice s);                        /* columns of visible UTF-8, about */
+/* JSON that json_read accepted, with what could fool a terminal as \u escapes, and a line end. */
+void cli_json(struct text *t, struct slice json);
+void cli_address(struct text *t, struct slice listen); /* "127.0.0.1:8420" as people open it */
+
+/* ask.c: the daemon behind admin.sock */
+struct answer { /* zero-filled is valid */
+    int status;
+    struct text body;
+};
+void answer_fini(struct answer *a);
+/* ERR_NOT_RUNNING when nobody listens; ERR_PERMISSION when it is somebody else's daemon;
+ * ERR_HDR_TIMEOUT when no whole answer came in time; ERR_BAD_RESPONSE. body: JSON or empty. */
+enum err cli_ask(const struct cli *c, enum http_method method, const char *target,
+                 struct slice body, unsigned timeout_ms, struct answer *ret_answer,
+                 struct why *why) MUST_USE;
+/* Prints what an answer with an error status says; returns the exit code. */
+int cli_refused(struct cli *c, const struct answer *a);
+/* Where the daemon listens and its pid, of a status document; false when it is none. */
+bool cli_who(const struct json_value *status, struct text *address, int64_t *ret_pid);
+
+/* status.c: the readable form of a status document, and parts of it. */
+void status_print(const struct json_value *status, const char *config_folder, bool colours,
+                  struct text *out);
+void status_headline(const struct json_value *status, bool colours, struct text *out);
+void status_next(const struct json_value *status, const char *config_folder, struct text *out);
+/* logs.c: what was added to the log after `from`, at most so many lines of it. */
+void logs_print_since(int dirfd, off_t from, uint64_t lines, struct text *out);
+
+/* reload.c: the readable form of its answer. */
+void reload_print(const struct json_value *answer, bool colours, struct text *out);
+
+/* reference.c: documents as Markdown, and the help of a command for a terminal. */
+void help_all(struct text *out, bool colours);
+void help_command(struct text *out, enum command id, bool colours);
+bool reference_write(const char *which, const struct cli_daemon *daemon, struct text *out);
+
+/* one command each */
+#define COMMAND(id, ...) int id##_run(struct cli *c);
+#define OPTION(...)
+#include "cli/commands.def"
+#undef COMMAND
+#undef OPTION

@@ -1,0 +1,219 @@
+/* status: `hearth status`, the daemon's status document as JSON or for people. */
+#include "cli/inner.h"
+
+#define ASK_MS 5000u
+#define MODELS_SHOWN 3u
+#define WIDEST_COLUMN 44u
+
+static uint64_t number(const struct json_value *object, const char *key)
+{
+    int64_t n = 0;
+    return json_int(json_get(object, key), &n) && n > 0 ? (uint64_t)n : 0;
+}
+
+/* hearth 0.1.0 is up (pid 4711, 2 h 5 min) */
+void status_headline(const struct json_value *status, bool colours, struct text *out)
+{
+    text_add(out, SLICE("hearth "));
+    text_visible(out, json_text(json_get(status, "version")));
+    text_add(out, SLICE(" is "));
+    cli_paint(out, colours, COLOUR_GREEN, "up");
+    text_format(out, " (pid %llu, ", (unsigned long long)number(status, "pid"));
+    cli_duration(out, number(status, "uptime_ms"));
+    text_add(out, SLICE(")\n"));
+}
+
+static void label(struct text *out, const char *words)
+{
+    text_format(out, "  %-13s", words);
+}
+
+static void print_facts(const struct json_value *status, struct text *out)
+{
+    const struct json_value *memory = json_get(status, "memory");
+    const struct json_value *requests = json_get(status, "requests");
+    label(out, "address");
+    bool first = true;
+    for (struct json_iter i = json_begin(json_get(status, "listen")); json_next(&i);
+         first = false) {
+        if (!first)
+            text_add(out, SLICE(", "));
+        cli_address(out, json_text(i.value));
+    }
+    text_byte(out, '\n');
+    label(out, "memory");
+    cli_bytes(out, number(memory, "rss"));
+    text_add(out, SLICE(" (its own: "));
+    cli_bytes(out, number(memory, "anonymous"));
+    text_add(out, SLICE(")\n"));
+    label(out, "connections");
+    text_format(out, "%llu\n", (unsigned long long)number(status, "connections"));
+    label(out, "requests");
+    text_format(out, "%llu running, %llu done, %llu failed\n",
+                (unsigned long long)number(requests, "live"),
+                (unsigned long long)number(requests, "done"),
+                (unsigned long long)number(requests, "failed"));
+}
+
+/* ---- providers ---- */
+
+static bool is_on(const struct json_value *provider)
+{
+    return slice_is(json_text(json_get(provider, "state")), SLICE("on"));
+}
+
+/* Why it is off, else its models: a few names and how many more. */
+static void print_what(const struct json_value *provider, struct text *out)
+{
+    if (!is_on(provider)) {
+        text_visible(out, json_text(json_get(provider, "why")));
+        return;
+    }
+    const struct json_value *models = json_get(provider, "models");
+    size_t n = 0;
+    for (struct json_iter i = json_begin(models); n < MODELS_SHOWN && json_next(&i); n++) {
+        if (n)
+            text_add(out, SLICE(", "));
+        text_visible(out, json_text(i.value));
+    }
+    if (json_count(models) > n)
+        text_format(out, " and %zu more", json_count(models) - n);
+    if (!n)
+        text_add(out, SLICE("no models yet"));
+}
+
+enum column { NAME, KIND, STATE, LIVE, ADDRESS, COLUMNS };
+static const char *const titles[COLUMNS] = {"provider", "kind", "state", "running", "address"};
+
+static void print_column(const struct json_value *p, enum column column, bool colours,
+                         struct text *out)
+{
+    switch (column) {
+    case NAME:
+        text_visible(out, json_text(json_get(p, "name")));
+        break;
+    case KIND:
+        text_visible(out, json_text(json_get(p, "kind")));
+        break;
+    case STATE:
+        cli_paint_visible(out, colours, is_on(p) ? COLOUR_GREEN : COLOUR_YELLOW,
+                          json_text(json_get(p, "state")));
+        break;
+    case LIVE:
+        text_format(out, "%llu", (unsigned long long)number(p, "live"));
+        break;
+    case ADDRESS:
+        text_visible(out, json_text(json_get(p, "address")));
+        break;
+    case COLUMNS:
+        break;
+    }
+}
+
+static void find_widths(const struct json_value *providers, size_t widths[COLUMNS])
+{
+    struct text word = {0};
+    for (enum column column = 0; column < COLUMNS; column++) {
+        widths[column] = strlen(titles[column]);
+        for (struct json_iter i = json_begin(providers); json_next(&i);) {
+            text_clear(&word);
+            print_column(i.value, column, false, &word);
+            widths[column] = max_size(widths[column], cli_width(text_slice(&word)));
+        }
+        widths[column] = min_size(widths[column], WIDEST_COLUMN);
+    }
+    text_fini(&word);
+}
+
+static void print_providers(const struct json_value *providers, bool colours, struct text *out)
+{
+    size_t widths[COLUMNS];
+    if (!json_count(providers))
+        return;
+    find_widths(providers, widths);
+    text_byte(out, '\n');
+    for (enum column column = 0; column < COLUMNS; column++) {
+        size_t from = out->len;
+        text_add(out, slice_of(titles[column]));
+        cli_pad(out, from, widths[column] + 2);
+    }
+    text_add(out, SLICE("models\n"));
+    for (struct json_iter i = json_begin(providers); json_next(&i);) {
+        for (enum column column = 0; column < COLUMNS; column++) {
+            size_t from = out->len;
+            print_column(i.value, column, colours, out);
+            cli_pad(out, from, widths[column]);
+            text_add(out, SLICE("  "));
+        }
+        print_what(i.value, out);
+        text_byte(out, '\n');
+    }
+}
+
+/* ---- what next ---- */
+
+void status_next(const struct json_value *status, const char *config_folder, struct text *out)
+{
+    const struct json_value *providers = json_get(status, "providers");
+    size_t on = 0;
+    for (struct json_iter i = json_begin(providers); json_next(&i);)
+        on += is_on(i.value);
+    text_add(out, SLICE("Next: "));
+    if (!json_count(providers)) {
+        text_add(out, SLICE("name a provider under `providers:` in "));
+        text_visible(out, slice_of(config_folder));
+        text_add(out, SLICE("/hearth.yaml, then `hearth reload`.\n"));
+    } else if (!on) {
+        text_add(out, SLICE("no provider can be used; mend one as said above, then "
+                            "`hearth reload`.\n"));
+    } else {
+        text_add(out, SLICE("give an app the address "));
+        cli_address(out, json_text(json_at(json_get(status, "listen"), 0)));
+        text_add(out, SLICE("/v1\n"));
+    }
+}
+
+void status_print(const struct json_value *status, const char *config_folder, bool colours,
+                  struct text *out)
+{
+    const struct json_value *warnings = json_get(status, "warnings");
+    status_headline(status, colours, out);
+    print_facts(status, out);
+    print_providers(json_get(status, "providers"), colours, out);
+    if (json_count(warnings))
+        text_byte(out, '\n');
+    for (struct json_iter i = json_begin(warnings); json_next(&i);) {
+        cli_paint(out, colours, COLOUR_YELLOW, "warning:");
+        text_byte(out, ' ');
+        text_visible(out, json_text(i.value));
+        text_byte(out, '\n');
+    }
+    text_byte(out, '\n');
+    status_next(status, config_folder, out);
+}
+
+int status_run(struct cli *c)
+{
+    struct answer a = {0};
+    struct json_doc doc;
+    struct why why = {0};
+    enum err e = cli_ask(c, METHOD_GET, "/hearth/v1/status", SLICE(""), ASK_MS, &a, &why);
+    if (e == ERR_NOT_RUNNING)
+        return cli_not_running(c);
+    if (e)
+        return cli_fail(c, e, &why, "Its log may say more: `hearth logs`.");
+    int code = CLI_OK;
+    if (a.status != 200) {
+        code = cli_refused(c, &a);
+    } else if (json_read(text_slice(&a.body), &json_usual_limits, NULL, &doc, &why)) {
+        code = cli_fail(c, ERR_INTERNAL, &why, NULL);
+    } else {
+        if (c->options.json)
+            cli_json(&c->out, text_slice(&a.body));
+        else
+            status_print(doc.root, c->paths.config, c->out_colours, &c->out);
+        json_done(&doc);
+    }
+    answer_fini(&a);
+    return code;
+}

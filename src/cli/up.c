@@ -1,0 +1,304 @@
+/* up: `hearth up`. The daemon itself is a function of struct cli_daemon; here is what comes before
+ * it: whether one runs already, whether the configuration is valid, and the way into the
+ * background, where the one who waits reads a pipe until the daemon says that it is ready. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/inner.h"
+#include "os/os.h"
+
+#define QUICK_MS 60u /* the second of two daemons leaves within 100 ms */
+#define ASK_MS 5000u
+#define START_MS 120000u
+#define PROGRESS_MS 1000u
+#define LINES_OF_LOG 20u
+
+static void print_up(struct cli *c, struct slice address, int64_t pid, bool started)
+{
+    if (c->options.json) {
+        struct text log = {0};
+        text_format(&log, "%s/" CLI_LOG, c->paths.data);
+        struct json_writer w = json_writer(&c->out);
+        json_open_object(&w);
+        json_put_pair(&w, "address", address);
+        json_key(&w, "pid");
+        json_put_int(&w, pid);
+        json_put_pair(&w, "log", text_slice(&log));
+        json_key(&w, "started");
+        json_put_bool(&w, started);
+        json_close_object(&w);
+        text_byte(&c->out, '\n');
+        text_fini(&log);
+        return;
+    }
+    text_add(&c->out, SLICE("hearth is up at "));
+    text_visible(&c->out, address);
+    text_format(&c->out, " (pid %lld)\n", (long long)pid);
+    if (started) {
+        text_add(&c->out, SLICE("Its log: "));
+        text_visible(&c->out, slice_of(c->paths.data));
+        text_add(&c->out, SLICE("/" CLI_LOG "\n"));
+    }
+}
+
+/* One runs, or at least answers. Wanted in the background that is fine; in the foreground not. */
+static int already_up(struct cli *c, const struct answer *a)
+{
+    struct json_doc doc;
+    struct why why = {0};
+    struct text address = {0};
+    int64_t pid = 0;
+    bool good = false;
+    if (!json_read(text_slice(&a->body), &json_usual_limits, NULL, &doc, NULL)) {
+        good = cli_who(doc.root, &address, &pid);
+        json_done(&doc);
+    }
+    int code = CLI_OK;
+    if (good && c->options.detach) {
+        print_up(c, text_slice(&address), pid, false);
+    } else {
+        if (good)
+            why_set(&why, ERR_BUSY, "hearth is already up at %.200s (pid %lld)",
+                    text_cstr(&address), (long long)pid);
+        else
+            why_set(&why, ERR_BUSY, "a daemon already runs in this home");
+        code = cli_fail(c, ERR_BUSY, &why,
+                        "`hearth status` shows it; HEARTH_HOME=DIR keeps a second one apart.");
+    }
+    text_fini(&address);
+    return code;
+}
+
+/* True, and the exit code, when there is a daemon or something that keeps us from one. */
+static bool is_up(struct cli *c, unsigned timeout_ms, int *ret_code)
+{
+    struct answer a = {0};
+    struct why why = {0};
+    enum err e = cli_ask(c, METHOD_GET, "/hearth/v1/status", SLICE(""), timeout_ms, &a, &why);
+    if (e == ERR_NOT_RUNNING)
+        return false;
+    if (e == ERR_PERMISSION)
+        *ret_code = cli_fail(c, e, &why, NULL);
+    else
+        *ret_code = already_up(c, &a); /* also when it is too busy to say more */
+    answer_fini(&a);
+    return true;
+}
+
+/* ---- the parent of a daemon that goes into the background ---- */
+
+struct launch {
+    struct cli *c;
+    int data;
+    off_t log_was; /* how long the log was before */
+    pid_t child;
+    int ready_fd;
+    struct text words; /* what the daemon said over the pipe */
+};
+
+static bool is_ready(const struct launch *l, struct slice *ret_address)
+{
+    struct slice rest = text_slice(&l->words), line;
+    while (slice_split(&rest, '\n', &line)) {
+        if (rest.ptr && slice_begins(line, SLICE("ready "))) {
+            *ret_address = slice_from(line, 6);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Reads until the daemon is ready, has closed its end, or the time is over (false). */
+static bool wait_ready(struct launch *l, struct slice *ret_address)
+{
+    uint64_t began_ms = os_mono_ms();
+    bool told = false;
+    while (!is_ready(l, ret_address)) {
+        struct pollfd p = {.fd = l->ready_fd, .events = POLLIN};
+        int n = poll(&p, 1, PROGRESS_MS);
+        uint64_t waited_ms = os_mono_ms() - began_ms;
+        if (waited_ms > START_MS)
+            return false;
+        if (n == 0 && !told) {
+            text_add(&l->c->err, SLICE("starting ...\n"));
+            cli_flush(l->c);
+            told = true;
+        }
+        if (n <= 0)
+            continue;
+        char *room = text_room(&l->words, 4096);
+        ssize_t got = room ? read(l->ready_fd, room, 4096) : 0;
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return true;
+        l->words.len += (size_t)got;
+    }
+    return true;
+}
+
+/* What the daemon said, else what it logged; then how it ended. */
+static int start_failed(struct launch *l)
+{
+    struct cli *c = l->c;
+    struct why why = {0};
+    int status = 0;
+    pid_t ended;
+    do {
+        ended = waitpid(l->child, &status, 0);
+    } while (ended < 0 && errno == EINTR);
+    int code = ended == l->child && WIFEXITED(status) ? WEXITSTATUS(status) : CLI_FAILED;
+    if (code == CLI_BUSY) {
+        /* Another was quicker. It holds the lock and will answer in a moment. */
+        int other;
+        for (unsigned waited_ms = 0; waited_ms < ASK_MS; waited_ms += 50) {
+            if (is_up(c, ASK_MS, &other))
+                return other;
+            os_sleep_ms(50);
+        }
+    }
+    struct slice rest = text_slice(&l->words), line;
+    bool said = rest.len > 0;
+    while (said && slice_split(&rest, '\n', &line)) {
+        text_visible(&c->err, line);
+        if (line.len)
+            text_byte(&c->err, '\n');
+    }
+    if (!said)
+        logs_print_since(l->data, l->log_was, LINES_OF_LOG, &c->err);
+    if (ended == l->child && WIFSIGNALED(status))
+        why_set(&why, ERR_INTERNAL, "the daemon died of signal %d at its start", WTERMSIG(status));
+    else
+        why_set(&why, ERR_INTERNAL, "the daemon could not start");
+    text_format(&c->err, "hearth: %s; its log: ", why.text);
+    text_visible(&c->err, slice_of(c->paths.data));
+    text_add(&c->err, SLICE("/" CLI_LOG "\n"));
+    return code == CLI_OK ? CLI_FAILED : code;
+}
+
+static int wait_for_child(struct launch *l)
+{
+    struct cli *c = l->c;
+    struct slice address = {0};
+    if (!wait_ready(l, &address)) {
+        struct why why = {0};
+        why_set(&why, ERR_INTERNAL, "the daemon (pid %ld) started but is not ready after %u s",
+                (long)l->child, START_MS / 1000);
+        return cli_fail(c, ERR_INTERNAL, &why, "Its log may say why: `hearth logs`.");
+    }
+    if (!address.ptr)
+        return start_failed(l);
+    print_up(c, address, l->child, true);
+    return CLI_OK;
+}
+
+static int run_detached(struct cli *c, struct cli_up *up, int data, int log)
+{
+    struct launch l = {.c = c, .data = data, .words.limit = 65536};
+    struct os_detached d;
+    struct stat is;
+    struct why why = {0};
+    l.log_was = fstat(log, &is) == 0 ? is.st_size : 0;
+    cli_flush(c); /* else the child would print it again, into the log */
+    enum err e = os_detach(log, &d, &why);
+    if (e)
+        return cli_fail(c, e, &why, NULL);
+    if (d.child == 0) {
+        up->ready_fd = d.ready_fd;
+        up->detached = true;
+        c->out_terminal = c->err_terminal = c->out_colours = c->err_colours = false;
+        return c->daemon->run(up);
+    }
+    l.child = d.child;
+    l.ready_fd = d.ready_fd;
+    int code = wait_for_child(&l);
+    close(l.ready_fd);
+    text_fini(&l.words);
+    return code;
+}
+
+static int detach(struct cli *c, struct cli_up *up)
+{
+    struct why why = {0};
+    int data = -1, log = -1;
+    enum err e = os_make_private_folder(c->paths.data, &data, &why);
+    if (!e)
+        e = os_open_append(data, CLI_LOG, &log, &why);
+    int code = e ? cli_fail(c, e, &why, NULL) : run_detached(c, up, data, log);
+    if (log >= 0)
+        close(log);
+    if (data >= 0)
+        close(data);
+    return code;
+}
+
+/* ---- before it ---- */
+
+/* listen=["A","B"]: several --listen are one list. An address with a quote in it is none. */
+static enum err add_listen(struct cli *c, struct words *set, struct why *why)
+{
+    const struct words *listen = &c->options.listen;
+    struct text value = {0};
+    if (!listen->n)
+        return OK;
+    text_add(&value, SLICE("listen="));
+    struct json_writer w = json_writer(&value);
+    json_open_array(&w);
+    for (size_t i = 0; i < listen->n; i++)
+        json_put_text(&w, slice_of(listen->items[i]));
+    json_close_array(&w);
+    const char *kept = value.failed ? NULL : arena_cstr(&c->arena, text_slice(&value));
+    text_fini(&value);
+    if (!kept)
+        return why_set(why, ERR_NO_MEMORY, "no memory for the addresses");
+    if (set->n == MOST_WORDS)
+        return why_set(why, ERR_BAD_REQUEST, "too many settings on the command line");
+    set->items[set->n++] = kept;
+    return OK;
+}
+
+/* Loads the configuration once to tell people at once what is wrong with it. The daemon's own
+ * loading comes later and warns again, in the log: so warnings are printed here only if that is
+ * somewhere else. */
+static enum err check(struct cli *c, const struct config_sources *sources)
+{
+    struct config *config = NULL;
+    struct config_report report = {0};
+    enum err e = config_load(sources, &config, &report);
+    if (e || c->options.detach)
+        config_report_print(&report, &c->err);
+    config_report_fini(&report);
+    config_free(config);
+    return e;
+}
+
+int up_run(struct cli *c)
+{
+    struct why why = {0};
+    struct words set = c->options.set;
+    int code;
+    os_private_umask();
+    if (is_up(c, c->options.detach ? ASK_MS : QUICK_MS, &code))
+        return code;
+    enum err e = add_listen(c, &set, &why);
+    if (e)
+        return cli_fail(c, e, &why, NULL);
+    const char *ended[MOST_WORDS + 1] = {0};
+    memcpy(ended, set.items, set.n * sizeof ended[0]);
+    const struct config_sources sources = {&c->paths, c->environment, ended};
+    e = check(c, &sources);
+    if (e) {
+        why_set(&why, e, "the configuration is not valid; nothing was started");
+        return cli_fail(c, e, e == ERR_CONFIG ? &why : NULL,
+                        "`hearth config check` says it again.");
+    }
+    struct cli_up up = {.sources = &sources, .ready_fd = -1};
+    if (c->options.detach)
+        return detach(c, &up);
+    cli_flush(c);
+    return c->daemon->run(&up);
+}
