@@ -25,7 +25,7 @@ enum err config_paths_find(struct arena *a, const char *const *environment,
 enum config_severity { CONFIG_ERROR, CONFIG_WARNING };
 struct config_problem {
     enum config_severity severity;
-    const char *file; /* a path, "command line", "environment"; "" when none is to blame */
+    const char *file; /* a path, "command line", "environment NAME"; "" when none is to blame */
     unsigned line;    /* 0 when unknown */
     const char *key;  /* dotted path, "" when none */
     const char *text; /* what was found and what is allowed; visible characters only */

@@ -1,0 +1,183 @@
+/* inner: what the files of this room share. The way of a value: a source (command line, file, ...)
+ * is gathered into settings, one chain of them for each row of the tables, the one that holds
+ * first; then each row takes its value from the head of its chain, is checked, and written to its
+ * member of struct config or struct entry. All memory is the arena of the configuration. */
+#pragma once
+
+#include "base/json.h"
+#include "base/yaml.h"
+#include "config/config.h"
+
+/* ---- the tables ---- */
+enum type { BOOL, INT, TIME, BYTES, TEXT, CHOICE, PATH, SECRET, NAME, NAMES, LISTEN, ORIGINS };
+
+struct row {
+    const char *path; /* of a provider's field: its name */
+    enum type type;
+    size_t at;            /* offset in struct config or struct entry */
+    const char *standard; /* the default as it would be written; "" when there is none */
+    uint64_t least, most;
+    const char *choices; /* CHOICE: words with blanks between them */
+    bool live;
+    const char *help;
+};
+
+#define OPTION(...) +1
+enum {
+    OPTION_COUNT = 0
+#include "config/options.def"
+};
+#undef OPTION
+
+enum field {
+#define KIND(...)
+#define FIELD(name, ...) FIELD_##name,
+#include "config/providers.def"
+#undef KIND
+#undef FIELD
+    FIELD_COUNT
+};
+
+struct kind_row {
+    const char *name;
+    bool built;
+    const char *entries; /* names that mean it, with blanks between them */
+};
+
+extern const struct row config_options[OPTION_COUNT];
+extern const struct row config_fields[FIELD_COUNT];
+extern const struct kind_row config_kinds[CONFIG_KIND_COUNT];
+bool config_is_list(const struct row *row);
+
+/* ---- where settings come from ---- */
+enum rank { COMMAND_LINE, ENVIRONMENT, DOTENV, FILES, SEED_FILE }; /* lower ones win */
+
+struct source {
+    enum rank rank;
+    unsigned order;   /* for the report: as they are read */
+    const char *name; /* a file's path, else words */
+};
+
+struct setting {
+    const struct source *source;
+    unsigned line;                /* 0 when it has none */
+    const struct yaml_node *node; /* a scalar or a list, never a map; its line is right too */
+    struct setting *hides;        /* the next in order, of less weight */
+};
+
+struct entry { /* one provider */
+    struct config_provider p;
+    bool enabled;
+    const char *base_url, *host, *socket, *model;
+    struct config_list models;
+    struct setting *set[FIELD_COUNT];
+    const char *unset[FIELD_COUNT]; /* the variable that its value needs and nobody set */
+    unsigned order;                 /* of its first mention in a file */
+    const struct source *source;    /* of its first mention */
+    unsigned line;
+};
+
+#define MOST_PROVIDERS 256u
+
+struct whole {            /* what a struct config * points into */
+    struct config config; /* first: config_free finds the rest by it */
+    struct arena arena;
+    struct setting *set[OPTION_COUNT];
+    struct entry **entries; /* sorted as config.providers is */
+    size_t entries_n;
+};
+
+/* ---- variables: the environment and .env ---- */
+#define MOST_VARIABLES 1000u /* in one .env */
+struct variable {
+    struct slice name, value;
+    unsigned line;
+};
+struct variables {
+    const char *const *environment;
+    struct variable *dotenv;
+    size_t n;
+};
+
+/* ---- loading ---- */
+struct found; /* a problem and its place in the order */
+
+struct loader {
+    const struct config_sources *sources;
+    struct whole *whole;
+    struct arena *arena; /* the whole's */
+    struct config_report *report;
+    struct found *found;
+    size_t found_n;
+    struct variables variables;
+    unsigned sources_n;     /* sources opened so far: their order */
+    unsigned entries_order; /* providers that a file has named so far */
+    bool failed;            /* no memory: all the rest is in vain */
+};
+
+/* report.c */
+void config_say(struct loader *l, enum config_severity severity, const struct source *source,
+                const struct config_problem *about);
+bool config_report_finish(struct loader *l); /* sorts; false without memory */
+
+/* files.c: OK with a NULL slice when there is no such file. Errors are words for the report.
+ * *ret_loose: anybody may write the file. */
+enum err config_read_file(struct arena *a, const char *path, struct slice *ret_text,
+                          bool *ret_loose, struct why *why) MUST_USE;
+/* The names in a folder that end in .yaml, sorted by bytes; none when there is no folder. */
+enum err config_list_folder(struct arena *a, const char *path, struct config_list *ret_names,
+                            struct why *why) MUST_USE;
+
+/* variables.c */
+void config_read_dotenv(struct loader *l, const struct source *source, struct slice text);
+bool config_variable(const struct variables *v, struct slice name, struct slice *ret_value);
+enum expanded { EXPANDED, EXPANDED_NOT, EXPANDED_UNSET };
+/* ${NAME}, ${NAME:-otherwise} and $$ in s. *ret_name: the variable met last, the missing one with
+ * EXPANDED_UNSET. EXPANDED_NOT: what is written is no such thing. */
+enum expanded config_expand(const struct variables *v, struct slice s, struct text *out,
+                            struct slice *ret_name);
+
+/* gather.c */
+void config_gather(struct loader *l);
+void config_gather_yaml(struct loader *l, const struct source *source, struct slice text);
+void config_gather_word(struct loader *l, const struct source *source, struct slice path,
+                        struct slice value, unsigned line);
+struct source *config_source(struct loader *l, enum rank rank, const char *name);
+void config_env_name(const struct row *row, struct text *out); /* HEARTH_LOG_LEVEL */
+
+/* load.c */
+void config_resolve_options(struct loader *l);
+enum err config_load_from(const struct config_sources *sources, struct config **ret_config,
+                          struct config_report *report, void (*gather)(struct loader *l));
+
+/* nearest.c: the row, or group of rows, that was meant; empty when none is near. */
+struct slice config_nearest(struct slice path, const struct row *rows, size_t n);
+size_t config_distance(struct slice a, struct slice b, size_t most);
+
+/* value.c */
+enum taken { TAKEN, TAKEN_BAD, TAKEN_UNSET };
+/* Writes the setting's value to base + row->at. TAKEN_BAD: the report has it, under `key`.
+ * TAKEN_UNSET: *ret_variable, NUL-ended, is not set; nobody has reported it yet. */
+enum taken config_take(struct loader *l, const struct row *row, const char *key,
+                       const struct setting *s, void *base, const char **ret_variable);
+void config_say_unset(struct loader *l, enum config_severity severity, const struct setting *s,
+                      const char *key, const char *variable);
+bool config_take_standard(struct arena *a, const struct row *row, const char *home, void *base);
+/* print.c */
+void config_print(const struct row *row, const void *base, bool unmask, struct text *out);
+void config_print_json(const struct row *row, const void *base, struct json_writer *w);
+void config_print_mask(struct slice secret, struct text *out);
+void config_print_raw(const struct row *row, const struct setting *s, struct text *out);
+void config_allowed(const struct row *row, struct text *out); /* what may stand there, in words */
+void config_time(uint64_t ms, struct text *out);
+void config_size(uint64_t bytes, struct text *out);
+
+/* address.c */
+enum where { WHERE_GOOD, WHERE_BAD, WHERE_LATER };
+/* *ret_words: what is wrong with it (BAD) or what a later version will do (LATER). */
+enum where config_address(struct arena *a, struct slice s, struct config_address *ret_address,
+                          const char **ret_path, const char **ret_words);
+bool config_listen_address(struct arena *a, struct slice s, struct config_address *ret_address);
+
+/* provider.c */
+void config_resolve_providers(struct loader *l);

@@ -1,0 +1,123 @@
+/* reference: the tables as Markdown, for docs/reference/options.md. */
+#include "config/inner.h"
+
+static const char head[] =
+    "# Settings\n"
+    "\n"
+    "Written by `hearth help --markdown options`; change the tables in `src/config/`, not this "
+    "page.\n"
+    "\n"
+    "Settings are looked for in this order, and the first place that has one holds:\n"
+    "\n"
+    "1. the command line: `--set limits.body=64MiB`\n"
+    "2. the environment: `HEARTH_LIMITS_BODY=64MiB`\n"
+    "3. the file `.env` beside `hearth.yaml`: the same names\n"
+    "4. `hearth.yaml` and the files `conf.d/*.yaml`, which may not set the same thing twice\n"
+    "5. `llm_providers.yaml`, which other programs may share\n"
+    "\n"
+    "The files are in `~/.config/hearth` (`$XDG_CONFIG_HOME/hearth`), or in `config` below the "
+    "folder that `HEARTH_HOME` names. A dotted path is written in YAML as maps in one another, or "
+    "as it is. `hearth config show --origin` tells where each value is from and what it hid.\n"
+    "\n"
+    "- A time is a number with `ms`, `s`, `m`, `h` or `d`; a bare number means seconds.\n"
+    "- A size is a number with `KiB`, `MiB`, `GiB` or `TiB`; a bare number means bytes.\n"
+    "- A list in the environment or on the command line has commas between its items.\n"
+    "- `${NAME}` in a YAML file stands for a variable of the environment or of `.env`, "
+    "`${NAME:-otherwise}` for one that may be missing, `$$` for a `$`.\n"
+    "- Of YAML the plain part is read: no anchors, aliases, tags, merge keys or second document.\n"
+    "\n";
+
+static const char *type_name(enum type type)
+{
+    static const char *const names[] = {
+        [BOOL] = "true or false",
+        [INT] = "number",
+        [TIME] = "time",
+        [BYTES] = "size",
+        [TEXT] = "text",
+        [CHOICE] = "one of",
+        [PATH] = "path",
+        [SECRET] = "secret",
+        [NAME] = "text",
+        [NAMES] = "list of texts",
+        [LISTEN] = "list of addresses",
+        [ORIGINS] = "list of origins",
+    };
+    return names[type];
+}
+
+static void write_choices(const struct row *row, struct text *out)
+{
+    struct slice word;
+    const char *between = " `";
+    for (struct slice rest = slice_of(row->choices); slice_split(&rest, ' ', &word);) {
+        text_add(out, slice_of(between));
+        text_add(out, word);
+        text_byte(out, '`');
+        between = ", `";
+    }
+}
+
+static void write_bounds(const struct row *row, struct text *out)
+{
+    text_add(out, SLICE(", "));
+    if (row->type == INT) {
+        text_format(out, "%llu to %llu", (unsigned long long)row->least,
+                    (unsigned long long)row->most);
+        return;
+    }
+    void (*print)(uint64_t n, struct text * to) = row->type == TIME ? config_time : config_size;
+    print(row->least, out);
+    text_add(out, SLICE(" to "));
+    print(row->most, out);
+}
+
+static void write_row(const struct row *row, bool when, struct text *out)
+{
+    text_format(out, "| `%s` | %s", row->path, type_name(row->type));
+    if (row->type == CHOICE)
+        write_choices(row, out);
+    if (row->type == INT || row->type == TIME || row->type == BYTES)
+        write_bounds(row, out);
+    if (row->standard[0])
+        text_format(out, " | `%s` |", row->standard);
+    else
+        text_add(out, SLICE(" | |"));
+    if (when)
+        text_format(out, " %s |", row->live ? "reload" : "restart");
+    text_format(out, " %s |\n", row->help);
+}
+
+static void write_kinds(struct text *out)
+{
+    text_add(out, SLICE("\n## Kinds of providers\n\n"
+                        "An entry whose kind this version does not speak yet is read, switched off "
+                        "and named in a warning.\n\n"
+                        "| Kind | Spoken by this version | Meant by entries named |\n"
+                        "| --- | --- | --- |\n"));
+    for (size_t i = 0; i < CONFIG_KIND_COUNT; i++) {
+        const struct kind_row *kind = &config_kinds[i];
+        text_format(out, "| `%s` | %s | %s |\n", kind->name, kind->built ? "yes" : "later",
+                    kind->entries[0] ? kind->entries : "any other name");
+    }
+}
+
+void config_write_reference(struct text *out)
+{
+    text_add(out, slice_of(head));
+    text_add(out, SLICE("## All settings\n\n"
+                        "A change applies at the next `hearth reload` or at the next restart.\n\n"
+                        "| Setting | Type | Default | Applies at | What it is |\n"
+                        "| --- | --- | --- | --- | --- |\n"));
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        write_row(&config_options[i], true, out);
+    text_add(out, SLICE("\n## Providers\n\n"
+                        "Each is an entry below `providers:` with these fields, so the whole path "
+                        "is `providers.NAME.FIELD`. A field that needs a variable nobody set "
+                        "switches this one provider off. Changes apply at a reload.\n\n"
+                        "| Field | Type | Default | What it is |\n"
+                        "| --- | --- | --- | --- |\n"));
+    for (size_t i = 0; i < FIELD_COUNT; i++)
+        write_row(&config_fields[i], false, out);
+    write_kinds(out);
+}
