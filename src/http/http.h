@@ -46,7 +46,7 @@ struct http_head {
 
 struct http_limits {
     size_t target;   /* bytes of a request's target; of a response's first line */
-    size_t block;    /* bytes of all header fields, and again of all trailer fields */
+    size_t block;    /* bytes of all header fields */
     unsigned fields; /* at most 100 */
 };
 extern const struct http_limits http_request_limits, http_response_limits;
@@ -127,11 +127,10 @@ struct sse_event {
     bool is_comment;   /* nothing but comment lines or nothing at all */
 };
 
-struct sse_parser { /* zero-filled is ready; read err and why freely */
-    struct text tail, joined;
-    size_t length; /* of the event that has begun */
-    unsigned char at;
-    bool lone_cr, begun, tail_used;
+struct sse_parser {           /* zero-filled is ready; read err and why freely */
+    struct text tail, joined; /* the beginning of an event; its data lines */
+    int at;
+    bool lone_cr, begun, told;
     enum err err; /* after SSE_BAD: BAD_RESPONSE (an event over 1 MiB) or NO_MEMORY */
     const char *why;
 };
@@ -141,7 +140,7 @@ void sse_parser_fini(struct sse_parser *s);
 MUST_USE enum sse_step sse_parse(struct sse_parser *s, struct slice *in,
                                  struct sse_event *ret_event);
 /* The stream is over. SSE_EVENT: one last whole event; SSE_MORE: nothing was left; SSE_CUT: part of
- * an event was left. */
+ * an event was left, and *ret_event is what it would be if it ended there. */
 MUST_USE enum sse_step sse_end(struct sse_parser *s, struct sse_event *ret_event);
 /* name may be empty. Line ends in data make several data lines; those in a name drop the name. */
 void sse_write_event(struct text *out, struct slice name, struct slice data);
