@@ -1,7 +1,7 @@
 /* head: what one head means: request line, status line, where the body ends, whether the connection
  * lives on, which host was meant. Lines and bytes were checked by parse.c, so there is no control
- * byte but the tab here, and each line ends in CR LF. Where two readers of HTTP could disagree about
- * the end of a message, it is refused. */
+ * byte but the tab here, and each line ends in CR LF. Where two readers of HTTP could disagree
+ * about the end of a message, it is refused. */
 #include "http/state.h"
 #include "http/wire.h"
 

@@ -1,5 +1,5 @@
-/* http: HTTP/1.1 messages and event streams as bytes: reading with limits, writing heads, chunks and
- * events. Pure: no descriptor, no clock. It refuses everything whose end two programs could see
+/* http: HTTP/1.1 messages and event streams as bytes: reading with limits, writing heads, chunks
+ * and events. Pure: no descriptor, no clock. It refuses everything whose end two programs could see
  * differently; who may ask, which host is ours and how long to wait is decided elsewhere. */
 #pragma once
 
@@ -135,8 +135,8 @@ struct sse_parser {           /* zero-filled is ready; read err and why freely *
     const char *why;
 };
 void sse_parser_fini(struct sse_parser *s);
-/* Takes bytes off the front of *in; call until SSE_MORE. The raw slices of all events, one after the
- * other, are the input. Copies only an event that came in pieces. */
+/* Takes bytes off the front of *in; call until SSE_MORE. The raw slices of all events, one after
+ * the other, are the input. Copies only an event that came in pieces. */
 MUST_USE enum sse_step sse_parse(struct sse_parser *s, struct slice *in,
                                  struct sse_event *ret_event);
 /* The stream is over. SSE_EVENT: one last whole event; SSE_MORE: nothing was left; SSE_CUT: part of

@@ -1,6 +1,6 @@
-/* parse: the steps of a message. Heads and trailers are gathered as whole lines, each byte checked as
- * it comes (so that it makes no difference how the bytes were cut), and read when their blank line
- * is there; bodies are counted and handed on where they lie. */
+/* parse: the steps of a message. Heads and trailers are gathered as whole lines, each byte checked
+ * as it comes (so that it makes no difference how the bytes were cut), and read when their blank
+ * line is there; bodies are counted and handed on where they lie. */
 #include "base/mem.h"
 #include "http/state.h"
 

@@ -1,5 +1,5 @@
-/* Requests: what is taken, what is refused and as what, and that it makes no difference how the bytes
- * are cut. */
+/* Requests: what is taken, what is refused and as what, and that it makes no difference how the
+ * bytes are cut. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -180,7 +180,8 @@ static const struct c cases_coding[] = {
     BAD("two words", CODING("chunked x"))
     BAD("empty", CODING(""))
     BAD("NUL", CODING("chunked\0"))
-    BAD("two fields", GET "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+    BAD("two fields", GET "Transfer-Encoding: chunked\r\n"
+                      "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
     BAD("1.0", "POST / HTTP/1.0\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
     BAD("1.0 and unknown", "POST / HTTP/1.0\r\n" HOST "Transfer-Encoding: gzip\r\n\r\n")
     BAD("folded", GET "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n")
@@ -325,7 +326,8 @@ static const struct c cases_line[] = {
     AS(EXPECTATION, "two Expects", GET "Expect: 100-continue\r\nExpect: 100-continue\r\n\r\n")
     FINE(1, "Upgrade is not taken", GET "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
                                     "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n")
-    FINE(2, "nor before another", GET "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n" GET "\r\n")
+    FINE(2, "nor before another", GET "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+                                  GET "\r\n")
 };
 /* clang-format on */
 
@@ -349,20 +351,21 @@ static void test_bytes(void **state)
         bool high; /* 0x80 and above may stand there */
     } places[] = {
         {"GET /", " HTTP/1.1\r\n" HOST "\r\n",
-         "!\"$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz"
+         "!\"$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`"
+         "abcdefghijklmnopqrstuvwxyz"
          "{|}~",
          false},
         {GET "X", "Y: v\r\n\r\n",
          "!#$%&'*+-.0123456789:ABCDEFGHIJKLMNOPQRSTUVWXYZ^_`abcdefghijklmnopqrstuvwxyz|~", false},
         {GET "X: ", "v\r\n\r\n",
-         "\t !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvw"
-         "xyz{|}~",
+         "\t !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`"
+         "abcdefghijklmnopqrstuvwxyz{|}~",
          true},
         {"GET / HTTP/1.1\r\nHost: a", "\r\n\r\n",
          "\t -.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz", false},
         {CHUNKED "1;", "\r\nx\r\n0\r\n\r\n",
-         "\t !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvw"
-         "xyz{|}~",
+         "\t !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`"
+         "abcdefghijklmnopqrstuvwxyz{|}~",
          true},
         {CHUNKED, "1\r\n", "0123456789ABCDEFabcdef", false},
         {CHUNKED "1\r\nx", "\n0\r\n\r\n", "\r", false},

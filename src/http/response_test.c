@@ -122,7 +122,8 @@ static const struct c cases[] = {
     BAD("no status but a blank", "HTTP/1.1 \r\n\r\n")
     BAD("two blanks", "HTTP/1.1  200 OK\r\n\r\n")
     BAD("tab in the line", "HTTP/1.1 200\tOK\r\n\r\n")
-    BAD("length and chunked", LINE "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+    BAD("length and chunked", LINE "Content-Length: 2\r\n"
+                              "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
     BAD("two lengths", LINE "Content-Length: 2\r\nContent-Length: 2\r\n\r\nhi")
     BAD("length list", LINE "Content-Length: 2, 2\r\n\r\nhi")
     BAD("length minus", LINE "Content-Length: -2\r\n\r\nhi")

@@ -1,9 +1,11 @@
-/* sse: event streams (text/event-stream). Two passes over each event: the first finds where it ends,
- * and goes on where the last piece left off; the second, over the whole event, finds its fields.
+/* sse: event streams (text/event-stream). Two passes over each event: the first finds where it
+ * ends, and goes on where the last piece left off; the second, over the whole event, finds its
+ * fields.
  *
- * A line ends in LF, CR LF or a CR alone, so a CR at the end of the bytes is ambiguous. A blank line's
- * CR waits for the next byte, except after a line that ended in a CR alone: such a stream has no LF,
- * and the event is told at once (an LF that comes after all is a blank line of its own). */
+ * A line ends in LF, CR LF or a CR alone, so a CR at the end of the bytes is ambiguous. A blank
+ * line's CR waits for the next byte, except after a line that ended in a CR alone: such a stream
+ * has no LF, and the event is told at once (an LF that comes after all is a blank line of its own).
+ */
 #include "http/http.h"
 
 #define MOST_EVENT (1u << 20)
@@ -27,8 +29,8 @@ static size_t line_length(struct slice s)
     return s.len;
 }
 
-/* Goes on to the end of an event: true, with *ret_n bytes of `in` belonging to it (perhaps none: its
- * last CR came before). False at the end of `in`. */
+/* Goes on to the end of an event: true, with *ret_n bytes of `in` belonging to it (perhaps none:
+ * its last CR came before). False at the end of `in`. */
 static bool find_end(struct sse_parser *s, struct slice in, size_t *ret_n)
 {
     size_t i = 0;

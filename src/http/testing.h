@@ -1,5 +1,5 @@
-/* testing: what the tests of this room share. Feeds bytes to a parser in pieces and writes down what
- * it says, so that two ways to cut the same bytes can be compared as texts. */
+/* testing: what the tests of this room share. Feeds bytes to a parser in pieces and writes down
+ * what it says, so that two ways to cut the same bytes can be compared as texts. */
 #pragma once
 
 #include "http/http.h"

@@ -1,7 +1,7 @@
 /* wire: llhttp behind a narrow door. It reads one complete head that has passed our own rules about
  * bytes and lines, and says where the fields are and how it would find the body's end: a second
- * opinion, since what only one of two readers accepts is refused. Its header stays in wire.c because
- * its names collide with ours. */
+ * opinion, since what only one of two readers accepts is refused. Its header stays in wire.c
+ * because its names collide with ours. */
 #pragma once
 
 #include "base/text.h"
