@@ -1,5 +1,5 @@
 /* files: the one place of this room that reads the disk. Links are followed, since people keep
- * such files elsewhere and link them here; but only a regular file is read, and never waited for. */
+ * such files elsewhere and link them here; but only a regular file is read, never waited for. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

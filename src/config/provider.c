@@ -176,11 +176,11 @@ static void take_address(struct loader *l, struct entry *e)
     l->failed |= !s.ptr || !e->p.path;
     if (w == WHERE_BAD) {
         snprintf(said, sizeof said,
-                 "found \"%.200s\": %s; allowed: http://ADDRESS:PORT[/path] or unix:/path", written,
+                 "found \"%.200s\"; %s; allowed: http://ADDRESS:PORT[/path] or unix:/path", written,
                  words);
         say(l, CONFIG_ERROR, place_of(e, f), key, said);
     } else if (w == WHERE_LATER) {
-        snprintf(said, sizeof said, "found \"%.200s\": %s; this provider is switched off", written,
+        snprintf(said, sizeof said, "found \"%.200s\"; %s; this provider is switched off", written,
                  words);
         say(l, CONFIG_WARNING, place_of(e, f), key, said);
         switch_off(l, e, "%s", words);

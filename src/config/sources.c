@@ -9,6 +9,16 @@ static void say(struct loader *l, enum config_severity severity, const struct so
 
 /* ---- the command line ----------------------------------------------------------------------- */
 
+static void say_word(struct loader *l, const struct source *source, struct slice s)
+{
+    struct text words = {0};
+    text_add(&words, SLICE("found \""));
+    text_visible(&words, slice_to(s, min_size(s.len, 100)));
+    text_add(&words, SLICE("\"; allowed: path=value, such as log.level=debug"));
+    say(l, CONFIG_ERROR, source, text_cstr(&words));
+    text_fini(&words);
+}
+
 static void gather_command_line(struct loader *l)
 {
     const char *const *set = l->sources->set;
@@ -20,7 +30,7 @@ static void gather_command_line(struct loader *l)
         struct slice s = slice_of(set[n]);
         size_t equals = slice_find(s, '=');
         if (equals == s.len || !equals)
-            say(l, CONFIG_ERROR, source, "a setting is written as path=value");
+            say_word(l, source, s);
         else
             config_gather_word(l, source, slice_to(s, equals), slice_from(s, equals + 1), 0);
     }
