@@ -29,12 +29,12 @@ void json_done(struct json_doc *doc);
 struct json_span {
     size_t key, value, end; /* offsets of the key's quote, the value's first byte, its end */
 };
-/* False when the outermost value is not an object, or has no such plain (unescaped) key. Call it
- * only on text that json_read accepted. */
+/* The next member of the object that begins at *at (0, or the offset of an inner object's brace
+ * for the first call); false at the end, or when no object is there. Keys come as they are
+ * written, escapes included. Only for text that json_read accepted. */
+bool json_next_span(struct slice text, size_t *at, struct slice *ret_key,
+                    struct json_span *ret_span);
 bool json_find_span(struct slice text, struct slice key, struct json_span *ret_span);
-/* The same inside the value that *span names; offsets stay those of the whole text. */
-bool json_find_inner(struct slice text, const struct json_span *span, struct slice key,
-                     struct json_span *ret_span);
 
 bool json_is_object(const struct json_value *v); /* all of these: NULL is none of them */
 bool json_is_array(const struct json_value *v);

@@ -231,42 +231,39 @@ static size_t skip_value(struct slice text, size_t at)
     return min_size(at, text.len);
 }
 
-static bool find(struct slice text, size_t at, struct slice key, struct json_span *ret_span)
+bool json_next_span(struct slice text, size_t *at, struct slice *ret_key, struct json_span *ret_span)
 {
-    at = skip_blanks(text, at);
-    if (at >= text.len || text.ptr[at] != '{')
+    size_t i = skip_blanks(text, *at);
+    if (i >= text.len || (text.ptr[i] != '{' && text.ptr[i] != ','))
+        return false; /* the first member follows the brace, the others a comma */
+    i = skip_blanks(text, i + 1);
+    if (i >= text.len || text.ptr[i] != '"')
         return false;
-    at = skip_blanks(text, at + 1);
-    while (at < text.len && text.ptr[at] == '"') {
-        struct json_span span = {.key = at};
-        size_t end = skip_string(text, at + 1);
-        struct slice found = {text.ptr + at + 1, end - at - 2};
-        at = skip_blanks(text, end);        /* the colon */
-        span.value = skip_blanks(text, at + 1);
-        if (span.value >= text.len)
-            return false;
-        span.end = skip_value(text, span.value);
-        if (slice_is(found, key)) {
-            *ret_span = span;
-            return true;
-        }
-        at = skip_blanks(text, span.end); /* the comma, or the end */
-        if (at >= text.len || text.ptr[at] != ',')
-            return false;
-        at = skip_blanks(text, at + 1);
-    }
-    return false;
+    struct json_span span = {.key = i};
+    size_t end = skip_string(text, i + 1);
+    struct slice key = {text.ptr + i + 1, end - i - 2};
+    i = skip_blanks(text, end); /* the colon */
+    span.value = skip_blanks(text, i + 1);
+    if (span.value >= text.len)
+        return false;
+    span.end = skip_value(text, span.value);
+    *at = span.end;
+    *ret_key = key;
+    *ret_span = span;
+    return true;
 }
 
 bool json_find_span(struct slice text, struct slice key, struct json_span *ret_span)
 {
-    return find(text, 0, key, ret_span);
-}
-
-bool json_find_inner(struct slice text, const struct json_span *span, struct slice key,
-                     struct json_span *ret_span)
-{
-    return find(slice_to(text, span->end), span->value, key, ret_span);
+    struct slice found;
+    struct json_span span;
+    for (size_t at = 0; json_next_span(text, &at, &found, &span);) {
+        if (slice_is(found, key)) {
+            *ret_span = span;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- looking at values --------------------------------------------------------------------- */

@@ -1,0 +1,191 @@
+/* answer: how things leave. Every answer carries the same few headers; events of a request become
+ * an event stream or one object, whichever the caller asked for. */
+#include "api/inside.h"
+
+#include "base/mem.h"
+
+#define MOST_FIELDS 12u
+
+struct fields {
+    struct http_field list[MOST_FIELDS];
+    size_t n;
+};
+
+static void add(struct fields *f, struct slice name, struct slice value)
+{
+    assert(f->n < MOST_FIELDS);
+    f->list[f->n++] = (struct http_field){name, value};
+}
+
+static void add_origin(struct fields *f, const struct visit *v)
+{
+    if (!v->origin.len)
+        return;
+    add(f, SLICE("access-control-allow-origin"), v->origin);
+    add(f, SLICE("vary"), SLICE("Origin"));
+    add(f, SLICE("access-control-expose-headers"), SLICE("X-Request-Id, Retry-After"));
+}
+
+static struct text request_name(const struct visit *v)
+{
+    struct text name = {0};
+    if (v->request)
+        text_format(&name, "%.*s-%llu", SLICE_ARG(v->api->instance),
+                    (unsigned long long)request_id(v->request));
+    return name;
+}
+
+static void answer_whole(struct visit *v, int status, struct fields *f, struct slice body)
+{
+    struct exchange *x = v->x;
+    struct text name = request_name(v);
+    add(f, SLICE("cache-control"), SLICE("no-store"));
+    add(f, SLICE("x-content-type-options"), SLICE("nosniff"));
+    if (name.len)
+        add(f, SLICE("x-request-id"), text_slice(&name));
+    add_origin(f, v);
+    x->owner = NULL;
+    exchange_answer(x, status, f->list, f->n, body);
+    text_fini(&name);
+    visit_free(v);
+}
+
+void answer_json(struct visit *v, int status, struct slice json)
+{
+    struct fields f = {0};
+    add(&f, SLICE("content-type"), SLICE("application/json"));
+    answer_whole(v, status, &f, json);
+}
+
+void answer_error(struct visit *v, const struct why *why)
+{
+    const struct err_row *row = err_row(why->code);
+    struct fields f = {0};
+    struct text body = {0};
+    dialect_write_error(v->endpoint ? v->endpoint->dialect : DIALECT_NONE, why, &body);
+    add(&f, SLICE("content-type"), SLICE("application/json"));
+    if (why->code == ERR_METHOD_NOT_ALLOWED && v->allowed.len)
+        add(&f, SLICE("allow"), text_slice(&v->allowed));
+    if (row->http == 503 || row->http == 429)
+        add(&f, SLICE("retry-after"), SLICE("1"));
+    if (v->request) /* our own tries are over: clients that try again would only multiply them */
+        add(&f, SLICE("x-should-retry"), SLICE("false"));
+    answer_whole(v, row->http, &f, text_slice(&body));
+    text_fini(&body);
+}
+
+void answer_preflight(struct visit *v)
+{
+    struct fields f = {0};
+    add(&f, SLICE("access-control-allow-methods"), SLICE("GET, POST, OPTIONS"));
+    add(&f, SLICE("access-control-allow-headers"),
+        SLICE("Authorization, Content-Type, X-Request-Id"));
+    add(&f, SLICE("access-control-max-age"), SLICE("600"));
+    answer_whole(v, 204, &f, (struct slice){0});
+}
+
+/* ---- events --------------------------------------------------------------------------------- */
+
+static void begin_stream(struct visit *v)
+{
+    struct fields f = {0};
+    struct text name = request_name(v);
+    add(&f, SLICE("content-type"), SLICE("text/event-stream"));
+    add(&f, SLICE("cache-control"), SLICE("no-store"));
+    add(&f, SLICE("x-accel-buffering"), SLICE("no")); /* a proxy before us must not gather */
+    if (name.len)
+        add(&f, SLICE("x-request-id"), text_slice(&name));
+    add_origin(&f, v);
+    exchange_begin(v->x, 200, f.list, f.n);
+    v->begun = true;
+    text_fini(&name);
+}
+
+static void end_stream(struct visit *v, bool close)
+{
+    struct exchange *x = v->x;
+    x->owner = NULL;
+    visit_free(v);
+    exchange_end(x, close);
+}
+
+static void send_numbered(struct visit *v, const struct event *e)
+{
+    struct text whole = {0};
+    text_format(&whole, "id: %llu\n", (unsigned long long)e->number);
+    text_add(&whole, e->raw);
+    exchange_send(v->x, text_slice(&whole));
+    text_fini(&whole);
+}
+
+static bool take_for_stream(struct visit *v, const struct event *e)
+{
+    bool last = e->kind == EVENT_END || e->kind == EVENT_ERROR;
+    struct text words = {0};
+    if (!last && exchange_waiting(v->x) > v->api->server->limits.stream_buffer)
+        return false;
+    if (e->kind == EVENT_ERROR && !v->begun) {
+        answer_error(v, e->why);
+        return true;
+    }
+    if (!v->begun)
+        begin_stream(v);
+    if (e->kind == EVENT_ERROR) {
+        dialect_write_error_event(v->endpoint->dialect, e->why, &words);
+        exchange_send(v->x, text_slice(&words));
+        text_fini(&words);
+    } else if (v->numbered) {
+        send_numbered(v, e);
+    } else if (e->kind != EVENT_USAGE || request_wants_usage(v->request)) {
+        exchange_send(v->x, e->raw);
+    }
+    if (last)
+        end_stream(v, e->kind == EVENT_ERROR);
+    return true;
+}
+
+static void stop_reading(struct visit *v, enum err e, const char *words)
+{
+    struct why why;
+    why_set(&why, e, "%s", words);
+    request_stop(v->request, &why);
+}
+
+static void answer_object(struct visit *v)
+{
+    struct text body = {0};
+    struct why why;
+    enum err e = v->assembler ? assembler_finish(v->assembler, &body) : ERR_BAD_RESPONSE;
+    if (e) {
+        why_set(&why, e, "the answer could not be put together");
+        answer_error(v, &why);
+    } else {
+        answer_json(v, 200, text_slice(&body));
+    }
+    text_fini(&body);
+}
+
+static bool take_for_object(struct visit *v, const struct event *e)
+{
+    if (e->kind == EVENT_ERROR) {
+        answer_error(v, e->why);
+    } else if (e->kind == EVENT_END) {
+        answer_object(v);
+    } else if (e->json.len) {
+        if (!v->assembler)
+            v->assembler = assembler_new(v->endpoint->dialect);
+        enum err err = v->assembler ? assembler_add(v->assembler, e) : ERR_NO_MEMORY;
+        if (err)
+            stop_reading(v, err, "the answer could not be put together");
+    }
+    return true;
+}
+
+static bool take(struct reader *r, const struct event *e)
+{
+    struct visit *v = owner_of(r, struct visit, reader);
+    bool stream = v->numbered || request_streams(v->request);
+    return stream ? take_for_stream(v, e) : take_for_object(v, e);
+}
+
+const struct reader_ops answer_reader = {.take = take};

@@ -1,0 +1,130 @@
+/* api: a visit from its headers to its answer. */
+#include "api/inside.h"
+
+#include "base/mem.h"
+
+struct slice query_value(struct slice query, const char *name)
+{
+    struct slice pair;
+    while (slice_split(&query, '&', &pair)) {
+        size_t equals = slice_find(pair, '=');
+        if (slice_is(slice_to(pair, equals), slice_of(name)) && equals < pair.len)
+            return slice_from(pair, equals + 1);
+    }
+    return (struct slice){0};
+}
+
+void visit_free(struct visit *v)
+{
+    assembler_free(v->assembler);
+    if (v->pending)
+        v->pending->visit = NULL;
+    text_fini(&v->allowed);
+    mem_free(v);
+}
+
+static void no_memory(struct exchange *x)
+{
+    exchange_answer(x, 503, NULL, 0, SLICE(""));
+}
+
+static struct visit *visit_new(struct server *s, struct exchange *x)
+{
+    struct visit *v = mem_new(struct visit);
+    if (v) {
+        v->api = s->context;
+        v->x = x;
+        v->reader.ops = &answer_reader;
+        x->owner = v;
+    }
+    return v;
+}
+
+/* An endpoint with a call: the request begins with its headers. */
+static enum err begin_request(struct visit *v, struct why *why)
+{
+    struct request_terms terms = {
+        .kind = v->endpoint->kind,
+        .dialect = v->endpoint->dialect,
+        .ends_by_itself = slice_begins(slice_of(v->endpoint->path), SLICE("/test/")),
+    };
+    if (v->api->desk->draining)
+        return why_set(why, ERR_SHUTTING_DOWN, "%s", "");
+    v->request = request_new(v->api->desk, &terms);
+    if (!v->request || reader_follow(&v->reader, v->request, 0))
+        return why_set(why, ERR_NO_MEMORY, "no memory for a request");
+    request_admit(v->request);
+    return OK;
+}
+
+static void on_head(struct server *s, struct exchange *x)
+{
+    struct visit *v = visit_new(s, x);
+    if (!v) {
+        no_memory(x);
+        return;
+    }
+    enum err e = gate_check(v, &v->why);
+    if (!e && v->endpoint && v->endpoint->kind != CALL_NONE)
+        e = begin_request(v, &v->why);
+    v->why.code = e;
+    if (e && x->head->has_body) {
+        answer_error(v, &v->why); /* unread: the connection closes behind it */
+    } else if (e || !v->endpoint) {
+        exchange_take(x, TAKE_NONE, 0);
+    } else {
+        exchange_take(x, v->endpoint->take,
+                      v->endpoint->most ? v->endpoint->most : v->api->json_most);
+    }
+}
+
+static void on_ready(struct exchange *x)
+{
+    struct visit *v = x->owner;
+    if (v->why.code)
+        answer_error(v, &v->why);
+    else if (!v->endpoint)
+        answer_preflight(v);
+    else if (v->request)
+        request_give(v->request, &x->body);
+    else
+        v->endpoint->handler(v);
+}
+
+static void on_writable(struct exchange *x)
+{
+    struct visit *v = x->owner;
+    if (v)
+        reader_wake(&v->reader);
+}
+
+static void on_gone(struct exchange *x, enum err e)
+{
+    struct visit *v = x->owner;
+    if (!v)
+        return;
+    x->owner = NULL;
+    v->x = NULL;
+    reader_leave(&v->reader, e);
+    visit_free(v);
+}
+
+static void on_refuse(struct exchange *x, const struct why *why)
+{
+    struct server *s = exchange_server(x);
+    struct visit *v = x->owner ? x->owner : visit_new(s, x);
+    if (!v)
+        no_memory(x);
+    else if (v->request)
+        request_stop(v->request, why); /* its reader answers */
+    else
+        answer_error(v, why);
+}
+
+const struct conn_app api_app = {
+    .head = on_head,
+    .ready = on_ready,
+    .writable = on_writable,
+    .gone = on_gone,
+    .refuse = on_refuse,
+};

@@ -1,0 +1,35 @@
+/* api: THE endpoint table, and what stands between a connection and what it asks for: routing, the
+ * gate that judges headers, and the handlers. An endpoint with a call kind becomes a request whose
+ * first reader is the connection; the others are answered by their handler. */
+#pragma once
+
+#include "conn/conn.h"
+#include "request/request.h"
+
+struct pending; /* somebody who waits for the end of a reload */
+
+struct api_admin { /* what only the daemon can do; context is api.context */
+    void (*write_status)(void *context, struct text *out);
+    /* Answers later, through api_reloaded with the same ticket. */
+    void (*reload)(void *context, struct pending *ticket);
+    void (*shut_down)(void *context, bool now);
+};
+
+struct api { /* made in the daemon, which fills all of it */
+    struct desk *desk;
+    struct server *server;
+    struct loop *loop;
+    const struct api_admin *admin;
+    void *context;
+    struct slice instance;           /* our id: in Via, and before the number of a request */
+    const struct slice *origins;     /* web pages that may ask */
+    size_t n_origins;
+    const struct model_entry *models; /* what /v1/models lists; replaced at a reload */
+    size_t n_models;
+    uint64_t json_most; /* bytes of a JSON body */
+};
+
+extern const struct conn_app api_app; /* for a server whose context is a struct api */
+
+void api_reloaded(struct pending *ticket, int status, struct slice json);
+void api_write_reference(struct text *out); /* all endpoints as Markdown */

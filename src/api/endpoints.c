@@ -1,0 +1,62 @@
+/* endpoints: the table as an array, looking a path up, and its documentation. */
+#include "api/inside.h"
+
+#define NO_BODY 0, false
+#define JSON_BODY 0, true
+#define SPOOL_BODY (1ull << 40), false
+
+#define ENDPOINT(method, path, who, kind, dialect, take, leaves, body, handler, help)              \
+    {METHOD_##method, path, who, kind, dialect, take, leaves, body, handler, help},
+static const struct endpoint endpoints[] = {
+#include "api/endpoints.def"
+#if HEARTH_TEST_ENDPOINTS
+#include "api/test_endpoints.def"
+#endif
+};
+#undef ENDPOINT
+
+static bool takes(const struct endpoint *e, enum http_method method)
+{
+    return e->method == method || (e->method == METHOD_GET && method == METHOD_HEAD);
+}
+
+static void allow(struct text *allowed, const struct endpoint *e)
+{
+    text_add(allowed, allowed->len ? SLICE(", ") : SLICE(""));
+    text_add(allowed, http_method_name(e->method));
+    if (e->method == METHOD_GET)
+        text_add(allowed, SLICE(", HEAD"));
+}
+
+enum err endpoint_find(struct slice path, enum http_method method,
+                       const struct endpoint **ret_endpoint, struct text *allowed)
+{
+    enum err e = ERR_NOT_FOUND;
+    for (size_t i = 0; i < COUNT(endpoints); i++) {
+        if (!slice_is(path, slice_of(endpoints[i].path)))
+            continue;
+        *ret_endpoint = &endpoints[i]; /* also for 405: errors have its dialect */
+        if (takes(&endpoints[i], method))
+            return OK;
+        allow(allowed, &endpoints[i]);
+        e = ERR_METHOD_NOT_ALLOWED;
+    }
+    return e;
+}
+
+void api_write_reference(struct text *out)
+{
+    text_add(out, SLICE("| method | path | who | body | answer | what it does |\n"
+                        "| --- | --- | --- | --- | --- | --- |\n"));
+    static const char *const whos[] = {[ANYBODY] = "anybody here", [ADMIN] = "`admin.sock` only"};
+    static const char *const leaves[] = {[LEAVES_JSON] = "JSON",
+                                         [LEAVES_SSE] = "JSON or an event stream",
+                                         [LEAVES_NDJSON] = "JSON lines",
+                                         [LEAVES_BYTES] = "bytes"};
+    for (size_t i = 0; i < COUNT(endpoints); i++) {
+        const struct endpoint *e = &endpoints[i];
+        text_format(out, "| %s | `%s` | %s | %s | %s | %s |\n", http_method_name(e->method).ptr,
+                    e->path, whos[e->who], e->take == TAKE_NONE ? "none" : "JSON",
+                    leaves[e->leaves], e->help);
+    }
+}

@@ -1,0 +1,95 @@
+/* handlers: endpoints that need no model. */
+#include "api/inside.h"
+
+#include "base/mem.h"
+
+void health(struct visit *v)
+{
+    struct text body = {0};
+    struct json_writer w = json_writer(&body);
+    json_open_object(&w);
+    json_put_pair(&w, "status", v->api->desk->draining ? SLICE("draining") : SLICE("ok"));
+    json_put_pair(&w, "version", SLICE(HEARTH_VERSION));
+    json_close_object(&w);
+    answer_json(v, 200, text_slice(&body));
+    text_fini(&body);
+}
+
+void models(struct visit *v)
+{
+    struct text body = {0};
+    dialect_write_models(v->endpoint->dialect, v->api->models, v->api->n_models, &body);
+    answer_json(v, 200, text_slice(&body));
+    text_fini(&body);
+}
+
+void status(struct visit *v)
+{
+    struct text body = {0};
+    v->api->admin->write_status(v->api->context, &body);
+    answer_json(v, 200, text_slice(&body));
+    text_fini(&body);
+}
+
+void bus(struct visit *v)
+{
+    struct text body = {0};
+    struct json_writer w = json_writer(&body);
+    uint64_t from = 0;
+    if (!slice_u64(query_value(v->x->head->query, "from"), &from))
+        from = 0;
+    json_open_array(&w);
+    for (const struct bus_item *i; (i = bus_get(v->api->loop, from)); from = i->number + 1) {
+        json_open_object(&w);
+        json_key(&w, "number");
+        json_put_u64(&w, i->number);
+        json_key(&w, "at_ms");
+        json_put_u64(&w, i->at_ms);
+        json_put_pair(&w, "topic", slice_of(i->topic));
+        json_put_pair(&w, "words", slice_of(i->words));
+        json_close_object(&w);
+    }
+    json_close_array(&w);
+    answer_json(v, 200, text_slice(&body));
+    text_fini(&body);
+}
+
+/* Reading files is a job: the answer comes through api_reloaded, whether or not the caller is
+ * still there. */
+void reload(struct visit *v)
+{
+    struct why why;
+    v->pending = mem_new(struct pending);
+    if (!v->pending) {
+        why_set(&why, ERR_NO_MEMORY, "no memory to reload");
+        answer_error(v, &why);
+        return;
+    }
+    v->pending->visit = v;
+    v->api->admin->reload(v->api->context, v->pending);
+}
+
+void api_reloaded(struct pending *ticket, int http, struct slice json)
+{
+    struct visit *v = ticket->visit;
+    mem_free(ticket);
+    if (!v)
+        return;
+    v->pending = NULL;
+    answer_json(v, http, json);
+}
+
+void shut_down(struct visit *v)
+{
+    struct api *a = v->api;
+    bool now = slice_is(query_value(v->x->head->query, "now"), SLICE("1"));
+    struct text body = {0};
+    struct json_writer w = json_writer(&body);
+    json_open_object(&w);
+    json_key(&w, "draining");
+    json_put_u64(&w, a->desk->live);
+    json_close_object(&w);
+    answer_json(v, 200, text_slice(&body));
+    text_fini(&body);
+    a->admin->shut_down(a->context, now);
+}

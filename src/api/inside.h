@@ -1,0 +1,66 @@
+/* inside: what the files of room api share with each other. */
+#pragma once
+
+#include "api/api.h"
+
+enum who { ANYBODY, ADMIN };                                   /* admin: over admin.sock only */
+enum leaves { LEAVES_JSON, LEAVES_SSE, LEAVES_NDJSON, LEAVES_BYTES };
+
+struct visit;
+typedef void handler_fn(struct visit *v);
+
+struct endpoint {
+    enum http_method method;
+    const char *path;
+    enum who who;
+    enum call_kind kind;
+    enum dialect dialect;
+    enum take take;
+    enum leaves leaves;
+    uint64_t most; /* bytes of the body; 0: api.json_most */
+    bool json;     /* the body must say that it is JSON */
+    handler_fn *handler;
+    const char *help;
+};
+
+/* The row for this path and method. ERR_NOT_FOUND, ERR_METHOD_NOT_ALLOWED (then *ret_allowed
+ * lists the methods, comma separated, in *allowed). */
+enum err endpoint_find(struct slice path, enum http_method method,
+                       const struct endpoint **ret_endpoint, struct text *allowed);
+
+struct pending { /* an answer that comes later, from the daemon */
+    struct visit *visit; /* NULL: its caller hung up meanwhile */
+};
+
+struct visit { /* one exchange as api sees it; x->owner */
+    struct api *api;
+    struct exchange *x;
+    const struct endpoint *endpoint; /* NULL: none was found */
+    struct why why;                  /* set: what to answer once the body is out of the way */
+    struct reader reader;            /* endpoints with a call, and test_follow */
+    struct request *request;         /* while the reader follows it */
+    struct assembler *assembler;
+    struct pending *pending;
+    struct text allowed;             /* for 405 */
+    struct slice origin;             /* of a web page that may ask */
+    bool begun, numbered;
+};
+
+void visit_free(struct visit *v);
+
+/* gate.c: who may ask at all, by the headers alone. Sets v->origin. */
+enum err gate_check(struct visit *v, struct why *why) MUST_USE;
+bool gate_is_preflight(const struct visit *v);
+
+/* answer.c: each ends the exchange and frees the visit. */
+void answer_json(struct visit *v, int status, struct slice json);
+void answer_error(struct visit *v, const struct why *why);
+void answer_preflight(struct visit *v);
+extern const struct reader_ops answer_reader; /* turns events into an answer */
+
+/* handlers.c */
+handler_fn health, models, status, bus, reload, shut_down;
+/* test_endpoints.c, in test builds */
+handler_fn test_follow, test_requests, test_upload;
+
+struct slice query_value(struct slice query, const char *name); /* not decoded; empty: none */

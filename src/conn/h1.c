@@ -1,0 +1,502 @@
+/* h1: HTTP/1.1 on a connection. One request at a time: what comes behind it is held back, up to
+ * 64 KiB, until the answer is complete. States, and the function that makes each move:
+ *   IDLE   -> HEAD    feed        the first byte of a request
+ *   HEAD   -> BODY    take_head   the head is complete; the app says how to take the body
+ *   BODY   -> BUSY    body_over   the app works, or answers already
+ *   any    -> LINGER  say_bye     the last answer was written: read on, so that it arrives
+ *   BUSY   -> IDLE    next        the answer is complete and the connection stays
+ * Every state has its deadline in `ring`; closing is conn_close from any of them. */
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "conn/inside.h"
+
+#define MOST_HELD 65536u
+#define MOST_DISCARDED 65536u /* of a body that nobody wants */
+#define LINGER_MS 2000u
+#define ROOM_RETRY_MS 50u
+#define ROOM_WAIT_MS 10000u
+
+enum { IDLE, HEAD, BODY, BUSY, LINGER };
+#define TO(s) (1u << (s))
+static const struct sm_state states[] = {
+    [IDLE] = {"IDLE", TO(HEAD) | TO(LINGER), 0}, /* deadlines are the server's settings */
+    [HEAD] = {"HEAD", TO(BODY) | TO(LINGER), 0},
+    [BODY] = {"BODY", TO(BUSY) | TO(LINGER), 0},
+    [BUSY] = {"BUSY", TO(IDLE) | TO(LINGER), 0},
+    [LINGER] = {"LINGER", 0, LINGER_MS},
+};
+static const struct sm_table table = {"conn", states, COUNT(states)};
+
+static void feed(struct conn *c, struct slice in);
+
+static struct conn *conn_of(const struct exchange *x)
+{
+    return owner_of((uintptr_t)x, struct conn, h1.x);
+}
+
+static void move(struct conn *c, unsigned to)
+{
+    sm_move(&c->h1.sm, to, loop_now_us(c->server->loop), c->id);
+}
+
+void http1_init(struct conn *c)
+{
+    struct http1 *h = &c->h1;
+    sm_init(&h->sm, &table, IDLE, loop_now_us(c->server->loop));
+    http_parser_init(&h->parser, HTTP_REQUEST, NULL);
+    h->spool.fd = -1;
+    h->x.spool_fd = -1;
+    conn_deadline(c, c->server->limits.headers_ms); /* a newcomer should say something */
+}
+
+static void drop_exchange(struct http1 *h)
+{
+    body_fini(&h->x.body);
+    text_fini(&h->owed);
+    spool_fini(&h->spool);
+    h->x = (struct exchange){.spool_fd = -1};
+    h->answering = h->chunked = h->message_over = h->head_only = false;
+}
+
+static void fini(struct conn *c)
+{
+    struct http1 *h = &c->h1;
+    if (h->sm.state == BUSY || h->sm.state == BODY)
+        c->server->app->gone(&h->x, ERR_CLIENT_GONE);
+    drop_exchange(h);
+    http_parser_fini(&h->parser);
+    text_fini(&h->held);
+}
+
+/* ---- the end of an answer ------------------------------------------------------------------- */
+
+static void say_bye(struct conn *c)
+{
+    move(c, LINGER);
+    text_fini(&c->h1.held);
+    stream_finish(&c->stream);
+    stream_read(&c->stream, !c->h1.peer_ended);
+    conn_deadline(c, LINGER_MS);
+    if (c->h1.peer_ended && !c->stream.waiting)
+        conn_close(c);
+}
+
+static void next(struct conn *c)
+{
+    struct http1 *h = &c->h1;
+    bool stays = h->message_over && !h->closes && !c->server->draining;
+    c->server->served++;
+    drop_exchange(h);
+    if (!stays) {
+        say_bye(c);
+        return;
+    }
+    move(c, IDLE);
+    conn_deadline(c, c->server->limits.keep_alive_ms);
+    if (!h->feeding)
+        feed(c, (struct slice){0}); /* what was held back, if anything */
+}
+
+/* ---- answers -------------------------------------------------------------------------------- */
+
+static void write_head(struct exchange *x, int status, const struct http_field *fields, size_t n,
+                       int64_t length)
+{
+    struct conn *c = conn_of(x);
+    struct http1 *h = &c->h1;
+    struct http_field all[24];
+    char digits[24];
+    struct text number = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < n && count < COUNT(all) - 4; i++)
+        all[count++] = fields[i];
+    h->closes |= !h->message_over || c->server->draining || !x->head || !x->head->keep_alive ||
+                 ++h->served >= c->server->limits.requests_per_connection;
+    if (length >= 0) {
+        text_u64(&number, (uint64_t)length);
+        memcpy(digits, text_cstr(&number), number.failed ? 0 : number.len);
+        all[count++] = (struct http_field){SLICE("content-length"), {digits, number.len}};
+    } else if (h->chunked) {
+        all[count++] = (struct http_field){SLICE("transfer-encoding"), SLICE("chunked")};
+    }
+    if (h->closes)
+        all[count++] = (struct http_field){SLICE("connection"), SLICE("close")};
+    else if (x->head->minor == 0)
+        all[count++] = (struct http_field){SLICE("connection"), SLICE("keep-alive")};
+    struct text head = {0};
+    if (!http_write_response(&head, status, all, count))
+        log_warn("conn", "an answer's header had a value that may not be sent");
+    stream_write(&c->stream, text_slice(&head));
+    if (head.failed || number.failed)
+        stream_fail(&c->stream); /* closes the connection at the end of this turn */
+    text_fini(&head);
+    text_fini(&number);
+    h->answering = true;
+    h->taken_before = c->stream.taken;
+    conn_deadline(c, c->server->limits.write_stall_ms);
+}
+
+/* The app may answer before the body was read, or even with the head: that ends in LINGER. */
+static void to_busy(struct conn *c)
+{
+    if (c->h1.sm.state == HEAD)
+        move(c, BODY);
+    if (c->h1.sm.state == BODY)
+        move(c, BUSY);
+}
+
+void exchange_answer(struct exchange *x, int status, const struct http_field *fields, size_t n,
+                     struct slice body)
+{
+    struct conn *c = conn_of(x);
+    bool none = c->h1.head_only || status == 204 || status == 304;
+    write_head(x, status, fields, n, status == 204 || status == 304 ? -1 : (int64_t)body.len);
+    if (!none)
+        stream_write(&c->stream, body);
+    x->sent += none ? 0 : body.len;
+    to_busy(c);
+    next(c);
+}
+
+void exchange_begin(struct exchange *x, int status, const struct http_field *fields, size_t n)
+{
+    struct conn *c = conn_of(x);
+    c->h1.chunked = x->head->minor == 1;
+    c->h1.closes |= !c->h1.chunked; /* HTTP/1.0: the end of the connection is the end */
+    write_head(x, status, fields, n, -1);
+    to_busy(c);
+}
+
+void exchange_send(struct exchange *x, struct slice bytes)
+{
+    struct conn *c = conn_of(x);
+    if (!bytes.len || c->h1.head_only)
+        return;
+    x->sent += bytes.len;
+    if (!c->stream.waiting) {
+        c->h1.taken_before = c->stream.taken;
+        conn_deadline(c, c->server->limits.write_stall_ms);
+    }
+    if (c->h1.chunked) {
+        struct text frame = {0};
+        http_write_chunk_open(&frame, bytes.len);
+        stream_write(&c->stream, text_slice(&frame));
+        stream_write(&c->stream, bytes);
+        text_clear(&frame);
+        http_write_chunk_close(&frame);
+        stream_write(&c->stream, text_slice(&frame));
+        if (frame.failed)
+            stream_fail(&c->stream);
+        text_fini(&frame);
+    } else {
+        stream_write(&c->stream, bytes);
+    }
+}
+
+void exchange_end(struct exchange *x, bool close)
+{
+    struct conn *c = conn_of(x);
+    c->h1.closes |= close;
+    if (c->h1.chunked && !c->h1.head_only)
+        stream_write(&c->stream, SLICE("0\r\n\r\n"));
+    next(c);
+}
+
+size_t exchange_waiting(const struct exchange *x)
+{
+    return conn_of(x)->stream.waiting;
+}
+
+struct server *exchange_server(const struct exchange *x)
+{
+    return conn_of(x)->server;
+}
+
+/* ---- the request ---------------------------------------------------------------------------- */
+
+static void refuse(struct conn *c, enum err e, const char *words)
+{
+    struct why why;
+    why_set(&why, e, "%s", words);
+    c->h1.closes = true;
+    if (c->h1.sm.state == IDLE)
+        move(c, HEAD);
+    c->server->app->refuse(&c->h1.x, &why);
+}
+
+static void take_head(struct conn *c)
+{
+    struct http1 *h = &c->h1;
+    h->x.head = http_head(&h->parser);
+    h->x.admin = c->admin;
+    h->x.began_us = loop_now_us(c->server->loop);
+    h->x.body.budget = &c->server->bodies;
+    h->head_only = h->x.head->method == METHOD_HEAD;
+    h->how = TAKE_NONE;
+    h->most = MOST_DISCARDED;
+    move(c, BODY);
+    c->server->app->head(c->server, &h->x);
+}
+
+void exchange_take(struct exchange *x, enum take how, uint64_t most)
+{
+    struct conn *c = conn_of(x);
+    struct http1 *h = &c->h1;
+    assert(h->sm.state == BODY);
+    h->how = how;
+    h->most = how == TAKE_NONE ? MOST_DISCARDED : most;
+    if (x->head->has_length && x->head->content_length > h->most) {
+        refuse(c, ERR_BODY_TOO_LARGE, "");
+        return;
+    }
+    if (how == TAKE_SPOOL && spool_open(c)) {
+        refuse(c, ERR_DISK, "a file for the body cannot be made");
+        return;
+    }
+    if (x->head->expect_continue && x->head->has_body)
+        stream_write(&c->stream, SLICE("HTTP/1.1 100 Continue\r\n\r\n"));
+    h->rate_bytes = 0;
+    conn_deadline(c, c->server->limits.body_rate_ms);
+}
+
+static enum err add_body(struct conn *c, struct slice part)
+{
+    struct http1 *h = &c->h1;
+    enum err e = OK;
+    if (h->x.body_bytes + part.len > h->most)
+        return ERR_BODY_TOO_LARGE;
+    if (h->how == TAKE_MEMORY)
+        e = body_add(&h->x.body, part);
+    else if (h->how == TAKE_SPOOL)
+        e = spool_add(c, part);
+    if (!e) {
+        h->x.body_bytes += part.len;
+        h->rate_bytes += part.len;
+    }
+    return e;
+}
+
+static void hand_body(struct conn *c)
+{
+    struct http1 *h = &c->h1;
+    h->x.spool_fd = h->how == TAKE_SPOOL ? h->spool.fd : -1;
+    move(c, BUSY);
+    conn_deadline(c, 0);
+    c->server->app->ready(&h->x);
+}
+
+static void body_over(struct conn *c)
+{
+    struct http1 *h = &c->h1;
+    h->message_over = true;
+    enum err e = h->how == TAKE_SPOOL ? spool_end(c) : OK;
+    if (e)
+        refuse(c, e, "the body could not be kept");
+    else if (!h->spool.busy)
+        hand_body(c);
+}
+
+void http1_spool_done(struct conn *c, enum err e)
+{
+    struct http1 *h = &c->h1;
+    if (c->closed || h->sm.state != BODY) {
+        spool_fini(&h->spool); /* could not be done while the job ran */
+        return;
+    }
+    if (!e && h->spool.gathered.len && h->spool.ending)
+        e = spool_end(c);
+    if (e)
+        refuse(c, e, "the body could not be written to disk");
+    else if (h->spool.ending && !h->spool.busy)
+        hand_body(c);
+    else
+        feed(c, (struct slice){0});
+}
+
+/* ---- bytes in ------------------------------------------------------------------------------- */
+
+/* May the parser go on now? In BUSY the answer comes first; a spool's write and the bodies' budget
+ * make the sender wait, and so does an answer that the client does not take. */
+static bool may_feed(struct conn *c)
+{
+    struct http1 *h = &c->h1;
+    if (c->closed || h->sm.state == BUSY || h->sm.state == LINGER)
+        return false;
+    if (h->sm.state == BODY)
+        return !h->message_over && !h->spool.busy && !h->owed.len;
+    return c->stream.waiting <= c->server->limits.stream_buffer;
+}
+
+static void take_body(struct conn *c, struct slice part)
+{
+    struct http1 *h = &c->h1;
+    enum err e = add_body(c, part);
+    if (e == ERR_BODIES_FULL && h->waited_ms < ROOM_WAIT_MS) {
+        text_add(&h->owed, part); /* tried again until there is room */
+        conn_deadline(c, ROOM_RETRY_MS);
+        e = h->owed.failed ? ERR_NO_MEMORY : OK;
+    }
+    if (e)
+        refuse(c, e, "");
+}
+
+static void parse(struct conn *c, struct slice *in)
+{
+    struct http1 *h = &c->h1;
+    struct slice part;
+    if (h->sm.state == IDLE && in->len) {
+        move(c, HEAD);
+        conn_deadline(c, c->server->limits.headers_ms);
+    }
+    switch (http_parse(&h->parser, in, &part)) {
+    case HTTP_HEAD:
+        take_head(c);
+        break;
+    case HTTP_BODY:
+        take_body(c, part);
+        break;
+    case HTTP_END:
+        body_over(c);
+        break;
+    case HTTP_BAD:
+        refuse(c, h->parser.err, h->parser.why);
+        break;
+    case HTTP_MORE:
+    case HTTP_CUT:
+        break;
+    }
+}
+
+/* Feeds what was held back, then `in`; holds what cannot be used yet. */
+static void feed(struct conn *c, struct slice in)
+{
+    struct http1 *h = &c->h1;
+    if (h->feeding)
+        return;
+    h->feeding = true;
+    struct text held = h->held;
+    h->held = (struct text){0};
+    if (held.len) {
+        text_add(&held, in);
+        in = text_slice(&held);
+    }
+    bool failed = held.failed;
+    while (may_feed(c) && (in.len || (h->sm.state == BODY && h->x.head))) {
+        size_t before = in.len;
+        unsigned state = h->sm.state;
+        parse(c, &in);
+        if (in.len == before && state == h->sm.state)
+            break; /* it wants more */
+    }
+    h->feeding = false;
+    if (!c->closed && h->sm.state != LINGER) {
+        text_add(&h->held, in);
+        failed |= h->held.failed;
+        stream_read(&c->stream, h->held.len < MOST_HELD && !h->spool.busy && !h->owed.len);
+    }
+    text_fini(&held);
+    if (failed)
+        conn_close(c);
+    else if (h->peer_ended && !c->closed && h->sm.state == IDLE && !h->held.len)
+        say_bye(c);
+}
+
+static void bytes(struct conn *c, struct slice in)
+{
+    if (c->h1.sm.state != LINGER)
+        feed(c, in);
+}
+
+static void ended(struct conn *c, enum err e)
+{
+    struct http1 *h = &c->h1;
+    h->peer_ended = true;
+    if (e == OK && h->sm.state == IDLE)
+        say_bye(c); /* the last answer may be on its way still */
+    else if (e == OK && h->sm.state == BUSY && h->held.len)
+        return; /* several requests and then the end: all are answered */
+    else if (e || h->sm.state != LINGER || !c->stream.waiting)
+        conn_close(c);
+}
+
+static void drained(struct conn *c)
+{
+    struct http1 *h = &c->h1;
+    if (h->sm.state == LINGER) {
+        if (h->peer_ended)
+            conn_close(c);
+    } else if (h->sm.state == BUSY) {
+        conn_deadline(c, 0);
+        if (h->answering)
+            c->server->app->writable(&h->x);
+    } else if (h->held.len) {
+        feed(c, (struct slice){0});
+    }
+}
+
+/* ---- deadlines ------------------------------------------------------------------------------ */
+
+static void ring_body(struct conn *c)
+{
+    struct http1 *h = &c->h1;
+    const struct conn_limits *l = &c->server->limits;
+    if (h->owed.len) {
+        struct text part = h->owed;
+        h->owed = (struct text){0};
+        h->waited_ms += ROOM_RETRY_MS;
+        conn_deadline(c, l->body_rate_ms);
+        take_body(c, text_slice(&part));
+        text_fini(&part);
+        if (!h->owed.len && h->sm.state == BODY)
+            feed(c, (struct slice){0});
+    } else if (h->rate_bytes < l->body_rate_bytes && !h->spool.busy) {
+        refuse(c, ERR_REQUEST_TIMEOUT, "the body came too slowly");
+    } else {
+        h->rate_bytes = 0;
+        conn_deadline(c, l->body_rate_ms);
+    }
+}
+
+static void ring(struct conn *c)
+{
+    struct http1 *h = &c->h1;
+    switch (h->sm.state) {
+    case HEAD:
+        refuse(c, ERR_REQUEST_TIMEOUT, "the headers came too slowly");
+        break;
+    case BODY:
+        ring_body(c);
+        break;
+    case BUSY:
+        if (c->stream.taken == h->taken_before && c->stream.waiting) {
+            c->server->app->gone(&h->x, ERR_TOO_SLOW);
+            sm_move(&h->sm, LINGER, loop_now_us(c->server->loop), c->id);
+            stream_reset(&c->stream);
+            conn_close(c);
+        } else {
+            h->taken_before = c->stream.taken;
+            conn_deadline(c, c->server->limits.write_stall_ms);
+        }
+        break;
+    default:
+        conn_close(c);
+    }
+}
+
+static void drain(struct conn *c)
+{
+    if (c->h1.sm.state == IDLE)
+        conn_close(c); /* others end after the answer they are at */
+}
+
+const struct conn_proto http1_proto = {
+    .name = "HTTP/1.1",
+    .bytes = bytes,
+    .ended = ended,
+    .drained = drained,
+    .ring = ring,
+    .drain = drain,
+    .fini = fini,
+};

@@ -1,0 +1,58 @@
+/* inside: what the files of room conn share with each other. */
+#pragma once
+
+#include "base/sm.h"
+#include "conn/conn.h"
+
+/* A body on its way to a file: bytes gather, a job writes them, the connection pauses meanwhile. */
+struct spool {
+    struct job job;
+    struct text gathered, writing;
+    int fd;
+    uint64_t written;
+    int failed; /* errno of a write */
+    bool busy, ending;
+};
+
+struct http1 { /* the state of HTTP/1.1 on a connection; h1.c */
+    struct sm sm;
+    struct http_parser parser;
+    struct exchange x;
+    struct text held;  /* bytes that came while they could not be parsed */
+    struct text owed;  /* bytes of the body, parsed, for which the budget has no room yet */
+    struct spool spool;
+    enum take how;
+    uint64_t most;          /* bytes of body */
+    uint64_t rate_bytes;    /* body bytes since the deadline was set */
+    uint64_t taken_before;  /* stream.taken when the stall clock was set */
+    uint64_t served;
+    uint64_t waited_ms;     /* for room in the bodies' budget */
+    bool message_over;      /* the request was read to its end */
+    bool answering, chunked, closes, peer_ended, feeding, head_only;
+};
+
+struct conn {
+    struct stream stream;
+    struct timer timer;
+    struct hold hold;
+    struct server *server;
+    struct conn *next, **link;
+    const struct conn_proto *proto;
+    void *state;
+    uint64_t id;
+    bool admin, closed;
+    struct http1 h1;
+};
+
+extern const struct conn_proto http1_proto;
+void http1_init(struct conn *c);
+
+void conn_close(struct conn *c); /* at once, any number of times */
+void conn_deadline(struct conn *c, uint64_t after_ms);
+
+/* ERR_DISK or ERR_NO_MEMORY; *ret_busy: a write runs, spool_done follows. */
+enum err spool_open(struct conn *c) MUST_USE;
+enum err spool_add(struct conn *c, struct slice bytes) MUST_USE;
+enum err spool_end(struct conn *c) MUST_USE;
+void spool_fini(struct spool *p);
+void http1_spool_done(struct conn *c, enum err e); /* a write is over */

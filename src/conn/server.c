@@ -1,0 +1,239 @@
+/* server: listeners and the list of connections. */
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "conn/inside.h"
+#include "os/os.h"
+
+struct door { /* one listener */
+    struct listener listener;
+    struct server *server;
+    struct door *next;
+    bool admin, waits; /* somebody stands before it while the server is full */
+};
+
+/* ---- connections ---------------------------------------------------------------------------- */
+
+static void let_in(struct door *d);
+
+static void on_bytes(struct stream *s, struct slice bytes)
+{
+    struct conn *c = owner_of(s, struct conn, stream);
+    c->proto->bytes(c, bytes);
+}
+
+static void on_ended(struct stream *s, enum err e)
+{
+    struct conn *c = owner_of(s, struct conn, stream);
+    c->proto->ended(c, e);
+}
+
+static void on_drained(struct stream *s)
+{
+    struct conn *c = owner_of(s, struct conn, stream);
+    if (s->failed)
+        conn_close(c);
+    else
+        c->proto->drained(c);
+}
+
+static void on_ring(struct timer *t)
+{
+    struct conn *c = owner_of(t, struct conn, timer);
+    c->proto->ring(c);
+}
+
+static void unlink_conn(struct conn *c)
+{
+    *c->link = c->next;
+    if (c->next)
+        c->next->link = c->link;
+    c->server->open--;
+}
+
+static void on_gone(struct hold *h)
+{
+    struct conn *c = owner_of(h, struct conn, hold);
+    struct server *s = c->server;
+    unlink_conn(c);
+    mem_free(c);
+    for (struct door *d = s->doors; d; d = d->next) {
+        if (d->waits)
+            let_in(d);
+    }
+    if (s->shut && !s->open)
+        s->quiet(s);
+    hold_drop(&s->hold);
+}
+
+void conn_close(struct conn *c)
+{
+    if (c->closed)
+        return;
+    c->closed = true;
+    c->proto->fini(c);
+    stream_close(&c->stream);
+    timer_close(&c->timer);
+}
+
+void conn_deadline(struct conn *c, uint64_t after_ms)
+{
+    if (after_ms)
+        timer_set(&c->timer, after_ms);
+    else
+        timer_stop(&c->timer);
+}
+
+void conn_hand_over(struct conn *c, const struct conn_proto *proto, void *state)
+{
+    c->proto->fini(c);
+    conn_deadline(c, 0);
+    c->proto = proto;
+    c->state = state;
+}
+
+/* ---- listeners ------------------------------------------------------------------------------ */
+
+static bool is_ours(struct conn *c)
+{
+    uv_os_fd_t fd;
+    uid_t uid;
+    if (uv_fileno(&c->stream.handle, &fd) != 0 || os_peer_uid(fd, &uid))
+        return false;
+    return uid == geteuid() || uid == 0;
+}
+
+static void start(struct conn *c)
+{
+    if (c->admin && !is_ours(c)) {
+        log_warn("conn", "somebody else's connection to the admin socket was refused");
+        conn_close(c);
+        return;
+    }
+    stream_read(&c->stream, true);
+}
+
+static void let_in(struct door *d)
+{
+    static const struct stream_ops ops = {
+        .bytes = on_bytes, .ended = on_ended, .drained = on_drained};
+    struct server *s = d->server;
+    struct conn *c = NULL;
+    d->waits = s->open >= s->limits.connections && !d->admin;
+    if (!d->waits)
+        c = mem_new(struct conn);
+    if (!c) {
+        d->waits = true; /* tried again when a connection ends */
+        return;
+    }
+    c->server = s;
+    c->hold.gone = on_gone;
+    c->stream.ops = &ops;
+    c->admin = d->admin;
+    c->id = ++s->accepted;
+    c->proto = &http1_proto;
+    c->next = s->conns;
+    c->link = &s->conns;
+    if (c->next)
+        c->next->link = &c->next;
+    s->conns = c;
+    s->open++;
+    hold_add(&s->hold);
+    timer_open(&c->timer, s->loop, &c->hold, on_ring);
+    http1_init(c);
+    if (stream_accept(&c->stream, &d->listener, &c->hold))
+        conn_close(c);
+    else
+        start(c);
+}
+
+static void on_incoming(struct listener *n)
+{
+    struct door *d = owner_of(n, struct door, listener);
+    let_in(d);
+}
+
+static struct door *door_new(struct server *s, bool admin)
+{
+    struct door *d = mem_new(struct door);
+    if (d) {
+        d->listener.incoming = on_incoming;
+        d->server = s;
+        d->admin = admin;
+        d->next = s->doors;
+        s->doors = d; /* freed with the server, opened or not */
+    }
+    return d;
+}
+
+static void on_server_gone(struct hold *h)
+{
+    struct server *s = owner_of(h, struct server, hold);
+    while (s->doors) {
+        struct door *d = s->doors;
+        s->doors = d->next;
+        mem_free(d);
+    }
+}
+
+void server_init(struct server *s)
+{
+    s->hold = (struct hold){.count = 1, .gone = on_server_gone}; /* dropped by server_close */
+}
+
+enum err server_listen(struct server *s, const struct sockaddr_storage *at, int *ret_port,
+                       struct why *why)
+{
+    struct door *d = door_new(s, false);
+    if (!d)
+        return why_set(why, ERR_NO_MEMORY, "no memory for a listener");
+    enum err e = listener_open_tcp(&d->listener, s->loop, &s->hold, at, why);
+    if (!e)
+        *ret_port = listener_port(&d->listener);
+    return e;
+}
+
+enum err server_listen_admin(struct server *s, int bound_fd, struct why *why)
+{
+    struct door *d = door_new(s, true);
+    if (!d)
+        return why_set(why, ERR_NO_MEMORY, "no memory for a listener");
+    return listener_open_fd(&d->listener, s->loop, &s->hold, bound_fd, why);
+}
+
+static void close_doors(struct server *s)
+{
+    for (struct door *d = s->doors; d; d = d->next) {
+        d->waits = false;
+        listener_close(&d->listener);
+    }
+}
+
+void server_drain(struct server *s)
+{
+    s->draining = true;
+    for (struct conn *c = s->conns, *next; c; c = next) {
+        next = c->next;
+        if (!c->closed)
+            c->proto->drain(c);
+    }
+}
+
+void server_shut(struct server *s)
+{
+    close_doors(s);
+    s->shut = true;
+    if (!s->open)
+        s->quiet(s);
+}
+
+void server_close(struct server *s)
+{
+    close_doors(s);
+    for (struct conn *c = s->conns, *next; c; c = next) {
+        next = c->next;
+        conn_close(c);
+    }
+    hold_drop(&s->hold);
+}

@@ -1,0 +1,209 @@
+/* apply: what a configuration changes in a running daemon. Files are read by a job; a configuration
+ * with an error changes nothing. */
+#include "daemon/inside.h"
+
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+struct reload {
+    struct job job;
+    struct daemon *daemon;
+    struct pending *ticket; /* NULL: a signal asked */
+    struct config *config;
+    struct config_report report;
+    enum err err;
+    bool again; /* asked for once more while it ran */
+};
+
+static unsigned attempts_of(const struct config *c)
+{
+    uint64_t tries = min_u64(c->request.attempts, c->failover.max_retries + 1);
+    return (unsigned)min_u64(max_u64(tries, 1), MOST_TRIES);
+}
+
+void apply_settings(struct daemon *d, const struct config *c)
+{
+    d->server.limits = (struct conn_limits){
+        .connections = c->limits.connections,
+        .headers_ms = c->limits.headers_ms,
+        .body_rate_bytes = c->limits.body_rate_bytes,
+        .body_rate_ms = c->limits.body_rate_ms,
+        .keep_alive_ms = c->limits.keep_alive_ms,
+        .requests_per_connection = c->limits.requests_per_connection,
+        .write_stall_ms = c->limits.write_stall_ms,
+        .stream_buffer = c->limits.stream_buffer_bytes,
+    };
+    /* bodies held already may be more than a new, smaller budget: it shrinks as they go */
+    d->server.bodies.most = max_u64(c->limits.bodies_total_bytes, d->server.bodies.used);
+    d->desk.settings = (struct desk_settings){
+        .total_ms = c->request.total_ms,
+        .queue_wait_ms = c->queue.wait_ms,
+        .attempts = attempts_of(c),
+        .failover = c->failover.enabled && c->failover.retry_on_error,
+        .stream_buffer = c->limits.stream_buffer_bytes,
+    };
+    d->api.origins = c->origins.items;
+    d->api.n_origins = c->origins.n;
+    d->api.json_most = c->limits.body_bytes;
+}
+
+/* ---- telling -------------------------------------------------------------------------------- */
+
+static void write_list(struct json_writer *w, const char *key, const struct config_change *changes,
+                       size_t n, enum config_change_kind kind, bool live)
+{
+    json_key(w, key);
+    json_open_array(w);
+    for (size_t i = 0; i < n; i++) {
+        bool matches = changes[i].kind == kind &&
+                       (kind != CONFIG_SETTING || changes[i].live == live);
+        if (matches)
+            json_put_text(w, slice_of(changes[i].what));
+    }
+    json_close_array(w);
+}
+
+static void write_changes(const struct config_change *changes, size_t n, struct text *out)
+{
+    struct json_writer w = json_writer(out);
+    json_open_object(&w);
+    write_list(&w, "changed", changes, n, CONFIG_SETTING, true);
+    write_list(&w, "restart_needed", changes, n, CONFIG_SETTING, false);
+    json_key(&w, "providers");
+    json_open_object(&w);
+    write_list(&w, "added", changes, n, CONFIG_ADDED, true);
+    write_list(&w, "removed", changes, n, CONFIG_REMOVED, true);
+    write_list(&w, "changed", changes, n, CONFIG_CHANGED, true);
+    json_close_object(&w);
+    json_close_object(&w);
+}
+
+static void answer(struct reload *l, int http, struct text *body)
+{
+    if (l->ticket)
+        api_reloaded(l->ticket, http, text_slice(body));
+    text_fini(body);
+}
+
+static void log_report(const struct config_report *report)
+{
+    for (size_t i = 0; i < report->n; i++) {
+        const struct config_problem *p = &report->problems[i];
+        bool error = p->severity == CONFIG_ERROR;
+        (error ? log_error : log_warn)("config", "%s:%u: %s: %s", p->file, p->line, p->key,
+                                       p->text);
+    }
+}
+
+static void refuse(struct reload *l)
+{
+    struct text body = {0};
+    struct daemon *d = l->daemon;
+    log_report(&l->report);
+    log_error("config", "the configuration is not valid: the old one stays in force");
+    bus_say(&d->loop, "config", "reload refused: %zu errors", l->report.errors);
+    config_report_json(&l->report, &body);
+    answer(l, 422, &body);
+    config_report_fini(&l->report);
+}
+
+static void fail(struct reload *l, const struct why *why)
+{
+    struct text body = {0};
+    log_error("config", "the new configuration was not applied: %s", why->text);
+    dialect_write_error(DIALECT_NONE, why, &body);
+    answer(l, err_row(why->code)->http, &body);
+    config_report_fini(&l->report);
+    config_free(l->config);
+}
+
+static void apply(struct reload *l)
+{
+    struct daemon *d = l->daemon;
+    struct arena arena = {0};
+    struct registry registry;
+    struct config_change *changes = NULL;
+    struct text body = {0};
+    struct why why;
+    size_t n = 0;
+    enum err e = config_diff(d->config, l->config, &arena, &changes, &n);
+    if (e)
+        why_set(&why, e, "no memory to compare the configurations");
+    else
+        e = registry_make(d, l->config, &registry, &why);
+    if (e) {
+        fail(l, &why);
+    } else {
+        registry_install(d, &registry);
+        apply_settings(d, l->config);
+        log_open(STDERR_FILENO, l->config->log_level);
+        log_report(&l->report);
+        for (size_t i = 0; i < n; i++)
+            log_info("config", "reload: %s%s", changes[i].what,
+                     changes[i].live ? "" : " waits for a restart");
+        log_info("config", "reloaded: %zu changes", n);
+        bus_say(&d->loop, "config", "reloaded: %zu changes", n);
+        write_changes(changes, n, &body);
+        config_free(d->config);
+        config_report_fini(&d->report);
+        d->config = l->config;
+        d->report = l->report;
+        answer(l, 200, &body);
+    }
+    arena_fini(&arena);
+}
+
+/* ---- the job -------------------------------------------------------------------------------- */
+
+static void load_on_thread(struct job *j)
+{
+    struct reload *l = owner_of(j, struct reload, job);
+    l->err = config_load(l->daemon->up->sources, &l->config, &l->report);
+}
+
+static void loaded(struct job *j)
+{
+    struct reload *l = owner_of(j, struct reload, job);
+    struct daemon *d = l->daemon;
+    bool again = l->again && !d->going_down;
+    struct why why;
+    if (l->err) {
+        refuse(l);
+    } else if (d->going_down) {
+        why_set(&why, ERR_SHUTTING_DOWN, "the daemon is going down");
+        fail(l, &why);
+    } else {
+        apply(l);
+    }
+    mem_free(l);
+    d->reload = NULL;
+    if (again)
+        reload_start(d, NULL);
+}
+
+void reload_start(struct daemon *d, struct pending *ticket)
+{
+    struct why why;
+    struct text body = {0};
+    struct reload *l = d->reload ? NULL : mem_new(struct reload);
+    if (l) {
+        *l = (struct reload){.daemon = d, .ticket = ticket};
+        l->job.work = load_on_thread;
+        l->job.done = loaded;
+        if (!job_start(&l->job, &d->loop, &d->hold)) {
+            d->reload = l;
+            return;
+        }
+        mem_free(l);
+    }
+    why_set(&why, d->reload ? ERR_BUSY : ERR_NO_MEMORY, "a reload is under way already");
+    if (d->reload)
+        d->reload->again = true; /* files may have changed since it read them */
+    if (ticket) {
+        dialect_write_error(DIALECT_NONE, &why, &body);
+        api_reloaded(ticket, 503, text_slice(&body));
+        text_fini(&body);
+    }
+}

@@ -1,0 +1,56 @@
+/* inside: what the files of room daemon share with each other. */
+#pragma once
+
+#include "api/api.h"
+#include "config/config.h"
+#include "daemon/daemon.h"
+#include "provider/provider.h"
+
+#define MOST_LISTENERS 64u
+
+struct registry { /* what a configuration's providers come to; replaced as a whole */
+    struct arena arena;
+    struct backend **backends; /* by the provider's place in the configuration; NULL: off */
+    size_t n_backends;
+    struct route_table routes;
+    struct model_entry *models;
+    size_t n_models;
+};
+
+struct daemon {
+    struct loop loop;
+    struct hold hold; /* everything that must be closed before the end */
+    const struct cli_up *up;
+    struct config *config;
+    struct config_report report; /* of the configuration in force: its warnings */
+    struct registry registry;
+    struct audit audit;
+    struct desk desk;
+    struct server server;
+    struct api api;
+    struct watch term, interrupt, hangup;
+    struct timer patience; /* while it goes down */
+    struct reload *reload; /* the one that runs */
+    struct slice listening[MOST_LISTENERS]; /* http://127.0.0.1:8420; in the arena */
+    unsigned n_listening;
+    struct arena arena; /* lives as long as the daemon */
+    char instance[32];
+    uint64_t began_ms;
+    int run_folder, data_folder, lock;
+    bool going_down, shut, interrupted;
+};
+
+/* registry.c */
+enum err registry_make(struct daemon *d, const struct config *c, struct registry *ret_registry,
+                       struct why *why) MUST_USE;
+void registry_install(struct daemon *d, struct registry *r);
+
+/* listen.c */
+enum err listen_all(struct daemon *d, struct why *why) MUST_USE;
+
+/* apply.c: a configuration's live settings, and reloading */
+void apply_settings(struct daemon *d, const struct config *c);
+void reload_start(struct daemon *d, struct pending *ticket);
+
+/* status.c */
+void status_write(void *daemon, struct text *out);

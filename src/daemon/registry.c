@@ -1,0 +1,190 @@
+/* registry: from the providers of a configuration to backends, routes and the list of models. On a
+ * reload, a provider that did not change keeps its backend, with its connections and its queue. */
+#include "daemon/inside.h"
+
+#include <arpa/inet.h>
+
+static void set_ip(struct address *a, const char *host, uint16_t port)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&a->tcp;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&a->tcp;
+    a->kind = ADDRESS_TCP;
+    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(port);
+    } else if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons(port);
+    }
+}
+
+static void set_addresses(struct provider_terms *t, const struct config_address *from)
+{
+    t->n_addresses = 1;
+    switch (from->place) {
+    case CONFIG_UNIX:
+        t->addresses[0] = (struct address){.kind = ADDRESS_UNIX, .path = from->host};
+        break;
+    case CONFIG_IP:
+        set_ip(&t->addresses[0], from->host, from->port);
+        break;
+    case CONFIG_LOCALHOST:
+        set_ip(&t->addresses[0], "127.0.0.1", from->port);
+        set_ip(&t->addresses[1], "::1", from->port);
+        t->n_addresses = 2;
+        break;
+    }
+}
+
+static struct slice host_header(struct arena *a, const struct config_address *from)
+{
+    bool v6 = from->place == CONFIG_IP && strchr(from->host, ':');
+    if (from->place == CONFIG_UNIX)
+        return SLICE("localhost");
+    return arena_format(a, v6 ? "[%s]:%u" : "%s:%u",
+                        from->place == CONFIG_LOCALHOST ? "localhost" : from->host, from->port);
+}
+
+static struct provider_terms terms_of(struct daemon *d, struct arena *a, const struct config *c,
+                                      const struct config_provider *p)
+{
+    struct provider_terms t = {
+        .name = slice_of(p->name),
+        .dialect = DIALECT_OPENAI,
+        .host = host_header(a, &p->address),
+        .path = slice_of(p->path),
+        .api_key = slice_of(p->api_key),
+        .via = arena_format(a, "1.1 %s", d->instance),
+        .connect_ms = c->upstream.connect_ms,
+        .first_byte_ms = p->timeout_ms ? p->timeout_ms : c->upstream.first_byte_ms,
+        .idle_ms = c->upstream.idle_ms,
+        .pool_idle_ms = c->upstream.pool_idle_ms,
+        .pool_requests = c->upstream.pool_requests,
+        .slots = (unsigned)p->parallel,
+        .queue_length = (unsigned)c->queue.length,
+    };
+    set_addresses(&t, &p->address);
+    return t;
+}
+
+/* ---- what stays over a reload --------------------------------------------------------------- */
+
+static bool is_same_text(const char *a, const char *b)
+{
+    return slice_is(slice_of(a), slice_of(b));
+}
+
+/* Models, priority and times may change under a living backend; where it is and as whom may not. */
+static bool is_same_place(const struct config_provider *a, const struct config_provider *b)
+{
+    return is_same_text(a->name, b->name) && a->kind == b->kind && a->on && b->on &&
+           a->address.place == b->address.place && a->address.port == b->address.port &&
+           is_same_text(a->address.host, b->address.host) && is_same_text(a->path, b->path) &&
+           is_same_text(a->api_key, b->api_key) && a->parallel == b->parallel;
+}
+
+static struct backend *backend_of_old(struct daemon *d, const struct config_provider *p)
+{
+    for (size_t i = 0; i < d->registry.n_backends; i++) { /* none at the start */
+        if (is_same_place(&d->config->providers[i], p))
+            return d->registry.backends[i];
+    }
+    return NULL;
+}
+
+static bool is_in(const struct registry *r, const struct backend *b)
+{
+    for (size_t i = 0; i < r->n_backends; i++) {
+        if (r->backends[i] == b)
+            return true;
+    }
+    return false;
+}
+
+/* ---- making --------------------------------------------------------------------------------- */
+
+static enum err make_backend(struct daemon *d, const struct config *c, struct registry *r, size_t i)
+{
+    const struct config_provider *p = &c->providers[i];
+    if (!p->on)
+        return OK;
+    struct provider_terms t = terms_of(d, &r->arena, c, p);
+    r->backends[i] = backend_of_old(d, p);
+    if (r->backends[i])
+        provider_set_times(r->backends[i], &t);
+    else
+        r->backends[i] = provider_new(&d->loop, &d->hold, &t);
+    return r->backends[i] ? OK : ERR_NO_MEMORY;
+}
+
+static bool is_listed(const struct registry *r, struct slice model)
+{
+    for (size_t i = 0; i < r->n_models; i++) {
+        if (slice_is(r->models[i].name, model))
+            return true;
+    }
+    return false;
+}
+
+static enum err add_models(struct registry *r, struct route_target *targets,
+                           const struct config_provider *p, struct backend *b)
+{
+    for (size_t i = 0; i < p->models.n; i++) {
+        struct slice model = arena_dup(&r->arena, p->models.items[i]);
+        struct slice owner = arena_dup(&r->arena, slice_of(p->name));
+        if (!model.ptr || !owner.ptr)
+            return ERR_NO_MEMORY;
+        targets[r->routes.n++] = (struct route_target){model, b, p->priority};
+        if (!is_listed(r, model))
+            r->models[r->n_models++] = (struct model_entry){model, owner};
+    }
+    return OK;
+}
+
+static void drop_new(struct daemon *d, struct registry *r)
+{
+    for (size_t i = 0; r->backends && i < r->n_backends; i++) {
+        if (r->backends[i] && !is_in(&d->registry, r->backends[i]))
+            backend_retire(r->backends[i]);
+    }
+    arena_fini(&r->arena);
+}
+
+enum err registry_make(struct daemon *d, const struct config *c, struct registry *ret_registry,
+                       struct why *why)
+{
+    struct registry r = {.n_backends = c->providers_n};
+    size_t models = 0;
+    for (size_t i = 0; i < c->providers_n; i++)
+        models += c->providers[i].models.n;
+    r.backends = arena_array(&r.arena, struct backend *, c->providers_n);
+    r.models = arena_array(&r.arena, struct model_entry, models);
+    struct route_target *targets = arena_array(&r.arena, struct route_target, models);
+    enum err e = r.backends && r.models && targets ? OK : ERR_NO_MEMORY;
+    for (size_t i = 0; !e && i < c->providers_n; i++) {
+        e = make_backend(d, c, &r, i);
+        if (!e && r.backends[i])
+            e = add_models(&r, targets, &c->providers[i], r.backends[i]);
+    }
+    if (e) {
+        drop_new(d, &r);
+        return why_set(why, e, "no memory for the providers");
+    }
+    r.routes.targets = targets;
+    *ret_registry = r;
+    return OK;
+}
+
+void registry_install(struct daemon *d, struct registry *r)
+{
+    struct registry old = d->registry;
+    d->registry = *r;
+    d->desk.routes = &d->registry.routes;
+    d->api.models = r->models;
+    d->api.n_models = r->n_models;
+    for (size_t i = 0; i < old.n_backends; i++) {
+        if (old.backends[i] && !is_in(r, old.backends[i]))
+            backend_retire(old.backends[i]);
+    }
+    arena_fini(&old.arena);
+}

@@ -1,0 +1,122 @@
+/* status: what `hearth status` shows, as JSON. */
+#include "daemon/inside.h"
+
+#include <unistd.h>
+
+#include "os/os.h"
+
+static void put_u64(struct json_writer *w, const char *key, uint64_t n)
+{
+    json_key(w, key);
+    json_put_u64(w, n);
+}
+
+static void write_memory(struct json_writer *w)
+{
+    struct os_memory m = {0};
+    if (os_memory_self("", &m))
+        m = (struct os_memory){0};
+    json_key(w, "memory");
+    json_open_object(w);
+    put_u64(w, "rss", m.rss);
+    put_u64(w, "anonymous", m.anonymous);
+    json_close_object(w);
+}
+
+static void write_requests(struct json_writer *w, const struct daemon *d)
+{
+    json_key(w, "requests");
+    json_open_object(w);
+    put_u64(w, "live", d->desk.live);
+    put_u64(w, "done", d->audit.done);
+    put_u64(w, "failed", d->audit.failed);
+    put_u64(w, "left", d->audit.left);
+    put_u64(w, "prompt_tokens", d->audit.prompt_tokens);
+    put_u64(w, "completion_tokens", d->audit.completion_tokens);
+    json_close_object(w);
+}
+
+static void write_address(struct json_writer *w, const struct config_provider *p)
+{
+    struct text words = {0};
+    bool v6 = p->address.place == CONFIG_IP && p->on && strchr(p->address.host, ':');
+    if (!p->on)
+        text_add(&words, SLICE(""));
+    else if (p->address.place == CONFIG_UNIX)
+        text_format(&words, "unix:%s", p->address.host);
+    else
+        text_format(&words, v6 ? "http://[%s]:%u%s" : "http://%s:%u%s",
+                    p->address.place == CONFIG_LOCALHOST ? "localhost" : p->address.host,
+                    p->address.port, p->path ? p->path : "");
+    json_put_pair(w, "address", text_slice(&words));
+    text_fini(&words);
+}
+
+static void write_provider(struct json_writer *w, const struct config_provider *p,
+                           const struct backend *b)
+{
+    struct provider_counts n = {0};
+    if (b)
+        n = provider_counts(b);
+    json_open_object(w);
+    json_put_pair(w, "name", slice_of(p->name));
+    json_put_pair(w, "kind", slice_of(config_kind_name(p->kind)));
+    write_address(w, p);
+    json_put_pair(w, "state", b ? SLICE("on") : SLICE("off"));
+    json_put_pair(w, "why", slice_of(p->off));
+    json_key(w, "models");
+    json_open_array(w);
+    for (size_t i = 0; i < p->models.n; i++)
+        json_put_text(w, p->models.items[i]);
+    json_close_array(w);
+    put_u64(w, "live", n.live);
+    put_u64(w, "pooled", n.pooled);
+    put_u64(w, "waiting", b ? b->queue.waiting : 0);
+    json_close_object(w);
+}
+
+static void write_warnings(struct json_writer *w, const struct daemon *d)
+{
+    json_key(w, "warnings");
+    json_open_array(w);
+    for (size_t i = 0; i < d->report.n; i++) {
+        const struct config_problem *p = &d->report.problems[i];
+        struct text words = {0};
+        if (p->file[0])
+            text_format(&words, "%s:%u: ", p->file, p->line);
+        if (p->key[0])
+            text_format(&words, "%s: ", p->key);
+        text_format(&words, "%s", p->text);
+        json_put_text(w, text_slice(&words));
+        text_fini(&words);
+    }
+    json_close_array(w);
+}
+
+void status_write(void *daemon, struct text *out)
+{
+    const struct daemon *d = daemon;
+    struct json_writer w = json_writer(out);
+    json_open_object(&w);
+    json_put_pair(&w, "version", SLICE(HEARTH_VERSION));
+    put_u64(&w, "pid", (uint64_t)getpid());
+    json_put_pair(&w, "instance", slice_of(d->instance));
+    json_put_pair(&w, "state", d->going_down ? SLICE("draining") : SLICE("up"));
+    json_key(&w, "listen");
+    json_open_array(&w);
+    for (unsigned i = 0; i < d->n_listening; i++)
+        json_put_text(&w, d->listening[i]);
+    json_close_array(&w);
+    put_u64(&w, "uptime_ms", loop_now_ms(&d->loop) - d->began_ms);
+    write_memory(&w);
+    put_u64(&w, "connections", d->server.open);
+    put_u64(&w, "slow_steps", d->loop.slow_steps);
+    write_requests(&w, d);
+    json_key(&w, "providers");
+    json_open_array(&w);
+    for (size_t i = 0; i < d->config->providers_n; i++)
+        write_provider(&w, &d->config->providers[i], d->registry.backends[i]);
+    json_close_array(&w);
+    write_warnings(&w, d);
+    json_close_object(&w);
+}

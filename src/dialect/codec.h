@@ -1,0 +1,27 @@
+/* codec: what a wire format has to bring; one row of functions each, in dialect.c's table. */
+#pragma once
+
+#include "dialect/dialect.h"
+
+struct codec {
+    const char *name;
+    const char *(*path)(enum call_kind kind);
+    enum err (*decode_call)(struct slice body, struct arena *arena, struct call *call,
+                            struct why *why);
+    enum err (*decode_event)(struct decoder *d, struct slice raw, struct slice data,
+                             struct event *event, struct why *why);
+    enum err (*read_refusal)(int status, struct slice body, struct why *why);
+    void (*write_error)(const struct why *why, struct text *out);
+    void (*write_error_event)(const struct why *why, struct text *out);
+    void (*write_models)(const struct model_entry *models, size_t n, struct text *out);
+};
+
+extern const struct codec openai_codec;
+
+/* openai_event.c */
+enum err openai_decode_event(struct decoder *d, struct slice raw, struct slice data,
+                             struct event *event, struct why *why);
+enum err openai_read_refusal(int status, struct slice body, struct why *why);
+/* openai_call.c */
+enum err openai_decode_call(struct slice body, struct arena *arena, struct call *call,
+                            struct why *why);

@@ -1,0 +1,124 @@
+/* dialect: the table of codecs, and what all of them share: edits and the model's name. */
+#include "dialect/codec.h"
+
+static const struct codec *const codecs[DIALECT_COUNT] = {
+    [DIALECT_NONE] = &openai_codec, /* whoever has no dialect is answered in the common one */
+    [DIALECT_OPENAI] = &openai_codec,
+};
+
+/* ---- edits --------------------------------------------------------------------------------- */
+
+enum err edits_add(struct edits *e, struct slice source, struct edit edit)
+{
+    size_t end, i = e->n;
+    if (e->n == MOST_EDITS || !add_size(edit.at, edit.len, &end) || end > source.len)
+        return ERR_BAD_REQUEST;
+    while (i > 0 && e->list[i - 1].at > edit.at)
+        i--;
+    if (i > 0 && e->list[i - 1].at + e->list[i - 1].len > edit.at)
+        return ERR_BAD_REQUEST;
+    if (i < e->n && end > e->list[i].at)
+        return ERR_BAD_REQUEST;
+    memmove(&e->list[i + 1], &e->list[i], (e->n - i) * sizeof edit);
+    e->list[i] = edit;
+    e->n++;
+    return OK;
+}
+
+size_t edits_len(const struct edits *e, struct slice source)
+{
+    size_t len = source.len;
+    for (unsigned i = 0; i < e->n; i++)
+        len = len - e->list[i].len + e->list[i].text.len;
+    return len;
+}
+
+void edits_write(const struct edits *e, struct slice source, struct text *out)
+{
+    size_t at = 0;
+    for (unsigned i = 0; i < e->n; i++) {
+        const struct edit *edit = &e->list[i];
+        text_add(out, (struct slice){source.ptr + at, edit->at - at});
+        text_add(out, edit->text);
+        at = edit->at + edit->len;
+    }
+    text_add(out, slice_from(source, at));
+}
+
+/* ---- calls --------------------------------------------------------------------------------- */
+
+const char *dialect_path(enum dialect d, enum call_kind kind)
+{
+    return codecs[d]->path(kind);
+}
+
+enum err dialect_decode_call(enum dialect d, enum call_kind kind, struct slice body,
+                             struct arena *arena, struct call *ret_call, struct why *why)
+{
+    struct call call = {.kind = kind, .dialect = d, .body = body};
+    enum err e = codecs[d]->decode_call(body, arena, &call, why);
+    if (!e)
+        *ret_call = call;
+    return e;
+}
+
+enum err dialect_encode_call(const struct call *c, struct slice target_model, struct text *out)
+{
+    struct edits edits = c->edits;
+    struct text model = {0};
+    struct json_writer w = json_writer(&model);
+    bool missing = c->model_span.key == c->model_span.end;
+    if (missing) {
+        text_add(&model, SLICE("\"model\":"));
+        json_put_text(&w, target_model);
+        text_byte(&model, ',');
+    } else {
+        json_put_text(&w, target_model);
+    }
+    size_t at = c->model_span.value;
+    enum err e = model.failed ? ERR_NO_MEMORY : OK;
+    if (!e)
+        e = edits_add(&edits, c->body, (struct edit){at, c->model_span.end - at, text_slice(&model)});
+    if (!e) {
+        if (text_room(out, edits_len(&edits, c->body)))
+            edits_write(&edits, c->body, out);
+        e = out->failed ? ERR_NO_MEMORY : OK;
+    }
+    text_fini(&model);
+    return e;
+}
+
+/* ---- the rest goes straight to the codec ---------------------------------------------------- */
+
+enum err dialect_decode_event(struct decoder *d, struct slice raw, struct slice data,
+                              struct event *ret_event, struct why *why)
+{
+    return codecs[d->dialect]->decode_event(d, raw, data, ret_event, why);
+}
+
+void decoder_fini(struct decoder *d)
+{
+    text_fini(&d->scratch);
+    text_fini(&d->edited);
+}
+
+enum err dialect_read_refusal(enum dialect d, int status, struct slice body, struct why *why)
+{
+    return codecs[d]->read_refusal(status, body, why);
+}
+
+void dialect_write_error(enum dialect d, const struct why *why, struct text *out)
+{
+    codecs[d]->write_error(why, out);
+}
+
+void dialect_write_error_event(enum dialect d, const struct why *why, struct text *out)
+{
+    codecs[d]->write_error_event(why, out);
+}
+
+void dialect_write_models(enum dialect d, const struct model_entry *models, size_t n,
+                          struct text *out)
+{
+    codecs[d]->write_models(models, n, out);
+}

@@ -1,0 +1,118 @@
+/* dialect: one neutral call and one neutral event; a codec for each wire format. After decoding,
+ * no room asks which dialect somebody speaks: it hands the number on. Same dialect on both sides:
+ * the caller's own bytes go on with a short list of edits, and the answer's events come back as
+ * they are but for a few fields. Pure: no clock, no I/O. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/json.h"
+
+enum dialect { DIALECT_NONE, DIALECT_OPENAI, DIALECT_COUNT };
+
+enum call_kind {
+    CALL_NONE,
+    CALL_CHAT,
+    CALL_COMPLETE,
+    CALL_EMBED,
+    CALL_RERANK,
+    CALL_TRANSCRIBE,
+    CALL_SPEAK,
+    CALL_PICTURE
+};
+
+/* ---- edits: a text is its source's bytes but for these ---- */
+#define MOST_EDITS 16u
+struct edit {
+    size_t at, len;    /* in the source */
+    struct slice text; /* instead of it */
+};
+struct edits {
+    struct edit list[MOST_EDITS]; /* by place, not overlapping */
+    unsigned n;
+};
+/* ERR_BAD_REQUEST when it overlaps another, lies outside, or is one too many. */
+enum err edits_add(struct edits *e, struct slice source, struct edit edit) MUST_USE;
+size_t edits_len(const struct edits *e, struct slice source); /* of the result */
+void edits_write(const struct edits *e, struct slice source, struct text *out);
+
+/* ---- call ---- */
+struct call {
+    enum call_kind kind;
+    enum dialect dialect;
+    struct slice model; /* as the caller wrote it; "" when not at all. In the arena */
+    bool stream, wants_usage;
+    struct slice body;  /* the caller's own bytes, owned by the request */
+    struct edits edits; /* from the caller's bytes to a target's, but for the model */
+    struct json_span model_span; /* key == value == end: not there */
+    uint64_t messages, tools;    /* counted for routing and the audit row */
+};
+/* What a call must look like is checked here; the arena gets the few texts that are kept. The
+ * body may be 32 MiB: above 256 KiB this runs on a thread. */
+enum err dialect_decode_call(enum dialect d, enum call_kind kind, struct slice body,
+                             struct arena *arena, struct call *ret_call,
+                             struct why *why) MUST_USE;
+/* The body for a target of the same dialect, asking it by its own name for the model. */
+enum err dialect_encode_call(const struct call *c, struct slice target_model,
+                             struct text *out) MUST_USE;
+/* Where calls of this kind are posted, below the target's base path. */
+const char *dialect_path(enum dialect d, enum call_kind kind);
+
+/* ---- events ---- */
+struct usage {
+    int64_t prompt, completion; /* tokens; -1: not told */
+};
+enum event_kind {
+    EVENT_HEAD,      /* role and the like: nothing yet that a person would read */
+    EVENT_TEXT,      /* content from here ... */
+    EVENT_REASONING,
+    EVENT_TOOL,      /* ... to here */
+    EVENT_BYTES,     /* passed on unread: comments, finish reasons, extensions */
+    EVENT_USAGE,     /* usage alone: only for readers that asked for it */
+    EVENT_END,       /* the target says that the answer is complete */
+    EVENT_ERROR      /* made by the request itself, last */
+};
+struct event {
+    enum event_kind kind;
+    uint64_t number;   /* given by the request */
+    struct slice raw;  /* wire bytes, whole, for readers of the same dialect */
+    struct slice json; /* the object inside raw; empty when there is none */
+    struct usage usage;
+    const struct why *why; /* EVENT_ERROR */
+};
+static inline bool event_is_content(const struct event *e)
+{
+    return e->kind == EVENT_TEXT || e->kind == EVENT_REASONING || e->kind == EVENT_TOOL;
+}
+
+/* Reads a target's events; what leaves is already edited for the caller. Embedded; zero-filled
+ * but for dialect and model. */
+struct decoder {
+    enum dialect dialect;
+    struct slice model;       /* the name that the caller used */
+    struct slice id, created; /* raw JSON of the first attempt's; empty: this is the first */
+    bool head_sent;           /* an earlier attempt's head reached the caller: drop this one's */
+    struct text scratch, edited;
+    struct arena *arena;      /* keeps id and created */
+};
+/* raw: a whole event as it came, data: its data. *ret_event borrows from both until the next
+ * call. An error that the target reports inside its stream is returned as such. */
+enum err dialect_decode_event(struct decoder *d, struct slice raw, struct slice data,
+                              struct event *ret_event, struct why *why) MUST_USE;
+void decoder_fini(struct decoder *d);
+/* A target's answer with another status than 200: what it means for the next try. */
+enum err dialect_read_refusal(enum dialect d, int status, struct slice body, struct why *why);
+
+/* ---- answers ---- */
+struct assembler; /* one whole object out of a stream's events */
+struct assembler *assembler_new(enum dialect d); /* NULL: no memory */
+enum err assembler_add(struct assembler *a, const struct event *e) MUST_USE;
+enum err assembler_finish(struct assembler *a, struct text *out) MUST_USE;
+void assembler_free(struct assembler *a);
+
+void dialect_write_error(enum dialect d, const struct why *why, struct text *out);
+void dialect_write_error_event(enum dialect d, const struct why *why, struct text *out);
+struct model_entry {
+    struct slice name, owner;
+};
+void dialect_write_models(enum dialect d, const struct model_entry *models, size_t n,
+                          struct text *out);

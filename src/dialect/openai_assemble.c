@@ -1,0 +1,332 @@
+/* openai_assemble: one chat.completion object out of a stream's chunks, for a caller who did not
+ * ask for a stream. What hearth does not know (timings, fingerprints) is carried over: the last
+ * one told wins. */
+#include "base/mem.h"
+#include "dialect/codec.h"
+
+#define MOST_CHOICES 8u
+#define MOST_CALLS 128u
+#define MOST_EXTRAS 16u
+#define MOST_BYTES (64u * 1024 * 1024) /* of one answer held in memory */
+
+struct tool_call {
+    struct text id, type, name, arguments;
+};
+
+struct choice {
+    bool seen, has_content, has_tools;
+    struct text role, content, refusal, reasoning, finish, logprobs;
+    struct tool_call *calls;
+    unsigned n_calls;
+};
+
+struct extra { /* a top-level field and its value as JSON */
+    struct text name, value;
+};
+
+struct assembler {
+    enum dialect dialect;
+    struct choice choices[MOST_CHOICES];
+    struct extra extras[MOST_EXTRAS];
+    unsigned n_extras;
+    struct text id, created, model, usage;
+    struct text scratch;
+    size_t bytes;
+};
+
+static void text_fini_all(struct text *const *texts, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        text_fini(texts[i]);
+}
+
+struct assembler *assembler_new(enum dialect d)
+{
+    struct assembler *a = mem_new(struct assembler);
+    if (a)
+        a->dialect = d;
+    return a;
+}
+
+static void choice_fini(struct choice *c)
+{
+    for (unsigned i = 0; i < c->n_calls; i++) {
+        struct tool_call *t = &c->calls[i];
+        text_fini_all((struct text *[]){&t->id, &t->type, &t->name, &t->arguments}, 4);
+    }
+    mem_free(c->calls);
+    text_fini_all((struct text *[]){&c->role, &c->content, &c->refusal, &c->reasoning, &c->finish,
+                                    &c->logprobs},
+                  6);
+}
+
+void assembler_free(struct assembler *a)
+{
+    if (!a)
+        return;
+    for (unsigned i = 0; i < MOST_CHOICES; i++)
+        choice_fini(&a->choices[i]);
+    for (unsigned i = 0; i < a->n_extras; i++)
+        text_fini_all((struct text *[]){&a->extras[i].name, &a->extras[i].value}, 2);
+    text_fini_all((struct text *[]){&a->id, &a->created, &a->model, &a->usage, &a->scratch}, 5);
+    mem_free(a);
+}
+
+/* ---- adding --------------------------------------------------------------------------------- */
+
+static void append(struct text *to, const struct json_value *v)
+{
+    text_add(to, json_text(v));
+}
+
+static void replace(struct text *to, const struct json_value *v)
+{
+    text_clear(to);
+    json_copy(v, to);
+}
+
+static void once(struct text *to, const struct json_value *v)
+{
+    if (!to->len)
+        append(to, v);
+}
+
+static enum err add_tool_call(struct choice *c, const struct json_value *v)
+{
+    int64_t index = c->n_calls ? (int64_t)c->n_calls - 1 : 0;
+    const struct json_value *function = json_get(v, "function");
+    if (!json_int(json_get(v, "index"), &index) && json_is_text(json_get(v, "id")))
+        index = c->n_calls; /* no index, but a new id: a new call */
+    if (index < 0 || index >= (int64_t)MOST_CALLS)
+        return ERR_BAD_RESPONSE;
+    if (index >= (int64_t)c->n_calls) {
+        unsigned n = (unsigned)index + 1;
+        struct tool_call *calls = mem_grow(c->calls, n * sizeof *calls);
+        if (!calls)
+            return ERR_NO_MEMORY;
+        memset(calls + c->n_calls, 0, (n - c->n_calls) * sizeof *calls);
+        c->calls = calls;
+        c->n_calls = n;
+    }
+    struct tool_call *t = &c->calls[index];
+    once(&t->id, json_get(v, "id"));
+    once(&t->type, json_get(v, "type"));
+    once(&t->name, json_get(function, "name"));
+    append(&t->arguments, json_get(function, "arguments"));
+    c->has_tools = true;
+    return OK;
+}
+
+/* The tokens of all chunks one after another: the inside of each chunk's list. */
+static void add_logprobs(struct choice *c, const struct json_value *logprobs)
+{
+    for (struct json_iter i = json_begin(json_get(logprobs, "content")); json_next(&i);) {
+        if (c->logprobs.len)
+            text_byte(&c->logprobs, ',');
+        json_copy(i.value, &c->logprobs);
+    }
+}
+
+static enum err add_choice(struct assembler *a, const struct json_value *v)
+{
+    int64_t index = 0;
+    if (json_get(v, "index") && !json_int(json_get(v, "index"), &index))
+        return ERR_BAD_RESPONSE;
+    if (index < 0 || index >= (int64_t)MOST_CHOICES)
+        return ERR_BAD_RESPONSE;
+    struct choice *c = &a->choices[index];
+    const struct json_value *delta = json_get(v, "delta");
+    c->seen = true;
+    c->has_content |= json_is_text(json_get(delta, "content"));
+    once(&c->role, json_get(delta, "role"));
+    append(&c->content, json_get(delta, "content"));
+    append(&c->refusal, json_get(delta, "refusal"));
+    append(&c->reasoning, json_get(delta, json_get(delta, "reasoning_content") ? "reasoning_content"
+                                                                               : "reasoning"));
+    if (json_is_text(json_get(v, "finish_reason"))) {
+        text_clear(&c->finish);
+        append(&c->finish, json_get(v, "finish_reason"));
+    }
+    add_logprobs(c, json_get(v, "logprobs"));
+    enum err e = OK;
+    for (struct json_iter i = json_begin(json_get(delta, "tool_calls")); !e && json_next(&i);)
+        e = add_tool_call(c, i.value);
+    return e;
+}
+
+static bool is_known(struct slice key)
+{
+    static const char *const known[] = {"id", "object", "created", "model", "choices", "usage"};
+    for (size_t i = 0; i < COUNT(known); i++) {
+        if (slice_is(key, slice_of(known[i])))
+            return true;
+    }
+    return false;
+}
+
+static void add_extra(struct assembler *a, struct slice key, const struct json_value *v)
+{
+    unsigned i = 0;
+    while (i < a->n_extras && !slice_is(text_slice(&a->extras[i].name), key))
+        i++;
+    if (i == MOST_EXTRAS || json_is_null(v))
+        return;
+    if (i == a->n_extras) {
+        a->n_extras++;
+        text_add(&a->extras[i].name, key);
+    }
+    replace(&a->extras[i].value, v);
+}
+
+static enum err add_chunk(struct assembler *a, const struct json_value *chunk)
+{
+    if (!a->id.len && json_get(chunk, "id"))
+        replace(&a->id, json_get(chunk, "id"));
+    if (!a->created.len && json_get(chunk, "created"))
+        replace(&a->created, json_get(chunk, "created"));
+    if (!a->model.len && json_get(chunk, "model"))
+        replace(&a->model, json_get(chunk, "model"));
+    if (json_is_object(json_get(chunk, "usage")))
+        replace(&a->usage, json_get(chunk, "usage"));
+    for (struct json_iter i = json_begin(chunk); json_next(&i);) {
+        if (!is_known(i.key))
+            add_extra(a, i.key, i.value);
+    }
+    enum err e = OK;
+    for (struct json_iter i = json_begin(json_get(chunk, "choices")); !e && json_next(&i);)
+        e = add_choice(a, i.value);
+    return e;
+}
+
+enum err assembler_add(struct assembler *a, const struct event *event)
+{
+    struct json_doc doc;
+    if (!event->json.len)
+        return OK;
+    a->bytes += event->json.len;
+    if (a->bytes > MOST_BYTES)
+        return ERR_BAD_RESPONSE;
+    enum err e = json_read(event->json, &json_usual_limits, &a->scratch, &doc, NULL);
+    if (e)
+        return e == ERR_NO_MEMORY ? e : ERR_BAD_RESPONSE;
+    e = add_chunk(a, doc.root);
+    json_done(&doc);
+    return e;
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+static void put_raw_or(struct json_writer *w, const char *key, const struct text *raw,
+                       struct slice otherwise)
+{
+    json_key(w, key);
+    json_put_raw(w, raw->len ? text_slice(raw) : otherwise);
+}
+
+static void put_text_or_null(struct json_writer *w, const char *key, const struct text *t, bool is)
+{
+    json_key(w, key);
+    if (is)
+        json_put_text(w, text_slice(t));
+    else
+        json_put_null(w);
+}
+
+static void write_tool_calls(struct json_writer *w, const struct choice *c)
+{
+    json_key(w, "tool_calls");
+    json_open_array(w);
+    for (unsigned i = 0; i < c->n_calls; i++) {
+        const struct tool_call *t = &c->calls[i];
+        json_open_object(w);
+        json_put_pair(w, "id", text_slice(&t->id));
+        json_put_pair(w, "type", t->type.len ? text_slice(&t->type) : SLICE("function"));
+        json_key(w, "function");
+        json_open_object(w);
+        json_put_pair(w, "name", text_slice(&t->name));
+        json_put_pair(w, "arguments", text_slice(&t->arguments));
+        json_close_object(w);
+        json_close_object(w);
+    }
+    json_close_array(w);
+}
+
+static void write_choice(struct json_writer *w, const struct choice *c, unsigned index)
+{
+    json_open_object(w);
+    json_key(w, "index");
+    json_put_u64(w, index);
+    json_key(w, "message");
+    json_open_object(w);
+    json_put_pair(w, "role", c->role.len ? text_slice(&c->role) : SLICE("assistant"));
+    put_text_or_null(w, "content", &c->content, c->has_content || !c->has_tools);
+    put_text_or_null(w, "refusal", &c->refusal, c->refusal.len > 0);
+    if (c->reasoning.len)
+        json_put_pair(w, "reasoning_content", text_slice(&c->reasoning));
+    if (c->has_tools)
+        write_tool_calls(w, c);
+    json_close_object(w);
+    json_key(w, "logprobs");
+    if (c->logprobs.len) {
+        json_open_object(w);
+        json_key(w, "content");
+        json_open_array(w);
+        json_put_raw(w, text_slice(&c->logprobs));
+        json_close_array(w);
+        json_key(w, "refusal");
+        json_put_null(w);
+        json_close_object(w);
+    } else {
+        json_put_null(w);
+    }
+    json_put_pair(w, "finish_reason", c->finish.len ? text_slice(&c->finish) : SLICE("stop"));
+    json_close_object(w);
+}
+
+static bool choice_failed(const struct choice *c)
+{
+    bool failed = c->role.failed || c->content.failed || c->refusal.failed || c->reasoning.failed ||
+                  c->finish.failed || c->logprobs.failed;
+    for (unsigned i = 0; i < c->n_calls; i++) {
+        const struct tool_call *t = &c->calls[i];
+        failed |= t->id.failed || t->type.failed || t->name.failed || t->arguments.failed;
+    }
+    return failed;
+}
+
+static bool any_failed(const struct assembler *a)
+{
+    bool failed = a->id.failed || a->created.failed || a->model.failed || a->usage.failed;
+    for (unsigned i = 0; i < MOST_CHOICES; i++)
+        failed |= choice_failed(&a->choices[i]);
+    for (unsigned i = 0; i < a->n_extras; i++)
+        failed |= a->extras[i].name.failed || a->extras[i].value.failed;
+    return failed;
+}
+
+enum err assembler_finish(struct assembler *a, struct text *out)
+{
+    struct json_writer w = json_writer(out);
+    if (any_failed(a))
+        return ERR_NO_MEMORY;
+    json_open_object(&w);
+    put_raw_or(&w, "id", &a->id, SLICE("\"chatcmpl-0\""));
+    json_put_pair(&w, "object", SLICE("chat.completion"));
+    put_raw_or(&w, "created", &a->created, SLICE("0"));
+    put_raw_or(&w, "model", &a->model, SLICE("\"\""));
+    json_key(&w, "choices");
+    json_open_array(&w);
+    for (unsigned i = 0; i < MOST_CHOICES; i++) {
+        if (a->choices[i].seen)
+            write_choice(&w, &a->choices[i], i);
+    }
+    json_close_array(&w);
+    if (a->usage.len)
+        put_raw_or(&w, "usage", &a->usage, SLICE("null"));
+    for (unsigned i = 0; i < a->n_extras; i++) {
+        json_key_slice(&w, text_slice(&a->extras[i].name));
+        json_put_raw(&w, text_slice(&a->extras[i].value));
+    }
+    json_close_object(&w);
+    return out->failed ? ERR_NO_MEMORY : OK;
+}

@@ -1,0 +1,157 @@
+/* answer: what a provider sends back, turned into events. Only a 200 that is an event stream is an
+ * answer; everything else is read as a refusal and classified. */
+#include "provider/inside.h"
+
+#define MOST_REFUSAL 65536u
+
+static void fail_cut(struct link *k)
+{
+    enum err e = k->content_seen ? ERR_EOF_MID_STREAM
+               : k->is_stream   ? ERR_EOF_BEFORE_CONTENT
+                                : ERR_EOF_BEFORE_HEADERS;
+    link_fail(k, e, "it closed the connection");
+}
+
+static bool is_event_stream(const struct http_head *head)
+{
+    struct slice type = http_field(head, "content-type");
+    size_t end = slice_find(type, ';');
+    return slice_is_nocase(slice_trim(slice_to(type, end)), SLICE("text/event-stream"));
+}
+
+static void take_head(struct link *k)
+{
+    const struct http_head *head = http_head(&k->parser);
+    text_fini(&k->request); /* an answer began: it is not sent again */
+    k->is_stream = head->status == 200 && is_event_stream(head);
+    text_clear(&k->refusal);
+    k->refusal.limit = MOST_REFUSAL;
+    if (k->is_stream) {
+        link_move(k, ANSWERING);
+        sse_parser_fini(&k->events);
+        k->events = (struct sse_parser){0};
+        link_deadline(k, k->provider->terms.first_byte_ms);
+    } else {
+        link_deadline(k, k->provider->terms.idle_ms);
+    }
+}
+
+/* The target said that its answer is complete. The HTTP message may still lack its last bytes; if
+ * they come as they should the connection can be used again. */
+static void answer_end(struct link *k)
+{
+    struct attempt *a = k->attempt;
+    k->attempt = NULL;
+    k->end_seen = true;
+    link_move(k, FINISHING);
+    link_deadline(k, 1000);
+    attempt_done(a, OK, NULL);
+}
+
+static void take_event(struct link *k, const struct sse_event *in)
+{
+    struct event event;
+    struct why why = {0};
+    if (k->end_seen || !k->attempt)
+        return; /* behind the end: nobody's */
+    enum err e = dialect_decode_event(k->decoder, in->raw, in->data, &event, &why);
+    if (e) {
+        link_fail(k, e, why.text);
+        return;
+    }
+    link_deadline(k, k->content_seen || event_is_content(&event)
+                         ? k->provider->terms.idle_ms
+                         : k->provider->terms.first_byte_ms);
+    k->content_seen |= event_is_content(&event);
+    k->attempt->ops->event(k->attempt, &event);
+    if (k->attempt && event.kind == EVENT_END)
+        answer_end(k);
+}
+
+static void take_body(struct link *k, struct slice part)
+{
+    struct sse_event event;
+    enum sse_step step = SSE_MORE;
+    if (!k->is_stream) {
+        text_add(&k->refusal, slice_to(part, min_size(part.len, MOST_REFUSAL - k->refusal.len)));
+        return;
+    }
+    while (!k->closed && (step = sse_parse(&k->events, &part, &event)) == SSE_EVENT)
+        take_event(k, &event);
+    if (step == SSE_BAD && !k->closed)
+        link_fail(k, k->events.err, k->events.why);
+}
+
+static void refuse(struct link *k)
+{
+    const struct http_head *head = http_head(&k->parser);
+    struct why why;
+    int status = head->status;
+    struct attempt *a = k->attempt;
+    bool keep = head->keep_alive;
+    enum err e;
+    if (status == 200)
+        e = why_set(&why, ERR_BAD_RESPONSE, "it answered 200 without an event stream");
+    else
+        e = dialect_read_refusal(k->provider->terms.dialect, status, text_slice(&k->refusal), &why);
+    k->attempt = NULL;
+    if (keep)
+        link_to_pool(k);
+    else
+        link_close(k);
+    attempt_done(a, e, &why);
+}
+
+static void message_over(struct link *k, bool more_follows)
+{
+    if (!k->is_stream && k->attempt) {
+        if (more_follows) /* bytes nobody asked for: never used again */
+            link_fail(k, ERR_BAD_RESPONSE, "it sent more than its answer");
+        else
+            refuse(k);
+    } else if (k->end_seen && !more_follows && http_head(&k->parser)->keep_alive) {
+        link_to_pool(k);
+    } else if (k->end_seen) {
+        link_close(k);
+    } else {
+        struct sse_event event;
+        if (sse_end(&k->events, &event) == SSE_EVENT)
+            take_event(k, &event);
+        if (!k->closed && !k->end_seen)
+            fail_cut(k);
+        else
+            link_close(k);
+    }
+}
+
+void answer_bytes(struct link *k, struct slice in)
+{
+    struct slice part;
+    while (!k->closed && k->sm.state != POOLED) {
+        switch (http_parse(&k->parser, &in, &part)) {
+        case HTTP_HEAD:
+            take_head(k);
+            break;
+        case HTTP_BODY:
+            take_body(k, part);
+            break;
+        case HTTP_END:
+            message_over(k, in.len > 0);
+            break;
+        case HTTP_BAD:
+        case HTTP_CUT:
+            link_fail(k, k->parser.err, k->parser.why);
+            break;
+        case HTTP_MORE:
+            return;
+        }
+    }
+}
+
+void answer_ended(struct link *k)
+{
+    if (http_parse_eof(&k->parser) == HTTP_END)
+        message_over(k, false); /* a body until the end: keep_alive is false, so no pool */
+    else
+        fail_cut(k);
+}

@@ -1,0 +1,261 @@
+/* events: numbered events and those who read them. An event goes straight to readers that are
+ * ready; what a reader is not ready for is kept until it is. A request that ends by itself keeps
+ * all of its events, up to a limit, so that a reader can come back at a number. When more is kept
+ * for a single reader than the stream buffer holds, the target is paused. */
+#include "base/mem.h"
+#include "request/inside.h"
+
+#define MOST_KEPT (64u * 1024 * 1024) /* of one request's log; then the oldest go */
+
+struct kept {
+    struct kept *next;
+    struct event event; /* its slices point behind this struct */
+    struct why why;
+    char bytes[];
+};
+
+static size_t cost(const struct kept *k)
+{
+    return sizeof *k + k->event.raw.len;
+}
+
+static void drop_first(struct request *r)
+{
+    struct kept *k = r->first;
+    r->first = k->next;
+    if (!r->first)
+        r->last = NULL;
+    r->kept_bytes -= cost(k);
+    mem_free(k);
+}
+
+void request_forget(struct request *r)
+{
+    while (r->first)
+        drop_first(r);
+}
+
+static struct kept *keep(struct request *r, const struct event *e)
+{
+    size_t bytes = sizeof(struct kept) + e->raw.len;
+    struct kept *k = mem_grow(NULL, bytes);
+    if (!k)
+        return NULL;
+    *k = (struct kept){.event = *e};
+    if (e->raw.len)
+        memcpy(k->bytes, e->raw.ptr, e->raw.len);
+    k->event.raw.ptr = k->bytes;
+    if (e->json.len) { /* it lies inside raw, or (data of several lines) nowhere in it */
+        bool inside = e->json.ptr >= e->raw.ptr && e->json.ptr < e->raw.ptr + e->raw.len;
+        k->event.json.ptr = inside ? k->bytes + (e->json.ptr - e->raw.ptr) : NULL;
+        k->event.json.len = inside ? e->json.len : 0;
+    }
+    if (e->why) {
+        k->why = *e->why;
+        k->event.why = &k->why;
+    }
+    if (r->last)
+        r->last->next = k;
+    else
+        r->first = k;
+    r->last = k;
+    r->kept_bytes += bytes;
+    return k;
+}
+
+/* ---- pausing the target --------------------------------------------------------------------- */
+
+static void balance(struct request *r)
+{
+    size_t most = r->desk->settings.stream_buffer;
+    bool pause = !r->terms.ends_by_itself && r->kept_bytes > (r->paused ? most / 2 : most);
+    if (pause != r->paused) {
+        r->paused = pause;
+        attempt_pause(&r->attempt, pause);
+    }
+}
+
+/* What every reader has taken goes, unless somebody may come back for it. */
+static void trim(struct request *r)
+{
+    if (!r->terms.ends_by_itself) {
+        uint64_t needed = r->next_number;
+        for (struct reader *d = r->readers; d; d = d->next)
+            needed = min_u64(needed, d->number);
+        while (r->first && r->first->event.number < needed)
+            drop_first(r);
+    }
+    while (r->kept_bytes > MOST_KEPT && r->first != r->last)
+        drop_first(r);
+    for (struct reader *d = r->readers; d; d = d->next) {
+        if (d->at && r->first && d->number < r->first->event.number) {
+            d->at = r->first; /* it lags by 64 MiB: it misses what was dropped */
+            d->number = r->first->event.number;
+        }
+    }
+    balance(r);
+}
+
+/* ---- readers -------------------------------------------------------------------------------- */
+
+static void loosen(struct reader *d)
+{
+    struct request *r = d->request;
+    struct reader **link = &r->readers;
+    while (*link != d)
+        link = &(*link)->next;
+    *link = d->next;
+    d->request = NULL;
+    d->next = NULL;
+    d->at = NULL;
+    r->desk->readers--;
+}
+
+static bool is_last_event(const struct event *e)
+{
+    return e->kind == EVENT_END || e->kind == EVENT_ERROR;
+}
+
+/* The last event frees the reader's owner, so the reader is loose before it hears it. */
+static void give_last(struct reader *d, const struct event *e)
+{
+    loosen(d);
+    d->pumping = false;
+    (void)d->ops->take(d, e);
+}
+
+/* Gives the reader all it will take of what is kept. */
+static void pump(struct reader *d)
+{
+    struct request *r = d->request;
+    bool last = false;
+    if (d->pumping)
+        return;
+    hold_add(&r->hold);
+    d->pumping = true;
+    while (d->at && !last) {
+        const struct event *e = &d->at->event;
+        last = is_last_event(e);
+        if (last) {
+            give_last(d, e);
+        } else if (d->ops->take(d, e)) {
+            d->number = e->number + 1;
+            d->at = d->at->next;
+        } else {
+            break;
+        }
+    }
+    if (!last)
+        d->pumping = false;
+    trim(r);
+    if (r->sm.state == REQUEST_DONE && !r->readers)
+        request_step(r);
+    hold_drop(&r->hold);
+}
+
+enum err reader_follow(struct reader *d, struct request *r, uint64_t from)
+{
+    struct kept *k = r->first;
+    bool still_to_come = from >= r->next_number && r->sm.state != REQUEST_DONE;
+    if (!still_to_come && (!k || k->event.number > from || from >= r->next_number))
+        return ERR_NOT_FOUND;
+    while (k && k->event.number < from)
+        k = k->next;
+    d->request = r;
+    d->number = from;
+    d->at = k;
+    d->next = r->readers;
+    r->readers = d;
+    r->desk->readers++;
+    if (k)
+        pump(d);
+    return OK;
+}
+
+void reader_wake(struct reader *d)
+{
+    if (d->request)
+        pump(d);
+}
+
+void reader_leave(struct reader *d, enum err reason)
+{
+    struct request *r = d->request;
+    struct why why;
+    if (!r)
+        return;
+    hold_add(&r->hold);
+    loosen(d);
+    why_set(&why, reason, "its last reader left");
+    if (!r->readers && !r->terms.ends_by_itself)
+        request_stop(r, &why);
+    if (r->sm.state == REQUEST_DONE)
+        request_step(r);
+    else
+        trim(r);
+    hold_drop(&r->hold);
+}
+
+/* ---- emitting ------------------------------------------------------------------------------- */
+
+/* The one reader of a request without a log that has nothing waiting: no copy is made. */
+static bool give_directly(struct request *r, const struct event *e)
+{
+    struct reader *d = r->readers;
+    if (r->terms.ends_by_itself || !d || d->next || d->at || d->pumping)
+        return false;
+    if (is_last_event(e)) {
+        give_last(d, e);
+        return true;
+    }
+    d->pumping = true;
+    bool taken = d->ops->take(d, e);
+    d->pumping = false;
+    d->number = e->number + taken;
+    if (taken && d->at) /* something was kept for it meanwhile: the request was stopped */
+        pump(d);
+    return taken;
+}
+
+/* No memory to keep an event: each reader hears of that instead of what is still kept for it. */
+static void break_readers(struct request *r)
+{
+    struct why why;
+    why_set(&why, ERR_NO_MEMORY, "no memory to keep an event");
+    struct event e = {.kind = EVENT_ERROR, .number = r->next_number, .why = &why};
+    for (struct reader *d = r->readers, *next; d; d = next) {
+        next = d->next;
+        give_last(d, &e);
+    }
+    request_stop(r, &why);
+}
+
+static void give_to_all(struct request *r, struct kept *k)
+{
+    for (struct reader *d = r->readers, *next; d; d = next) {
+        next = d->next; /* d may leave; others leave only by their own connections */
+        if (!d->at) {
+            d->at = k;
+            d->number = k->event.number;
+        }
+        pump(d);
+    }
+    trim(r);
+}
+
+void request_emit(struct request *r, struct event *e)
+{
+    e->number = r->next_number++;
+    r->row.events++;
+    if (!r->readers && !r->terms.ends_by_itself)
+        return;
+    hold_add(&r->hold);
+    if (!give_directly(r, e)) {
+        struct kept *k = keep(r, e);
+        if (k)
+            give_to_all(r, k);
+        else
+            break_readers(r);
+    }
+    hold_drop(&r->hold);
+}

@@ -1,0 +1,66 @@
+/* inside: what the files of room request share with each other. */
+#pragma once
+
+#include "request/request.h"
+
+/* state, longest stay in ms (0: not bounded here), may go to */
+#define REQUEST_STATES(X)                                                                          \
+    X(GATING, 10000, TO(READING) | TO(SETTLING))                                                   \
+    X(READING, 0, TO(DECODING) | TO(SETTLING)) /* bounded by the connection: it has a floor */     \
+    X(DECODING, 30000, TO(ADMITTING) | TO(SETTLING))                                               \
+    X(ADMITTING, 30000, TO(ROUTING) | TO(SETTLING))                                                \
+    X(ROUTING, 0, TO(WAITING) | TO(SETTLING))                                                      \
+    X(WAITING, 0, TO(TRYING) | TO(ROUTING) | TO(SETTLING)) /* queue.wait */                        \
+    X(TRYING, 0, TO(STREAMING) | TO(ROUTING) | TO(SETTLING)) /* the attempt's own deadlines */     \
+    X(STREAMING, 0, TO(RESUMING) | TO(SETTLING)) /* never back to ROUTING: content has left */     \
+    X(RESUMING, 60000, TO(STREAMING) | TO(SETTLING))                                               \
+    X(SETTLING, 5000, TO(DONE))                                                                    \
+    X(DONE, 0, 0)
+
+enum request_state {
+#define X(name, ...) REQUEST_##name,
+    REQUEST_STATES(X)
+#undef X
+        REQUEST_STATE_COUNT
+};
+
+struct decoding; /* a job that decodes a large body */
+
+struct request {
+    struct desk *desk;
+    struct request *next, **link;
+    struct sm sm;
+    struct hold hold; /* timers, jobs, and those who are using it right now */
+    struct timer timer;
+    struct arena arena;
+    struct request_terms terms;
+    struct body body;
+    struct call call;
+    struct decoding *decoding;
+    struct route_plan plan;
+    unsigned candidate; /* of the plan, the next to try */
+    struct ticket ticket;
+    struct attempt attempt;
+    struct decoder decoder;
+    struct audit_row row;
+    struct reader *readers;
+    struct kept *first, *last; /* events kept */
+    size_t kept_bytes;
+    uint64_t next_number, began_us, try_began_us;
+    struct why stop; /* code set: on its way to SETTLING, for this reason */
+    struct why failed; /* what the last attempt said */
+    bool stepping, again, has_body, content_sent, complete, paused, read_failed;
+};
+
+void request_step(struct request *r);
+void request_move(struct request *r, enum request_state to);
+
+/* stages.c: one function a state; true: go on, false: wait. */
+typedef bool stage_fn(struct request *r);
+extern stage_fn *const request_stages[REQUEST_STATE_COUNT];
+void request_granted(struct ticket *t); /* queue.c's news: its turn has come */
+void request_tell_next(struct ticket *t); /* gives up the ticket and tells who follows */
+
+/* events.c */
+void request_emit(struct request *r, struct event *e);
+void request_forget(struct request *r); /* all kept events */

@@ -1,0 +1,216 @@
+/* request: the object and its machine. Moves, and the function that makes each:
+ *   GATING    -> READING    request_admit   headers judged: host, origin, who, size
+ *   READING   -> DECODING   take_body       the body is complete
+ *   DECODING  -> ADMITTING  decode          it is a call
+ *   ADMITTING -> ROUTING    admit           it may be made
+ *   ROUTING   -> WAITING    route           a target is chosen
+ *   WAITING   -> TRYING     wait_for_slot       the target has a slot for it
+ *   TRYING    -> ROUTING    try             the attempt failed and nothing was read yet
+ *   TRYING    -> STREAMING  try             the first content is on its way to the readers
+ *   STREAMING -> RESUMING   stream          the attempt broke off
+ *   RESUMING  -> STREAMING  resume          another instance goes on with it
+ *   any       -> SETTLING   request_step    the answer is complete, or `stop` says why not
+ *   SETTLING  -> DONE       settle          told to the readers and to audit
+ * Cancel, deadline, the last reader's leaving and shutdown all set `stop`; the first one stays. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "request/inside.h"
+
+#define KEEP_DONE_MS 60000u /* a request that ended by itself can be read again so long */
+
+#define TO(s) (1u << REQUEST_##s)
+static const struct sm_state states[] = {
+#define X(name, ms, to) [REQUEST_##name] = {#name, to, ms},
+    REQUEST_STATES(X)
+#undef X
+};
+#undef TO
+static const struct sm_table table = {"request", states, COUNT(states)};
+static_assert(COUNT(states) <= SM_MOST_STATES, "raise SM_MOST_STATES");
+
+/* ---- lifetime ------------------------------------------------------------------------------- */
+
+static void free_request(struct hold *h)
+{
+    struct request *r = owner_of(h, struct request, hold);
+    struct desk *d = r->desk;
+    *r->link = r->next;
+    if (r->next)
+        r->next->link = r->link;
+    body_fini(&r->body);
+    decoder_fini(&r->decoder);
+    arena_fini(&r->arena);
+    mem_free(r);
+    d->live--;
+    if (d->draining && !d->live)
+        d->quiet(d);
+}
+
+/* Once it is done and nobody reads any more, the timer goes, and with it the last hold. */
+static void let_go(struct request *r)
+{
+    if (r->sm.state == REQUEST_DONE && !r->readers) {
+        request_forget(r);
+        timer_close(&r->timer);
+    }
+}
+
+static void after_done(struct request *r)
+{
+    body_fini(&r->body);
+    if (r->readers)
+        return; /* slow ones; the last to leave comes by again */
+    if (r->terms.ends_by_itself && r->first && !r->desk->draining)
+        timer_set(&r->timer, KEEP_DONE_MS);
+    else
+        let_go(r);
+}
+
+static void on_time(struct timer *t)
+{
+    struct request *r = owner_of(t, struct request, timer);
+    uint64_t spent_ms = (loop_now_us(r->desk->loop) - r->began_us) / 1000;
+    bool total = spent_ms >= r->desk->settings.total_ms;
+    struct why why;
+    if (r->sm.state == REQUEST_DONE) {
+        let_go(r);
+        return;
+    }
+    why_set(&why, total || r->sm.state != REQUEST_WAITING ? ERR_DEADLINE : ERR_WAITED_TOO_LONG,
+            "it was %s for too long", sm_name(&r->sm));
+    if (why.code == ERR_WAITED_TOO_LONG) {
+        r->failed = why; /* another target may have a slot */
+        request_tell_next(&r->ticket);
+        request_step(r);
+    } else {
+        request_stop(r, &why);
+    }
+}
+
+struct request *request_new(struct desk *d, const struct request_terms *terms)
+{
+    struct request *r = mem_new(struct request);
+    if (!r)
+        return NULL;
+    r->desk = d;
+    r->terms = *terms;
+    r->began_us = loop_now_us(d->loop);
+    r->row.id = ++d->last_id;
+    r->row.kind = "chat";
+    r->row.prompt_tokens = r->row.completion_tokens = -1;
+    r->hold.gone = free_request;
+    sm_init(&r->sm, &table, REQUEST_GATING, r->began_us);
+    r->next = d->requests;
+    r->link = &d->requests;
+    if (r->next)
+        r->next->link = &r->next;
+    d->requests = r;
+    d->live++;
+    timer_open(&r->timer, d->loop, &r->hold, on_time);
+    timer_set(&r->timer, states[REQUEST_GATING].longest_ms);
+    return r;
+}
+
+/* ---- the machine ---------------------------------------------------------------------------- */
+
+void request_move(struct request *r, enum request_state to)
+{
+    uint64_t now = loop_now_us(r->desk->loop);
+    sm_move(&r->sm, to, now, r->row.id);
+    uint64_t spent_ms = (now - r->began_us) / 1000, total = r->desk->settings.total_ms;
+    uint64_t left = total > spent_ms ? total - spent_ms : 1;
+    uint64_t own = to == REQUEST_WAITING ? r->desk->settings.queue_wait_ms : states[to].longest_ms;
+    if (to == REQUEST_DONE)
+        timer_stop(&r->timer);
+    else
+        timer_set(&r->timer, own ? min_u64(own, left) : left);
+}
+
+static bool run_stage(struct request *r)
+{
+    bool settled = r->sm.state >= REQUEST_SETTLING;
+    if (!settled && (r->stop.code || r->complete)) {
+        request_move(r, REQUEST_SETTLING);
+        return true;
+    }
+    return r->sm.state != REQUEST_DONE && request_stages[r->sm.state](r);
+}
+
+void request_step(struct request *r)
+{
+    if (r->stepping) {
+        r->again = true; /* woken from inside a stage: run once more, do not recurse */
+        return;
+    }
+    hold_add(&r->hold);
+    r->stepping = true;
+    do {
+        r->again = false;
+        while (run_stage(r))
+            ;
+    } while (r->again);
+    r->stepping = false;
+    if (r->sm.state == REQUEST_DONE)
+        after_done(r);
+    hold_drop(&r->hold);
+}
+
+void request_admit(struct request *r)
+{
+    if (r->sm.state != REQUEST_GATING)
+        return;
+    request_move(r, REQUEST_READING);
+    request_step(r);
+}
+
+void request_give(struct request *r, struct body *body)
+{
+    r->body = body_take(body);
+    r->has_body = true;
+    request_step(r);
+}
+
+void request_stop(struct request *r, const struct why *why)
+{
+    if (r->stop.code || r->complete)
+        return; /* the first reason stays */
+    r->stop = *why;
+    request_step(r);
+}
+
+void desk_drain(struct desk *d, bool now)
+{
+    struct why why;
+    why_set(&why, ERR_SHUTTING_DOWN, "the daemon was told to stop");
+    d->draining = true;
+    for (struct request *r = d->requests, *next; r; r = next) {
+        next = r->next;
+        if (r->sm.state == REQUEST_DONE)
+            after_done(r);
+        else if (now)
+            request_stop(r, &why);
+    }
+}
+
+uint64_t request_id(const struct request *r)
+{
+    return r->row.id;
+}
+
+struct request *request_find(struct desk *d, uint64_t id)
+{
+    struct request *r = d->requests;
+    while (r && !(r->row.id == id && r->terms.ends_by_itself))
+        r = r->next;
+    return r;
+}
+
+bool request_streams(const struct request *r)
+{
+    return r->call.stream;
+}
+
+bool request_wants_usage(const struct request *r)
+{
+    return r->call.wants_usage;
+}

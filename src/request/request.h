@@ -1,0 +1,75 @@
+/* request: one call on its way, from its headers to its audit row. The only room that knows the
+ * whole order. A request owns its work, not its client: it emits numbered events, and readers
+ * follow them, may leave, and may come back at a number. Everything it allocates is in its arena
+ * and goes with it. States and who makes each move: see request.c. */
+#pragma once
+
+#include "audit/audit.h"
+#include "base/body.h"
+#include "base/sm.h"
+#include "loop/loop.h"
+#include "route/route.h"
+
+struct request;
+struct reader;
+struct kept;
+
+struct desk_settings {
+    uint64_t total_ms, queue_wait_ms;
+    unsigned attempts;
+    bool failover;        /* may another target be tried at all? */
+    size_t stream_buffer; /* events held for a slow reader before the target is paused */
+};
+
+struct desk { /* where requests are; one, in the daemon. Read freely */
+    struct loop *loop;
+    struct audit *audit;
+    const struct route_table *routes; /* replaced at a reload */
+    struct desk_settings settings;
+    struct request *requests;
+    uint64_t live, readers, attempts, last_id;
+    bool draining;
+    void (*quiet)(struct desk *d); /* while draining: the last request is gone */
+};
+/* New requests are refused; those under way go on, or with `now` end with ERR_SHUTTING_DOWN. */
+void desk_drain(struct desk *d, bool now);
+
+/* ---- readers ---- */
+struct reader_ops {
+    /* False: it is full; the same event comes again after reader_wake. END and ERROR must be
+     * taken: the reader is loose by then, hears no more, and its owner may free it right there. */
+    bool (*take)(struct reader *r, const struct event *e);
+};
+struct reader { /* embedded in whoever follows; zero-filled but for ops */
+    const struct reader_ops *ops;
+    struct request *request; /* NULL: loose */
+    struct reader *next;
+    struct kept *at; /* the event it waits to take; NULL: the next one to come */
+    uint64_t number; /* of that event */
+    bool pumping;
+};
+/* From event `from` on: those that are still kept, then those to come. ERR_NOT_FOUND when it is
+ * no longer kept. Events may come before this returns. */
+enum err reader_follow(struct reader *r, struct request *q, uint64_t from) MUST_USE;
+void reader_wake(struct reader *r);
+/* Goes, for this reason. Of a request that ends with its last reader, the last one's ends it. */
+void reader_leave(struct reader *r, enum err why);
+
+/* ---- requests ---- */
+struct request_terms {
+    enum call_kind kind;
+    enum dialect dialect;
+    bool ends_by_itself; /* goes on without readers, and stays for 60 s for those who come back */
+};
+/* In GATING. NULL when there is no memory. It frees itself when it is done and the last reader is
+ * loose. */
+struct request *request_new(struct desk *d, const struct request_terms *terms);
+void request_admit(struct request *r);                 /* the headers are fine: GATING is over */
+void request_give(struct request *r, struct body *body); /* the whole body; taken over */
+/* Ends it, from any state: its body never came, its caller hung up, it was cancelled. */
+void request_stop(struct request *r, const struct why *why);
+
+uint64_t request_id(const struct request *r);
+struct request *request_find(struct desk *d, uint64_t id); /* those that end by themselves only */
+bool request_streams(const struct request *r);   /* the caller asked for a stream */
+bool request_wants_usage(const struct request *r);

@@ -1,0 +1,395 @@
+/* stages: one short function a state, in order. None calls another: each moves or waits. */
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "request/inside.h"
+
+#define LARGE_BODY (256u * 1024) /* from here on decoding is a job */
+
+struct decoding {
+    struct job job;
+    struct request *request;
+    struct arena arena;
+    struct call call;
+    struct why why;
+    enum err err;
+};
+
+static bool stop(struct request *r, const struct why *why)
+{
+    r->stop = *why;
+    return true; /* request_step sees it */
+}
+
+/* ---- READING, DECODING, ADMITTING ------------------------------------------------------------ */
+
+static bool gate(struct request *r)
+{
+    (void)r;
+    return false;
+}
+
+static bool take_body(struct request *r)
+{
+    if (!r->has_body)
+        return false;
+    request_move(r, REQUEST_DECODING);
+    return true;
+}
+
+static void decode_on_thread(struct job *j)
+{
+    struct decoding *d = owner_of(j, struct decoding, job);
+    struct request *r = d->request; /* its body and terms do not change while this runs */
+    d->err = dialect_decode_call(r->terms.dialect, r->terms.kind, text_slice(&r->body.bytes),
+                                 &d->arena, &d->call, &d->why);
+}
+
+static void decoded(struct job *j)
+{
+    struct decoding *d = owner_of(j, struct decoding, job);
+    struct request *r = d->request;
+    r->decoding = NULL;
+    if (!d->err) {
+        d->call.model = arena_dup(&r->arena, d->call.model);
+        if (!d->call.model.ptr)
+            d->err = why_set(&d->why, ERR_NO_MEMORY, "no memory");
+    }
+    if (d->err)
+        request_stop(r, &d->why);
+    r->call = d->call;
+    arena_fini(&d->arena);
+    mem_free(d);
+    if (!r->stop.code && r->sm.state == REQUEST_DECODING)
+        request_move(r, REQUEST_ADMITTING);
+    request_step(r);
+}
+
+static bool decode_large(struct request *r)
+{
+    struct why why;
+    struct decoding *d = mem_new(struct decoding);
+    if (d) {
+        d->request = r;
+        d->job.work = decode_on_thread;
+        d->job.done = decoded;
+        d->err = ERR_CANCELLED;
+        why_set(&d->why, ERR_CANCELLED, "decoding was cancelled");
+    }
+    if (!d || job_start(&d->job, r->desk->loop, &r->hold)) {
+        mem_free(d);
+        why_set(&why, ERR_NO_MEMORY, "no memory to decode the body");
+        return stop(r, &why);
+    }
+    r->decoding = d;
+    return false;
+}
+
+static bool decode(struct request *r)
+{
+    struct why why;
+    struct slice body = text_slice(&r->body.bytes);
+    if (r->decoding)
+        return false;
+    if (body.len > LARGE_BODY)
+        return decode_large(r);
+    if (dialect_decode_call(r->terms.dialect, r->terms.kind, body, &r->arena, &r->call, &why))
+        return stop(r, &why);
+    request_move(r, REQUEST_ADMITTING);
+    return true;
+}
+
+static bool admit(struct request *r)
+{
+    struct why why;
+    r->row.model = r->call.model;
+    r->row.streamed = r->call.stream;
+    r->decoder = (struct decoder){
+        .dialect = r->call.dialect, .model = r->call.model, .arena = &r->arena};
+    if (r->desk->draining) {
+        why_set(&why, ERR_SHUTTING_DOWN, "the daemon was told to stop");
+        return stop(r, &why);
+    }
+    request_move(r, REQUEST_ROUTING);
+    return true;
+}
+
+/* ---- ROUTING -------------------------------------------------------------------------------- */
+
+static bool no_model(struct request *r)
+{
+    struct why why;
+    struct text name = {0}, near = {0};
+    text_visible(&name, slice_to(r->call.model, min_size(r->call.model.len, 80)));
+    for (unsigned i = 0; i < r->plan.n_nearest; i++) {
+        text_add(&near, i ? SLICE(", ") : SLICE("; the nearest are "));
+        text_add(&near, r->plan.nearest[i]);
+    }
+    why_param(&why, ERR_NO_MODEL, "model", "no model is named \"%s\"%s", text_cstr(&name),
+              r->desk->routes->n ? text_cstr(&near) : "; no provider is switched on");
+    text_fini(&name);
+    text_fini(&near);
+    return stop(r, &why);
+}
+
+/* The last failure, and the names of all attempts when there were several. */
+static bool exhausted(struct request *r)
+{
+    struct why why = r->failed;
+    struct text words = {0};
+    for (unsigned i = 0; i < r->row.n_tries; i++) {
+        const struct audit_try *t = &r->row.tries[i];
+        text_add(&words, i ? SLICE("; ") : SLICE(""));
+        text_add(&words, t->target);
+        text_format(&words, ": %s", err_row(t->err)->code);
+    }
+    text_format(&words, " (%s)", r->failed.text);
+    snprintf(why.text, sizeof why.text, "%s", text_cstr(&words));
+    text_fini(&words);
+    return stop(r, &why);
+}
+
+static struct backend *target_of(struct request *r)
+{
+    return r->plan.list[r->candidate].target->backend;
+}
+
+static void note_try(struct request *r, enum err e)
+{
+    if (r->row.n_tries == MOST_TRIES)
+        return;
+    r->row.tries[r->row.n_tries++] = (struct audit_try){
+        .target = target_of(r)->name,
+        .err = e,
+        .took_us = r->try_began_us ? loop_now_us(r->desk->loop) - r->try_began_us : 0,
+    };
+    r->try_began_us = 0;
+}
+
+static bool tried_twice(const struct request *r)
+{
+    unsigned n = r->row.n_tries;
+    return n >= 2 && slice_is(r->row.tries[n - 1].target, r->row.tries[n - 2].target);
+}
+
+/* After a failed try: back to ROUTING with another candidate, or the end. */
+static bool try_again(struct request *r)
+{
+    enum again again = err_row(r->failed.code)->again;
+    note_try(r, r->failed.code);
+    if (again == NEVER || !r->desk->settings.failover)
+        return exhausted(r);
+    if (again == OTHER_TARGET || tried_twice(r))
+        r->candidate++;
+    request_move(r, REQUEST_ROUTING);
+    return true;
+}
+
+/* The rows of the table may be replaced by a reload, so the plan keeps copies; their backends
+ * stay as long as somebody uses them. */
+static enum err keep_plan(struct request *r)
+{
+    struct route_target *copies = arena_array(&r->arena, struct route_target, r->plan.n);
+    if (!copies)
+        return ERR_NO_MEMORY;
+    for (unsigned i = 0; i < r->plan.n; i++) {
+        copies[i] = *r->plan.list[i].target;
+        copies[i].model = arena_dup(&r->arena, copies[i].model);
+        if (!copies[i].model.ptr)
+            return ERR_NO_MEMORY;
+    }
+    for (unsigned i = 0; i < r->plan.n; i++) {
+        r->plan.list[i].target = &copies[i];
+        backend_use(copies[i].backend);
+    }
+    return OK;
+}
+
+static bool make_plan(struct request *r)
+{
+    struct why why;
+    if (route_plan(r->desk->routes, r->call.model, &r->plan))
+        return no_model(r);
+    if (!r->decoder.model.len) /* the caller named none: it is told which one it got */
+        r->decoder.model = arena_dup(&r->arena, r->plan.list[0].target->model);
+    if (keep_plan(r)) {
+        r->plan.n = 0;
+        why_set(&why, ERR_NO_MEMORY, "no memory");
+        return stop(r, &why);
+    }
+    request_move(r, REQUEST_WAITING);
+    return true;
+}
+
+static bool route(struct request *r)
+{
+    if (!r->plan.n)
+        return make_plan(r);
+    if (r->candidate >= r->plan.n || r->row.n_tries >= r->desk->settings.attempts)
+        return exhausted(r);
+    request_move(r, REQUEST_WAITING);
+    return true;
+}
+
+/* ---- WAITING, TRYING ------------------------------------------------------------------------- */
+
+void request_granted(struct ticket *t)
+{
+    struct request *r = owner_of(t, struct request, ticket);
+    request_step(r);
+}
+
+void request_tell_next(struct ticket *t)
+{
+    struct ticket *next = queue_leave(t);
+    if (next)
+        request_granted(next);
+}
+
+static bool wait_for_slot(struct request *r)
+{
+    if (r->ticket.granted) {
+        r->row.waited_us += (loop_now_ms(r->desk->loop) - r->ticket.asked_ms) * 1000;
+        request_move(r, REQUEST_TRYING);
+        return true;
+    }
+    if (r->ticket.queue)
+        return false;
+    if (r->failed.code == ERR_WAITED_TOO_LONG && !r->try_began_us)
+        return try_again(r); /* the timer took the ticket away */
+    if (queue_ask(&target_of(r)->queue, &r->ticket, loop_now_ms(r->desk->loop))) {
+        why_set(&r->failed, ERR_NO_ROOM, "%u requests wait for it already",
+                target_of(r)->queue.waiting);
+        return try_again(r);
+    }
+    r->failed.code = OK;
+    return true;
+}
+
+static void on_event(struct attempt *a, const struct event *e)
+{
+    struct request *r = owner_of(a, struct request, attempt);
+    struct event out = *e;
+    if (r->stop.code)
+        return;
+    if (event_is_content(e) && !r->content_sent) {
+        r->content_sent = true;
+        r->row.first_us = loop_now_us(r->desk->loop) - r->began_us;
+        request_move(r, REQUEST_STREAMING);
+    }
+    if (e->usage.prompt >= 0)
+        r->row.prompt_tokens = e->usage.prompt;
+    if (e->usage.completion >= 0)
+        r->row.completion_tokens = e->usage.completion;
+    r->decoder.head_sent |= e->kind == EVENT_HEAD || event_is_content(e);
+    if (e->kind == EVENT_END)
+        r->complete = true;
+    if (e->raw.len)
+        request_emit(r, &out);
+}
+
+static void on_done(struct attempt *a, enum err e, const struct why *why)
+{
+    struct request *r = owner_of(a, struct request, attempt);
+    r->desk->attempts--;
+    if (e) {
+        r->failed = *why;
+        r->read_failed = true;
+    }
+    request_step(r);
+}
+
+static bool start(struct request *r)
+{
+    static const struct attempt_ops ops = {on_event, on_done};
+    struct order order = {
+        .call = &r->call,
+        .model = r->plan.list[r->candidate].target->model,
+        .decoder = &r->decoder,
+        .id = r->row.id,
+    };
+    r->try_began_us = loop_now_us(r->desk->loop);
+    enum err e = attempt_start(target_of(r), &r->attempt, &ops, &order, &r->failed);
+    if (e) {
+        r->failed.code = e;
+        r->read_failed = true;
+        return true;
+    }
+    r->desk->attempts++;
+    if (r->paused)
+        attempt_pause(&r->attempt, true);
+    return false;
+}
+
+static bool try(struct request *r)
+{
+    if (!r->read_failed)
+        return r->attempt.backend ? false : start(r);
+    r->read_failed = false;
+    request_tell_next(&r->ticket);
+    return try_again(r);
+}
+
+/* ---- STREAMING, RESUMING, SETTLING ------------------------------------------------------------ */
+
+static bool stream(struct request *r)
+{
+    if (!r->read_failed)
+        return false;
+    r->read_failed = false;
+    note_try(r, r->failed.code);
+    request_move(r, REQUEST_RESUMING);
+    return true;
+}
+
+/* Content has left: only a backend that can be given the beginning may go on. */
+static bool resume(struct request *r)
+{
+    if (!target_of(r)->resumes)
+        return stop(r, &r->failed);
+    return false;
+}
+
+static void tell_readers(struct request *r)
+{
+    if (r->complete)
+        return; /* the target's own end went to them */
+    struct event e = {.kind = EVENT_ERROR, .why = &r->stop, .usage = {-1, -1}};
+    request_emit(r, &e);
+}
+
+static void tell_audit(struct request *r)
+{
+    if (r->try_began_us)
+        note_try(r, r->complete ? OK : r->stop.code);
+    r->row.outcome = r->complete ? OK : r->stop.code;
+    r->row.total_us = loop_now_us(r->desk->loop) - r->began_us;
+    audit_write(r->desk->audit, &r->row);
+}
+
+static bool settle(struct request *r)
+{
+    if (r->decoding) { /* a thread looks at the body: it says when it is done */
+        cancel_ask(&r->decoding->job.cancel, r->stop.code);
+        return false;
+    }
+    if (r->attempt.backend) {
+        attempt_cancel(&r->attempt);
+        r->desk->attempts--;
+    }
+    tell_readers(r);
+    tell_audit(r);
+    request_tell_next(&r->ticket);
+    for (unsigned i = 0; i < r->plan.n; i++)
+        backend_unuse(r->plan.list[i].target->backend);
+    r->plan.n = 0;
+    request_move(r, REQUEST_DONE);
+    return false;
+}
+
+stage_fn *const request_stages[REQUEST_STATE_COUNT] = {
+    [REQUEST_GATING] = gate,       [REQUEST_READING] = take_body,     [REQUEST_DECODING] = decode,
+    [REQUEST_ADMITTING] = admit,   [REQUEST_ROUTING] = route,    [REQUEST_WAITING] = wait_for_slot,
+    [REQUEST_TRYING] = try,        [REQUEST_STREAMING] = stream, [REQUEST_RESUMING] = resume,
+    [REQUEST_SETTLING] = settle,
+};
