@@ -138,11 +138,10 @@ static enum err receive(int fd, struct http_parser *p, uint64_t until_ms, struct
     return OK;
 }
 
-static void write_question(struct text *out, enum http_method method, const char *target,
-                           struct slice body)
+static void write_question(struct text *out, const struct question *q)
 {
     char length[24];
-    snprintf(length, sizeof length, "%zu", body.len);
+    snprintf(length, sizeof length, "%zu", q->body.len);
     const struct http_field fields[] = {
         {SLICE("Host"), SLICE("localhost")},
         {SLICE("User-Agent"), SLICE("hearth/" HEARTH_VERSION)},
@@ -151,16 +150,16 @@ static void write_question(struct text *out, enum http_method method, const char
         {SLICE("Content-Length"), slice_of(length)},
         {SLICE("Content-Type"), SLICE("application/json")},
     };
-    size_t n = method == METHOD_GET ? COUNT(fields) - 2 : COUNT(fields) - (body.len == 0);
-    if (!http_write_request(out, method, slice_of(target), fields, n))
+    size_t n = q->method == METHOD_GET ? COUNT(fields) - 2 : COUNT(fields) - (q->body.len == 0);
+    if (!http_write_request(out, q->method, slice_of(q->target), fields, n))
         out->failed = true;
-    text_add(out, body);
+    text_add(out, q->body);
 }
 
-enum err cli_ask(const struct cli *c, enum http_method method, const char *target,
-                 struct slice body, unsigned timeout_ms, struct answer *ret_answer, struct why *why)
+enum err cli_ask(const struct cli *c, const struct question *q, struct answer *ret_answer,
+                 struct why *why)
 {
-    uint64_t until_ms = os_mono_ms() + timeout_ms;
+    uint64_t until_ms = os_mono_ms() + q->timeout_ms;
     struct text path = {0}, question = {0};
     struct answer answer = {.body.limit = ANSWER_MOST};
     struct http_parser parser;
@@ -168,7 +167,7 @@ enum err cli_ask(const struct cli *c, enum http_method method, const char *targe
     int fd = -1;
     enum err e;
     text_format(&path, "%s/" CLI_SOCKET, c->paths.run);
-    write_question(&question, method, target, body);
+    write_question(&question, q);
     if (path.failed || question.failed)
         e = why_set(why, ERR_NO_MEMORY, "no memory for the question");
     else
@@ -187,6 +186,14 @@ enum err cli_ask(const struct cli *c, enum http_method method, const char *targe
     else
         *ret_answer = answer;
     return e;
+}
+
+enum err cli_ask_status(const struct cli *c, unsigned timeout_ms, struct answer *ret_answer,
+                        struct why *why)
+{
+    const struct question q = {
+        .method = METHOD_GET, .target = "/hearth/v1/status", .timeout_ms = timeout_ms};
+    return cli_ask(c, &q, ret_answer, why);
 }
 
 /* ---- what an answer with an error says ---- */

@@ -1,5 +1,6 @@
 /* cli: from main's arguments to the exit code. See cli.h. */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -42,7 +43,7 @@ static int show_state(struct cli *c)
 {
     struct answer a = {0};
     struct why why = {0};
-    enum err e = cli_ask(c, METHOD_GET, "/hearth/v1/status", SLICE(""), LOOK_MS, &a, &why);
+    enum err e = cli_ask_status(c, LOOK_MS, &a, &why);
     if (e == ERR_NOT_RUNNING) {
         text_add(&c->out, SLICE("hearth is not running.\n\n"
                                 "Start it:           hearth up --detach\n"
@@ -77,8 +78,11 @@ static int run(struct cli *c, int argc, char **argv)
 {
     struct why why = {0};
     enum err e = cli_parse(argc, argv, &c->options, &c->command, &why);
-    if (e)
-        return cli_fail(c, e, &why, "`hearth help` lists what there is.");
+    if (e) {
+        char next[96];
+        snprintf(next, sizeof next, "See `hearth help%s%s`.", why.param[0] ? " " : "", why.param);
+        return cli_fail(c, e, &why, next);
+    }
     if (needs_paths(c)) {
         e = config_paths_find(&c->arena, c->environment, &c->paths, &why);
         if (e)

@@ -38,8 +38,8 @@ static enum err ask(struct stop *s, struct answer *a, struct why *why)
     json_key(&w, "now");
     json_put_bool(&w, s->c->options.now);
     json_close_object(&w);
-    enum err e =
-        cli_ask(s->c, METHOD_POST, "/hearth/v1/shutdown", text_slice(&body), ASK_MS, a, why);
+    const struct question q = {METHOD_POST, "/hearth/v1/shutdown", text_slice(&body), ASK_MS};
+    enum err e = cli_ask(s->c, &q, a, why);
     text_fini(&body);
     if (e == ERR_EOF_BEFORE_HEADERS)
         return OK; /* it went down before its answer was out */
@@ -63,15 +63,19 @@ static void print_progress(struct stop *s, uint64_t waited_ms)
     cli_flush(s->c);
 }
 
-static void end_progress(struct stop *s)
+/* Before the last words: takes the line of progress away. */
+static struct cli *end_progress(struct stop *s)
 {
-    if (s->told && s->c->err_terminal)
+    if (s->told && s->c->err_terminal) {
         text_add(&s->c->err, SLICE("\r\033[K"));
+        cli_flush(s->c);
+    }
+    return s->c;
 }
 
 static int stopped(struct stop *s)
 {
-    struct cli *c = s->c;
+    struct cli *c = end_progress(s);
     if (!c->options.json) {
         text_add(&c->out, SLICE("hearth is down.\n"));
         return CLI_OK;
@@ -96,9 +100,9 @@ static int step(struct stop *s, uint64_t waited_ms)
     if (!s->asked) {
         enum err e = ask(s, &a, &why);
         if (!e && a.status >= 300)
-            code = cli_refused(s->c, &a);
+            code = cli_refused(end_progress(s), &a);
         else if (e && e != ERR_NOT_RUNNING)
-            code = cli_fail(s->c, e, &why, "Its log may say more: `hearth logs`.");
+            code = cli_fail(end_progress(s), e, &why, "Its log may say more: `hearth logs`.");
         s->asked = e == OK;
         answer_fini(&a);
     }
@@ -108,7 +112,7 @@ static int step(struct stop *s, uint64_t waited_ms)
         why_set(&why, ERR_INTERNAL,
                 "a process (pid %ld) holds " CLI_LOCK " but does not answer on " CLI_SOCKET,
                 (long)s->pid);
-        code = cli_fail(s->c, ERR_INTERNAL, &why,
+        code = cli_fail(end_progress(s), ERR_INTERNAL, &why,
                         "Look at that process; if it is hearth, end it yourself.");
     }
     return code;
@@ -136,7 +140,6 @@ int down_run(struct cli *c)
         }
         os_sleep_ms(LOOK_AGAIN_MS);
     }
-    end_progress(&s);
     close(s.data);
     return code;
 }

@@ -19,6 +19,8 @@ static int help_of(struct cli *c, const struct words *words)
         help_command(&c->out, id, c->out_colours);
     }
     struct why why = {0};
+    /* the documents too: `hearth help options` */
+    found += !found && reference_write(text_cstr(&name), c->daemon, &c->out);
     if (!found)
         why_set(&why, ERR_BAD_REQUEST, "there is no command %.60s", text_cstr(&name));
     text_fini(&name);

@@ -84,8 +84,9 @@ struct cli {
     bool broken; /* what reads our output is gone */
 };
 
-/* options.c: ERR_BAD_REQUEST and words with the nearest that there is. COMMAND_COUNT: no command
- * was named. The options of a command may stand before and after its arguments; `--` ends them. */
+/* options.c: ERR_BAD_REQUEST and words with the nearest that there is; why->param is the command,
+ * if one was named. COMMAND_COUNT: none was. The options of a command may stand before and after
+ * its arguments; `--` ends them. */
 enum err cli_parse(int argc, char **argv, struct options *ret, enum command *ret_command,
                    struct why *why) MUST_USE;
 size_t cli_distance(struct slice a, struct slice b); /* edits from one to the other */
@@ -111,11 +112,18 @@ struct answer { /* zero-filled is valid */
     struct text body;
 };
 void answer_fini(struct answer *a);
+struct question {
+    enum http_method method; /* GET or POST */
+    const char *target;
+    struct slice body; /* JSON or empty */
+    unsigned timeout_ms;
+};
 /* ERR_NOT_RUNNING when nobody listens; ERR_PERMISSION when it is somebody else's daemon;
- * ERR_HDR_TIMEOUT when no whole answer came in time; ERR_BAD_RESPONSE. body: JSON or empty. */
-enum err cli_ask(const struct cli *c, enum http_method method, const char *target,
-                 struct slice body, unsigned timeout_ms, struct answer *ret_answer,
+ * ERR_HDR_TIMEOUT when no whole answer came in time; ERR_BAD_RESPONSE. */
+enum err cli_ask(const struct cli *c, const struct question *q, struct answer *ret_answer,
                  struct why *why) MUST_USE;
+enum err cli_ask_status(const struct cli *c, unsigned timeout_ms, struct answer *ret_answer,
+                        struct why *why) MUST_USE;
 /* Prints what an answer with an error status says; returns the exit code. */
 int cli_refused(struct cli *c, const struct answer *a);
 /* Where the daemon listens and its pid, of a status document; false when it is none. */

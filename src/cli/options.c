@@ -197,29 +197,29 @@ static int named(const struct parser *p, const char *name)
     return n;
 }
 
-/* A first word that only begins names: `config`. */
-static bool begins_names(struct slice word)
+/* The first of the commands of two words that begin with this one; NULL: there is none. */
+static const char *first_of_group(struct slice word)
 {
     for (enum command id = 0; id < COMMAND_COUNT; id++) {
         struct slice rest = slice_of(cli_command(id)->name), first;
         if (slice_split(&rest, ' ', &first) && rest.len && slice_is(first, word))
-            return true;
+            return cli_command(id)->name;
     }
-    return false;
+    return NULL;
 }
 
 static enum err unknown_command(const struct parser *p)
 {
     struct text given = {0};
     struct slice first = slice_of(p->argv[p->at]);
+    const char *of_group = first_of_group(first);
+    bool alone = p->at + 1 >= p->argc || p->argv[p->at + 1][0] == '-';
+    if (of_group && alone)
+        return why_set(p->why, ERR_BAD_REQUEST,
+                       "`hearth %.*s` alone is no command; there is `hearth %s`", SLICE_ARG(first),
+                       of_group);
     text_add(&given, first);
-    if (begins_names(first)) {
-        if (p->at + 1 >= p->argc || p->argv[p->at + 1][0] == '-') {
-            text_fini(&given);
-            return why_set(p->why, ERR_BAD_REQUEST,
-                           "`hearth %.*s` needs to know what to do: see `hearth help`",
-                           SLICE_ARG(first));
-        }
+    if (of_group) {
         text_byte(&given, ' ');
         text_add(&given, slice_of(p->argv[p->at + 1]));
     }
@@ -261,10 +261,11 @@ static enum err take_first(struct parser *p)
             return OK;
         }
     }
-    /* `hearth config --help` explains help itself, which lists all there is */
-    if (begins_names(slice_of(word)) && p->at + 1 < p->argc &&
-        (!strcmp(p->argv[p->at + 1], "--help") || !strcmp(p->argv[p->at + 1], "-h"))) {
+    /* `hearth config --help`, as `hearth help config` */
+    const char *next = p->at + 1 < p->argc ? p->argv[p->at + 1] : "";
+    if (first_of_group(slice_of(word)) && (!strcmp(next, "--help") || !strcmp(next, "-h"))) {
         p->command = COMMAND_help;
+        p->options->arguments.items[p->options->arguments.n++] = word;
         p->at += 2;
         return OK;
     }
@@ -288,8 +289,11 @@ enum err cli_parse(int argc, char **argv, struct options *ret, enum command *ret
         else
             e = take_letters(&p, word + 1);
     }
-    if (e)
+    if (e) {
+        if (why && p.command < COMMAND_COUNT)
+            snprintf(why->param, sizeof why->param, "%s", cli_command(p.command)->name);
         return e;
+    }
     *ret = options;
     *ret_command = p.command;
     return OK;

@@ -110,9 +110,9 @@ void cli_bytes(struct text *t, uint64_t bytes)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     size_t unit = 0;
+    for (; bytes > UINT64_MAX / 10; unit++)
+        bytes /= 1024;
     uint64_t tenths = bytes * 10;
-    if (bytes > UINT64_MAX / 10)
-        tenths = UINT64_MAX / 2;
     while (tenths >= 10240 && unit + 1 < COUNT(units)) {
         tenths /= 1024;
         unit++;
@@ -147,7 +147,7 @@ void cli_duration(struct text *t, uint64_t ms)
                 ms < 1000 ? "ms" : "s");
 }
 
-/* In valid JSON a DEL or a C1 control can only stand in a string, where an escape means the same. */
+/* In valid JSON a DEL or a C1 control stands in a string, where an escape means the same. */
 void cli_json(struct text *t, struct slice json)
 {
     for (size_t i = 0; i < json.len; i++) {

@@ -43,7 +43,8 @@ int reload_run(struct cli *c)
     struct answer a = {0};
     struct json_doc doc;
     struct why why = {0};
-    enum err e = cli_ask(c, METHOD_POST, "/hearth/v1/reload", SLICE(""), ASK_MS, &a, &why);
+    const struct question q = {METHOD_POST, "/hearth/v1/reload", SLICE(""), ASK_MS};
+    enum err e = cli_ask(c, &q, &a, &why);
     if (e == ERR_NOT_RUNNING)
         return cli_not_running(c);
     if (e)

@@ -197,7 +197,7 @@ int status_run(struct cli *c)
     struct answer a = {0};
     struct json_doc doc;
     struct why why = {0};
-    enum err e = cli_ask(c, METHOD_GET, "/hearth/v1/status", SLICE(""), ASK_MS, &a, &why);
+    enum err e = cli_ask_status(c, ASK_MS, &a, &why);
     if (e == ERR_NOT_RUNNING)
         return cli_not_running(c);
     if (e)

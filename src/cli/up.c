@@ -78,13 +78,17 @@ static bool is_up(struct cli *c, unsigned timeout_ms, int *ret_code)
 {
     struct answer a = {0};
     struct why why = {0};
-    enum err e = cli_ask(c, METHOD_GET, "/hearth/v1/status", SLICE(""), timeout_ms, &a, &why);
+    enum err e = cli_ask_status(c, timeout_ms, &a, &why);
     if (e == ERR_NOT_RUNNING)
         return false;
-    if (e == ERR_PERMISSION)
+    if (e == ERR_PERMISSION) {
         *ret_code = cli_fail(c, e, &why, NULL);
-    else
-        *ret_code = already_up(c, &a); /* also when it is too busy to say more */
+    } else if (e && c->options.detach) { /* who wants it up would be wrong to think it is */
+        why_set(&why, ERR_BUSY, "a daemon runs in this home but does not answer");
+        *ret_code = cli_fail(c, ERR_BUSY, &why, "Its log may say why: `hearth logs`.");
+    } else {
+        *ret_code = already_up(c, &a);
+    }
     answer_fini(&a);
     return true;
 }
@@ -238,19 +242,15 @@ static int detach(struct cli *c, struct cli_up *up)
 
 /* ---- before it ---- */
 
-/* listen=["A","B"]: several --listen are one list. An address with a quote in it is none. */
+/* listen=A,B: several --listen are one list. */
 static enum err add_listen(struct cli *c, struct words *set, struct why *why)
 {
     const struct words *listen = &c->options.listen;
     struct text value = {0};
     if (!listen->n)
         return OK;
-    text_add(&value, SLICE("listen="));
-    struct json_writer w = json_writer(&value);
-    json_open_array(&w);
     for (size_t i = 0; i < listen->n; i++)
-        json_put_text(&w, slice_of(listen->items[i]));
-    json_close_array(&w);
+        text_format(&value, "%s%s", i ? "," : "listen=", listen->items[i]);
     const char *kept = value.failed ? NULL : arena_cstr(&c->arena, text_slice(&value));
     text_fini(&value);
     if (!kept)
