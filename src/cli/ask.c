@@ -248,12 +248,14 @@ int cli_refused(struct cli *c, const struct answer *a)
         print_problem(&c->err, i.value);
     struct slice message = json_text(json_get(error, "message"));
     enum err e = error_of_code(json_text(json_get(error, "code")));
-    if (message.len)
+    if (!error && problems)
+        why_set(&why, e = ERR_CONFIG, "the configuration is not valid; the old one stays in force");
+    else if (message.len)
         why_set(&why, e, "%.*s", SLICE_ARG(message));
     else
         why_set(&why, e, "the daemon answered with status %d", a->status);
     /* the message of the daemon says what to do itself */
-    int code = cli_fail(c, e, &why, message.len ? "" : NULL);
+    int code = cli_fail(c, e, &why, message.len || problems ? "" : NULL);
     json_done(&doc);
     return code == CLI_USAGE ? CLI_FAILED : code; /* the user's words were right, ours not */
 }

@@ -32,15 +32,12 @@ static bool is_gone(struct stop *s)
 
 static enum err ask(struct stop *s, struct answer *a, struct why *why)
 {
-    struct text body = {0};
-    struct json_writer w = json_writer(&body);
-    json_open_object(&w);
-    json_key(&w, "now");
-    json_put_bool(&w, s->c->options.now);
-    json_close_object(&w);
-    const struct question q = {METHOD_POST, "/hearth/v1/shutdown", text_slice(&body), ASK_MS};
+    const struct question q = {
+        .method = METHOD_POST,
+        .target = s->c->options.now ? "/hearth/v1/shutdown?now=1" : "/hearth/v1/shutdown",
+        .timeout_ms = ASK_MS,
+    };
     enum err e = cli_ask(s->c, &q, a, why);
-    text_fini(&body);
     if (e == ERR_EOF_BEFORE_HEADERS)
         return OK; /* it went down before its answer was out */
     return e;

@@ -196,7 +196,10 @@ static int wait_for_child(struct launch *l)
     }
     if (!address.ptr)
         return start_failed(l);
-    print_up(c, address, l->child, true);
+    struct text shown = {0};
+    cli_address(&shown, address);
+    print_up(c, text_slice(&shown), l->child, true);
+    text_fini(&shown);
     return CLI_OK;
 }
 

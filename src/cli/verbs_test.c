@@ -379,6 +379,10 @@ static void down_now_says_so(void **state)
     assert_int_equal(run(&c), CLI_FAILED);
     assert_says(&c.err, "status 403");
     cli_fini(&c);
+    struct text asked = {0};
+    read_home(h, "data/asked", &asked);
+    assert_says(&asked, "POST /hearth/v1/shutdown?now=1 HTTP/1.1\r\n");
+    text_fini(&asked);
 }
 
 /* ---- logs ---- */
