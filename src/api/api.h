@@ -21,8 +21,8 @@ struct api { /* made in the daemon, which fills all of it */
     struct loop *loop;
     const struct api_admin *admin;
     void *context;
-    struct slice instance;           /* our id: in Via, and before the number of a request */
-    const struct slice *origins;     /* web pages that may ask */
+    struct slice instance;       /* our id: in Via, and before the number of a request */
+    const struct slice *origins; /* web pages that may ask */
     size_t n_origins;
     const struct model_entry *models; /* what /v1/models lists; replaced at a reload */
     size_t n_models;

@@ -6,11 +6,12 @@
 #define SPOOL_BODY (1ull << 40), false
 
 #define ENDPOINT(method, path, who, kind, dialect, take, leaves, body, handler, help)              \
-    {METHOD_##method, path, who, kind, dialect, take, leaves, body, handler, help},
+    {METHOD_##method, path, who,     CALL_##kind, DIALECT_##dialect, TAKE_##take,                  \
+     LEAVES_##leaves, body, handler, help},
 static const struct endpoint endpoints[] = {
 #include "api/endpoints.def"
 #if HEARTH_TEST_ENDPOINTS
-#include "api/test_endpoints.def"
+#    include "api/test_endpoints.def"
 #endif
 };
 #undef ENDPOINT

@@ -53,8 +53,8 @@ static enum err check_origin(struct visit *v, struct why *why)
 {
     struct slice origin = http_field(v->x->head, "origin");
     struct slice site = http_field(v->x->head, "sec-fetch-site");
-    bool foreign = slice_is_nocase(site, SLICE("cross-site")) ||
-                   slice_is_nocase(site, SLICE("same-site"));
+    bool foreign =
+        slice_is_nocase(site, SLICE("cross-site")) || slice_is_nocase(site, SLICE("same-site"));
     bool admitted = origin.len && (is_own(v, origin) || is_admitted(v->api, origin));
     char words[100];
     struct text visible = {.limit = sizeof words - 1};
@@ -65,8 +65,8 @@ static enum err check_origin(struct visit *v, struct why *why)
     if (!origin.ptr && !foreign)
         return OK;
     text_visible(&visible, slice_to(origin, min_size(origin.len, 60)));
-    enum err e = why_set(why, ERR_ORIGIN_NOT_ALLOWED, "to allow it: origins: [\"%s\"]",
-                         text_cstr(&visible));
+    enum err e =
+        why_set(why, ERR_ORIGIN_NOT_ALLOWED, "to allow it: origins: [\"%s\"]", text_cstr(&visible));
     text_fini(&visible);
     return e;
 }
@@ -92,8 +92,9 @@ static enum err check_type(const struct visit *v, struct why *why)
     struct slice media = slice_trim(slice_to(type, slice_find(type, ';')));
     if (!v->endpoint->json || slice_is_nocase(media, SLICE("application/json")))
         return OK;
-    return why_set(why, ERR_MEDIA_TYPE, "%s", type.len ? "the body is said to be something else"
-                                                       : "there is no Content-Type header");
+    return why_set(why, ERR_MEDIA_TYPE, "%s",
+                   type.len ? "the body is said to be something else"
+                            : "there is no Content-Type header");
 }
 
 static enum err check_coding(const struct visit *v, struct why *why)

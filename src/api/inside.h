@@ -3,7 +3,7 @@
 
 #include "api/api.h"
 
-enum who { ANYBODY, ADMIN };                                   /* admin: over admin.sock only */
+enum who { ANYBODY, ADMIN }; /* admin: over admin.sock only */
 enum leaves { LEAVES_JSON, LEAVES_SSE, LEAVES_NDJSON, LEAVES_BYTES };
 
 struct visit;
@@ -28,7 +28,7 @@ struct endpoint {
 enum err endpoint_find(struct slice path, enum http_method method,
                        const struct endpoint **ret_endpoint, struct text *allowed);
 
-struct pending { /* an answer that comes later, from the daemon */
+struct pending {         /* an answer that comes later, from the daemon */
     struct visit *visit; /* NULL: its caller hung up meanwhile */
 };
 
@@ -41,8 +41,8 @@ struct visit { /* one exchange as api sees it; x->owner */
     struct request *request;         /* while the reader follows it */
     struct assembler *assembler;
     struct pending *pending;
-    struct text allowed;             /* for 405 */
-    struct slice origin;             /* of a web page that may ask */
+    struct text allowed; /* for 405 */
+    struct slice origin; /* of a web page that may ask */
     bool begun, numbered;
 };
 

@@ -36,9 +36,14 @@ void test_requests(struct visit *v)
         const char *name;
         uint64_t count;
     } counts[] = {
-        {"requests", d->live},      {"readers", d->readers},   {"attempts", d->attempts},
-        {"connections", s->open},   {"accepted", s->accepted}, {"served", s->served},
-        {"body_bytes", s->bodies.used}, {"slow_steps", v->api->loop->slow_steps},
+        {"requests", d->live},
+        {"readers", d->readers},
+        {"attempts", d->attempts},
+        {"connections", s->open},
+        {"accepted", s->accepted},
+        {"served", s->served},
+        {"body_bytes", s->bodies.used},
+        {"slow_steps", v->api->loop->slow_steps},
         {"longest_step_us", v->api->loop->longest_step_us},
     };
     struct text body = {0};

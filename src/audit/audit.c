@@ -33,8 +33,8 @@ void audit_write(struct audit *a, const struct audit_row *row)
     text_format(&line, " events=%llu total_us=%llu first_us=%llu waited_us=%llu",
                 (unsigned long long)row->events, (unsigned long long)row->total_us,
                 (unsigned long long)row->first_us, (unsigned long long)row->waited_us);
-    text_format(&line, " prompt_tokens=%lld completion_tokens=%lld",
-                (long long)row->prompt_tokens, (long long)row->completion_tokens);
+    text_format(&line, " prompt_tokens=%lld completion_tokens=%lld", (long long)row->prompt_tokens,
+                (long long)row->completion_tokens);
     log_info("audit", "%s", line.failed ? "no memory for the words of this row" : text_cstr(&line));
     text_fini(&line);
 }

@@ -27,7 +27,7 @@ struct audit_row {
     uint64_t events;
 };
 
-struct audit { /* totals since the start; read freely */
+struct audit {                   /* totals since the start; read freely */
     uint64_t done, failed, left; /* left: the caller hung up */
     uint64_t by_err[ERR_COUNT];
     uint64_t prompt_tokens, completion_tokens;

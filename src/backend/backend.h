@@ -25,12 +25,11 @@ struct order { /* what is asked; read during attempt_start only, but for the dec
     const struct call *call;
     struct slice model; /* the backend's own name for it */
     struct decoder *decoder;
-    uint64_t id;        /* the request's, for the log */
+    uint64_t id; /* the request's, for the log */
 };
 
 struct backend_ops {
-    enum err (*start)(struct backend *b, struct attempt *a, const struct order *o,
-                      struct why *why);
+    enum err (*start)(struct backend *b, struct attempt *a, const struct order *o, struct why *why);
     void (*pause)(struct attempt *a, bool on);
     void (*cancel)(struct attempt *a);
     void (*free)(struct backend *b); /* retired, and nobody uses it any more */
@@ -41,8 +40,8 @@ struct backend { /* embedded in an engine or a provider */
     struct slice name;
     enum dialect dialect;
     struct queue queue;
-    bool resumes; /* can go on with an answer whose beginning it is given */
-    bool retired; /* no longer in the configuration */
+    bool resumes;   /* can go on with an answer whose beginning it is given */
+    bool retired;   /* no longer in the configuration */
     unsigned users; /* requests whose plan names it */
 };
 

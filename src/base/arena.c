@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 
-#define FIRST_BLOCK 2048u  /* most requests of 1 KB live in two blocks */
+#define FIRST_BLOCK 2048u /* most requests of 1 KB live in two blocks */
 #define LARGEST_STEP 65536u
 #define ALIGN 16u
 

@@ -7,8 +7,8 @@
 #include "base/err.h"
 
 struct json_limits {
-    unsigned depth;   /* 64 everywhere unless a reason is given */
-    unsigned values;  /* 1,000,000 */
+    unsigned depth;  /* 64 everywhere unless a reason is given */
+    unsigned values; /* 1,000,000 */
 };
 extern const struct json_limits json_usual_limits;
 
@@ -42,7 +42,7 @@ bool json_is_text(const struct json_value *v);
 bool json_is_null(const struct json_value *v);
 bool json_is_true(const struct json_value *v);
 bool json_is_number(const struct json_value *v);
-struct slice json_text(const struct json_value *v);     /* empty when it is no text */
+struct slice json_text(const struct json_value *v);        /* empty when it is no text */
 bool json_int(const struct json_value *v, int64_t *ret_n); /* whole numbers only */
 double json_number(const struct json_value *v);            /* 0 when it is no number */
 size_t json_count(const struct json_value *v);             /* items or members; else 0 */
@@ -70,10 +70,10 @@ struct json_field {
     const char *name;
     enum json_kind kind;
     bool required;
-    bool no_nul;      /* JSON_TEXT: refuse U+0000, for names */
+    bool no_nul;        /* JSON_TEXT: refuse U+0000, for names */
     double least, most; /* JSON_INT, JSON_NUMBER: value; JSON_ARRAY: items; JSON_TEXT: bytes.
                            Both 0: no bounds */
-    size_t at;        /* offsetof in the struct that is filled */
+    size_t at;          /* offsetof in the struct that is filled */
 };
 enum err json_fields(const struct json_value *object, const struct json_field *fields, size_t n,
                      void *into, struct why *why) MUST_USE;
@@ -82,7 +82,7 @@ enum err json_fields(const struct json_value *object, const struct json_field *f
  * is given (bytes that are not UTF-8 become U+FFFD). Failure of memory shows in out->failed. */
 struct json_writer {
     struct text *out;
-    uint64_t comma;  /* one bit a level: the next value needs one before it */
+    uint64_t comma; /* one bit a level: the next value needs one before it */
     unsigned depth;
     bool after_key;
 };

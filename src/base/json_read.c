@@ -231,7 +231,8 @@ static size_t skip_value(struct slice text, size_t at)
     return min_size(at, text.len);
 }
 
-bool json_next_span(struct slice text, size_t *at, struct slice *ret_key, struct json_span *ret_span)
+bool json_next_span(struct slice text, size_t *at, struct slice *ret_key,
+                    struct json_span *ret_span)
 {
     size_t i = skip_blanks(text, *at);
     if (i >= text.len || (text.ptr[i] != '{' && text.ptr[i] != ','))

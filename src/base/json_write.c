@@ -59,9 +59,11 @@ void json_close_array(struct json_writer *w)
 static size_t utf8_len(struct slice s)
 {
     const unsigned char *p = (const unsigned char *)s.ptr;
-    size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3
-             : p[0] >= 0xf0 && p[0] < 0xf5                  ? 4
-                                                            : 0;
+    size_t n = p[0] < 0x80                   ? 1
+               : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+               : (p[0] & 0xf0) == 0xe0       ? 3
+               : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+                                             : 0;
     if (!n || n > s.len)
         return 0;
     for (size_t i = 1; i < n; i++) {

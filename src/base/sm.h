@@ -8,8 +8,8 @@
 
 struct sm_state {
     const char *name;
-    uint32_t may_go_to;    /* bit set of states */
-    uint32_t longest_ms;   /* 0: left in the same step or bounded by something else */
+    uint32_t may_go_to;  /* bit set of states */
+    uint32_t longest_ms; /* 0: left in the same step or bounded by something else */
 };
 
 struct sm_table {

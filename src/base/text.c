@@ -73,7 +73,8 @@ bool slice_u64(struct slice s, uint64_t *ret_n)
         char c = s.ptr[i];
         if (c < '0' || c > '9')
             return false;
-        if (__builtin_mul_overflow(n, 10u, &n) || __builtin_add_overflow(n, (uint64_t)(c - '0'), &n))
+        uint64_t digit = (uint64_t)(c - '0');
+        if (__builtin_mul_overflow(n, 10u, &n) || __builtin_add_overflow(n, digit, &n))
             return false;
     }
     *ret_n = n;

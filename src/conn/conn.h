@@ -27,10 +27,10 @@ struct exchange {
 
 /* What sits above. Called on the loop; each may answer the exchange at once. */
 struct conn_app {
-    void (*head)(struct server *s, struct exchange *x);  /* must call exchange_take or answer */
-    void (*ready)(struct exchange *x);                   /* the body is complete */
-    void (*writable)(struct exchange *x);                /* all that was written has left */
-    void (*gone)(struct exchange *x, enum err e);        /* it ends without a whole answer */
+    void (*head)(struct server *s, struct exchange *x); /* must call exchange_take or answer */
+    void (*ready)(struct exchange *x);                  /* the body is complete */
+    void (*writable)(struct exchange *x);               /* all that was written has left */
+    void (*gone)(struct exchange *x, enum err e);       /* it ends without a whole answer */
     /* The request is malformed, too slow or too large: write the answer's body. */
     void (*refuse)(struct exchange *x, const struct why *why);
 };
@@ -56,7 +56,7 @@ struct server { /* made in the daemon; read freely */
     struct loop *loop;
     struct hold hold;
     const struct conn_app *app;
-    void *context; /* the app's */
+    void *context;             /* the app's */
     struct conn_limits limits; /* may be changed at any time */
     struct budget bodies;
     int spool_folder;

@@ -22,10 +22,8 @@ enum { IDLE, HEAD, BODY, BUSY, LINGER };
 #define TO(s) (1u << (s))
 static const struct sm_state states[] = {
     [IDLE] = {"IDLE", TO(HEAD) | TO(LINGER), 0}, /* deadlines are the server's settings */
-    [HEAD] = {"HEAD", TO(BODY) | TO(LINGER), 0},
-    [BODY] = {"BODY", TO(BUSY) | TO(LINGER), 0},
-    [BUSY] = {"BUSY", TO(IDLE) | TO(LINGER), 0},
-    [LINGER] = {"LINGER", 0, LINGER_MS},
+    [HEAD] = {"HEAD", TO(BODY) | TO(LINGER), 0}, [BODY] = {"BODY", TO(BUSY) | TO(LINGER), 0},
+    [BUSY] = {"BUSY", TO(IDLE) | TO(LINGER), 0}, [LINGER] = {"LINGER", 0, LINGER_MS},
 };
 static const struct sm_table table = {"conn", states, COUNT(states)};
 

@@ -18,16 +18,16 @@ struct http1 { /* the state of HTTP/1.1 on a connection; h1.c */
     struct sm sm;
     struct http_parser parser;
     struct exchange x;
-    struct text held;  /* bytes that came while they could not be parsed */
-    struct text owed;  /* bytes of the body, parsed, for which the budget has no room yet */
+    struct text held; /* bytes that came while they could not be parsed */
+    struct text owed; /* bytes of the body, parsed, for which the budget has no room yet */
     struct spool spool;
     enum take how;
-    uint64_t most;          /* bytes of body */
-    uint64_t rate_bytes;    /* body bytes since the deadline was set */
-    uint64_t taken_before;  /* stream.taken when the stall clock was set */
+    uint64_t most;         /* bytes of body */
+    uint64_t rate_bytes;   /* body bytes since the deadline was set */
+    uint64_t taken_before; /* stream.taken when the stall clock was set */
     uint64_t served;
-    uint64_t waited_ms;     /* for room in the bodies' budget */
-    bool message_over;      /* the request was read to its end */
+    uint64_t waited_ms; /* for room in the bodies' budget */
+    bool message_over;  /* the request was read to its end */
     bool answering, chunked, closes, peer_ended, feeding, head_only;
 };
 

@@ -19,8 +19,8 @@ static void write_part(struct job *j)
 {
     struct spool *p = owner_of(j, struct spool, job);
     for (size_t at = 0; at < p->writing.len;) {
-        ssize_t n = pwrite(p->fd, p->writing.ptr + at, p->writing.len - at,
-                           (off_t)(p->written + at));
+        ssize_t n =
+            pwrite(p->fd, p->writing.ptr + at, p->writing.len - at, (off_t)(p->written + at));
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {

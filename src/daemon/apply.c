@@ -57,8 +57,8 @@ static void write_list(struct json_writer *w, const char *key, const struct conf
     json_key(w, key);
     json_open_array(w);
     for (size_t i = 0; i < n; i++) {
-        bool matches = changes[i].kind == kind &&
-                       (kind != CONFIG_SETTING || changes[i].live == live);
+        bool matches =
+            changes[i].kind == kind && (kind != CONFIG_SETTING || changes[i].live == live);
         if (matches)
             json_put_text(w, slice_of(changes[i].what));
     }

@@ -169,13 +169,22 @@ static void wire(struct daemon *d)
     snprintf(d->instance, sizeof d->instance, "hearth-%02x%02x%02x%02x", id[0], id[1], id[2],
              id[3]);
     d->hold = (struct hold){.count = 1, .gone = all_gone};
-    d->desk = (struct desk){.loop = &d->loop, .audit = &d->audit, .routes = &d->registry.routes,
+    d->desk = (struct desk){.loop = &d->loop,
+                            .audit = &d->audit,
+                            .routes = &d->registry.routes,
                             .quiet = on_desk_quiet};
-    d->server = (struct server){.loop = &d->loop, .app = &api_app, .context = &d->api,
-                                .spool_folder = d->data_folder, .quiet = on_server_quiet};
+    d->server = (struct server){.loop = &d->loop,
+                                .app = &api_app,
+                                .context = &d->api,
+                                .spool_folder = d->data_folder,
+                                .quiet = on_server_quiet};
     server_init(&d->server);
-    d->api = (struct api){.desk = &d->desk, .server = &d->server, .loop = &d->loop,
-                          .admin = &admin, .context = d, .instance = slice_of(d->instance)};
+    d->api = (struct api){.desk = &d->desk,
+                          .server = &d->server,
+                          .loop = &d->loop,
+                          .admin = &admin,
+                          .context = d,
+                          .instance = slice_of(d->instance)};
     apply_settings(d, d->config);
     timer_open(&d->patience, &d->loop, &d->hold, on_patience);
 }

@@ -29,8 +29,8 @@ struct daemon {
     struct server server;
     struct api api;
     struct watch term, interrupt, hangup;
-    struct timer patience; /* while it goes down */
-    struct reload *reload; /* the one that runs */
+    struct timer patience;                  /* while it goes down */
+    struct reload *reload;                  /* the one that runs */
     struct slice listening[MOST_LISTENERS]; /* http://127.0.0.1:8420; in the arena */
     unsigned n_listening;
     struct arena arena; /* lives as long as the daemon */

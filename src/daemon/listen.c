@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "os/os.h"
 
-
 static struct sockaddr_storage socket_address(bool v6, const char *host, uint16_t port)
 {
     struct sockaddr_storage at = {0};
@@ -77,13 +76,14 @@ static enum err open_address(struct daemon *d, const struct config_address *a, s
 {
     int port;
     bool pair = a->place == CONFIG_LOCALHOST ||
-                (a->place == CONFIG_IP && (strcmp(a->host, "127.0.0.1") == 0 ||
-                                           strcmp(a->host, "::1") == 0));
+                (a->place == CONFIG_IP &&
+                 (strcmp(a->host, "127.0.0.1") == 0 || strcmp(a->host, "::1") == 0));
     if (!a->local || a->place == CONFIG_UNIX || strcmp(a->host, "0.0.0.0") == 0 ||
         strcmp(a->host, "::") == 0)
         return why_set(why, ERR_CONFIG,
                        "listen: %s is reached from other machines; this version listens on this "
-                       "machine only: use 127.0.0.1:%u", a->host, a->port);
+                       "machine only: use 127.0.0.1:%u",
+                       a->host, a->port);
     return pair ? open_both(d, a->port, why) : open_one(d, a->host, a->port, &port, why);
 }
 
@@ -95,7 +95,8 @@ enum err listen_all(struct daemon *d, struct why *why)
         if (e == ERR_BUSY) {
             char words[sizeof why->text];
             memcpy(words, why->text, sizeof words);
-            why_set(why, e, "port %u is taken by another program (%.200s); stop it, or use "
+            why_set(why, e,
+                    "port %u is taken by another program (%.200s); stop it, or use "
                     "another one: hearth up --listen 127.0.0.1:0",
                     d->config->listen_addresses[i].port, words);
         }

@@ -69,16 +69,19 @@ enum err dialect_encode_call(const struct call *c, struct slice target_model, st
     struct json_writer w = json_writer(&model);
     bool missing = c->model_span.key == c->model_span.end;
     if (missing) {
-        text_add(&model, SLICE("\"model\":"));
-        json_put_text(&w, target_model);
-        text_byte(&model, ',');
+        json_open_object(&w);
+        json_put_pair(&w, "model", target_model);
+        json_close_object(&w);
     } else {
         json_put_text(&w, target_model);
     }
-    size_t at = c->model_span.value;
-    enum err e = model.failed ? ERR_NO_MEMORY : OK;
-    if (!e)
-        e = edits_add(&edits, c->body, (struct edit){at, c->model_span.end - at, text_slice(&model)});
+    struct edit edit = {c->model_span.value, c->model_span.end - c->model_span.value,
+                        text_slice(&model)};
+    if (missing && !model.failed) { /* as the first member: no braces, a comma behind it */
+        model.ptr[model.len - 1] = ',';
+        edit.text = slice_from(edit.text, 1);
+    }
+    enum err e = model.failed ? ERR_NO_MEMORY : edits_add(&edits, c->body, edit);
     if (!e) {
         if (text_room(out, edits_len(&edits, c->body)))
             edits_write(&edits, c->body, out);

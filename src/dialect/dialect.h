@@ -41,16 +41,15 @@ struct call {
     enum dialect dialect;
     struct slice model; /* as the caller wrote it; "" when not at all. In the arena */
     bool stream, wants_usage;
-    struct slice body;  /* the caller's own bytes, owned by the request */
-    struct edits edits; /* from the caller's bytes to a target's, but for the model */
+    struct slice body;           /* the caller's own bytes, owned by the request */
+    struct edits edits;          /* from the caller's bytes to a target's, but for the model */
     struct json_span model_span; /* key == value == end: not there */
     uint64_t messages, tools;    /* counted for routing and the audit row */
 };
 /* What a call must look like is checked here; the arena gets the few texts that are kept. The
  * body may be 32 MiB: above 256 KiB this runs on a thread. */
 enum err dialect_decode_call(enum dialect d, enum call_kind kind, struct slice body,
-                             struct arena *arena, struct call *ret_call,
-                             struct why *why) MUST_USE;
+                             struct arena *arena, struct call *ret_call, struct why *why) MUST_USE;
 /* The body for a target of the same dialect, asking it by its own name for the model. */
 enum err dialect_encode_call(const struct call *c, struct slice target_model,
                              struct text *out) MUST_USE;
@@ -62,14 +61,14 @@ struct usage {
     int64_t prompt, completion; /* tokens; -1: not told */
 };
 enum event_kind {
-    EVENT_HEAD,      /* role and the like: nothing yet that a person would read */
-    EVENT_TEXT,      /* content from here ... */
+    EVENT_HEAD, /* role and the like: nothing yet that a person would read */
+    EVENT_TEXT, /* content from here ... */
     EVENT_REASONING,
-    EVENT_TOOL,      /* ... to here */
-    EVENT_BYTES,     /* passed on unread: comments, finish reasons, extensions */
-    EVENT_USAGE,     /* usage alone: only for readers that asked for it */
-    EVENT_END,       /* the target says that the answer is complete */
-    EVENT_ERROR      /* made by the request itself, last */
+    EVENT_TOOL,  /* ... to here */
+    EVENT_BYTES, /* passed on unread: comments, finish reasons, extensions */
+    EVENT_USAGE, /* usage alone: only for readers that asked for it */
+    EVENT_END,   /* the target says that the answer is complete */
+    EVENT_ERROR  /* made by the request itself, last */
 };
 struct event {
     enum event_kind kind;
@@ -92,7 +91,7 @@ struct decoder {
     struct slice id, created; /* raw JSON of the first attempt's; empty: this is the first */
     bool head_sent;           /* an earlier attempt's head reached the caller: drop this one's */
     struct text scratch, edited;
-    struct arena *arena;      /* keeps id and created */
+    struct arena *arena; /* keeps id and created */
 };
 /* raw: a whole event as it came, data: its data. *ret_event borrows from both until the next
  * call. An error that the target reports inside its stream is returned as such. */
@@ -103,7 +102,7 @@ void decoder_fini(struct decoder *d);
 enum err dialect_read_refusal(enum dialect d, int status, struct slice body, struct why *why);
 
 /* ---- answers ---- */
-struct assembler; /* one whole object out of a stream's events */
+struct assembler;                                /* one whole object out of a stream's events */
 struct assembler *assembler_new(enum dialect d); /* NULL: no memory */
 enum err assembler_add(struct assembler *a, const struct event *e) MUST_USE;
 enum err assembler_finish(struct assembler *a, struct text *out) MUST_USE;

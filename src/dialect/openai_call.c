@@ -23,20 +23,36 @@ struct chat_fields {
 #define AT(field) offsetof(struct chat_fields, field)
 static const struct json_field chat_fields[] = {
     {.name = "model", .kind = JSON_TEXT, .no_nul = true, .least = 0, .most = 512, .at = AT(model)},
-    {.name = "messages", .kind = JSON_ARRAY, .required = true, .least = 1, .most = 4096,
+    {.name = "messages",
+     .kind = JSON_ARRAY,
+     .required = true,
+     .least = 1,
+     .most = 4096,
      .at = AT(messages)},
     {.name = "stream", .kind = JSON_BOOL, .at = AT(stream)},
     {.name = "stream_options", .kind = JSON_OBJECT, .at = AT(stream_options)},
-    {.name = "max_tokens", .kind = JSON_INT, .least = 1, .most = 2147483647.0,
+    {.name = "max_tokens",
+     .kind = JSON_INT,
+     .least = 1,
+     .most = 2147483647.0,
      .at = AT(max_tokens)},
-    {.name = "max_completion_tokens", .kind = JSON_INT, .least = 1, .most = 2147483647.0,
+    {.name = "max_completion_tokens",
+     .kind = JSON_INT,
+     .least = 1,
+     .most = 2147483647.0,
      .at = AT(max_completion_tokens)},
     {.name = "n", .kind = JSON_INT, .least = 1, .most = 8, .at = AT(n)},
     {.name = "temperature", .kind = JSON_NUMBER, .least = 0, .most = 100, .at = AT(temperature)},
     {.name = "top_p", .kind = JSON_NUMBER, .least = 0, .most = 1, .at = AT(top_p)},
-    {.name = "frequency_penalty", .kind = JSON_NUMBER, .least = -2, .most = 2,
+    {.name = "frequency_penalty",
+     .kind = JSON_NUMBER,
+     .least = -2,
+     .most = 2,
      .at = AT(frequency_penalty)},
-    {.name = "presence_penalty", .kind = JSON_NUMBER, .least = -2, .most = 2,
+    {.name = "presence_penalty",
+     .kind = JSON_NUMBER,
+     .least = -2,
+     .most = 2,
      .at = AT(presence_penalty)},
     {.name = "seed", .kind = JSON_INT, .at = AT(seed)},
     {.name = "logprobs", .kind = JSON_BOOL, .at = AT(logprobs)},
@@ -62,7 +78,7 @@ static enum err check_parts(const struct json_value *parts, size_t *images, stru
         if (!json_is_object(i.value))
             return why_param(why, ERR_BAD_VALUE, "messages", "a content part must be an object");
         if (json_text(json_get(i.value, "text")).len > MOST_TEXT)
-            return why_param(why, ERR_BAD_VALUE, "messages", "a content part is larger than 8 MiB");
+            return why_param(why, ERR_BAD_VALUE, "messages", "a content part is over 8 MiB");
         if (json_get(i.value, "image_url") && ++*images > MOST_IMAGES)
             return why_param(why, ERR_TOO_MANY, "messages", "more than %u images", MOST_IMAGES);
     }
@@ -104,8 +120,8 @@ static enum err check_stop(const struct json_value *stop, struct why *why)
         return why_param(why, ERR_BAD_VALUE, "stop", "longer than %u bytes", MOST_STOP);
     for (struct json_iter i = json_begin(stop); json_next(&i);) {
         if (!json_is_text(i.value) || json_text(i.value).len > MOST_STOP)
-            return why_param(why, ERR_BAD_VALUE, "stop", "each must be a string of at most %u bytes",
-                             MOST_STOP);
+            return why_param(why, ERR_BAD_VALUE, "stop",
+                             "each must be a string of %u bytes or less", MOST_STOP);
     }
     return OK;
 }
@@ -160,6 +176,7 @@ static bool is_stripped(struct slice key)
 }
 
 struct members { /* of the outermost object, while they are walked in order */
+    struct arena *arena;
     size_t brace;    /* the byte after the opening brace */
     size_t kept_end; /* end of the last member that stays; 0: none yet */
     size_t cut_from; /* start of a run of stripped members at the front; 0: none */
@@ -192,9 +209,31 @@ static enum err keep(struct members *m, struct slice body, const struct json_spa
     return e;
 }
 
-static struct slice replace_of(struct slice key)
+static void put_stream_options(struct json_writer *w)
 {
-    return slice_is(key, SLICE("stream")) ? SLICE("true") : SLICE("{\"include_usage\":true}");
+    json_open_object(w);
+    json_key(w, "include_usage");
+    json_put_bool(w, true);
+    json_close_object(w);
+}
+
+/* The value that a target gets in place of the caller's. */
+static enum err replace(struct call *call, struct arena *arena, const struct json_span *span,
+                        bool options)
+{
+    struct text value = {0};
+    struct json_writer w = json_writer(&value);
+    if (options)
+        put_stream_options(&w);
+    else
+        json_put_bool(&w, true);
+    struct slice kept = arena_dup(arena, text_slice(&value));
+    bool failed = value.failed || !kept.ptr;
+    text_fini(&value);
+    if (failed)
+        return ERR_NO_MEMORY;
+    return edits_add(&call->edits, call->body,
+                     (struct edit){span->value, span->end - span->value, kept});
 }
 
 static enum err edit_member(struct members *m, struct call *call, struct slice key,
@@ -208,29 +247,43 @@ static enum err edit_member(struct members *m, struct call *call, struct slice k
     m->has_stream_options |= options;
     if (slice_is(key, SLICE("model")))
         call->model_span = *span;
-    if (!e && (stream || options))
-        e = edits_add(&call->edits, call->body,
-                      (struct edit){span->value, span->end - span->value, replace_of(key)});
-    return e;
+    return !e && (stream || options) ? replace(call, m->arena, span, options) : e;
 }
 
-/* What is missing is put in front of the first member, all in one edit with the model's name kept
+/* What is missing is put in front of the first member, all in one edit. The model's name is kept
  * apart, since each target has its own. */
 static enum err insert_missing(struct members *m, struct call *call)
 {
+    struct text object = {0};
+    struct json_writer w = json_writer(&object);
+    enum err e = OK;
     if (call->model_span.end == 0)
         call->model_span = (struct json_span){m->brace, m->brace, m->brace};
-    struct slice text = !m->has_stream && !m->has_stream_options
-                            ? SLICE("\"stream\":true,\"stream_options\":{\"include_usage\":true},")
-                        : !m->has_stream         ? SLICE("\"stream\":true,")
-                        : !m->has_stream_options ? SLICE("\"stream_options\":{\"include_usage\":true},")
-                                                 : (struct slice){0};
-    return text.len ? edits_add(&call->edits, call->body, (struct edit){m->brace, 0, text}) : OK;
+    json_open_object(&w);
+    if (!m->has_stream) {
+        json_key(&w, "stream");
+        json_put_bool(&w, true);
+    }
+    if (!m->has_stream_options) {
+        json_key(&w, "stream_options");
+        put_stream_options(&w);
+    }
+    json_close_object(&w);
+    if (object.failed) {
+        e = ERR_NO_MEMORY;
+    } else if (object.len > 2) { /* its members and a comma, without the braces */
+        object.ptr[object.len - 1] = ',';
+        struct slice text = arena_dup(m->arena, slice_from(text_slice(&object), 1));
+        e = text.ptr ? edits_add(&call->edits, call->body, (struct edit){m->brace, 0, text})
+                     : ERR_NO_MEMORY;
+    }
+    text_fini(&object);
+    return e;
 }
 
-static enum err make_edits(struct call *call, struct why *why)
+static enum err make_edits(struct call *call, struct arena *arena, struct why *why)
 {
-    struct members m = {.brace = slice_find(call->body, '{') + 1};
+    struct members m = {.arena = arena, .brace = slice_find(call->body, '{') + 1};
     struct slice key;
     struct json_span span;
     enum err e = OK;
@@ -241,7 +294,7 @@ static enum err make_edits(struct call *call, struct why *why)
     }
     if (!e)
         e = insert_missing(&m, call);
-    return e ? why_set(why, e, "too many fields that hearth would have to change") : OK;
+    return e ? why_set(why, e, "fields could not be changed for the provider") : OK;
 }
 
 enum err openai_decode_call(struct slice body, struct arena *arena, struct call *call,
@@ -261,7 +314,8 @@ enum err openai_decode_call(struct slice body, struct arena *arena, struct call 
         call->wants_usage = json_is_true(json_get(f.stream_options, "include_usage"));
         call->messages = json_count(f.messages);
         call->tools = json_count(f.tools);
-        e = call->model.ptr ? make_edits(call, why) : why_set(why, ERR_NO_MEMORY, "no memory");
+        e = call->model.ptr ? make_edits(call, arena, why)
+                            : why_set(why, ERR_NO_MEMORY, "no memory");
     }
     json_done(&doc);
     return e;

@@ -18,7 +18,9 @@ static enum event_kind kind_of_delta(const struct json_value *delta)
 {
     if (has_text(json_get(delta, "content")) || has_text(json_get(delta, "refusal")))
         return EVENT_TEXT;
-    if (json_count(json_get(delta, "tool_calls")) || json_is_object(json_get(delta, "function_call")))
+    if (json_count(json_get(delta, "tool_calls")))
+        return EVENT_TOOL;
+    if (json_is_object(json_get(delta, "function_call")))
         return EVENT_TOOL;
     if (has_text(json_get(delta, "reasoning_content")) || has_text(json_get(delta, "reasoning")))
         return EVENT_REASONING;
@@ -66,7 +68,7 @@ static void copy_visible(struct slice s, char *to, size_t room)
 }
 
 struct refusal_row {
-    int status; /* 0: any */
+    int status;       /* 0: any */
     const char *code; /* of the error object; NULL: any */
     enum err means;
 };
@@ -101,8 +103,8 @@ static enum err meaning_of(int status, struct slice code)
 static enum err refusal_of(int status, const struct json_value *error, struct why *why)
 {
     struct slice code = json_text(json_get(error, "code"));
-    struct slice message = json_text(error).len ? json_text(error)
-                                                : json_text(json_get(error, "message"));
+    struct slice message =
+        json_text(error).len ? json_text(error) : json_text(json_get(error, "message"));
     int64_t number = status; /* some put the status into `code` */
     if (json_int(json_get(error, "code"), &number) && number >= 400 && number < 600)
         status = (int)number;

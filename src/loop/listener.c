@@ -27,7 +27,7 @@ static enum err listen_on(struct listener *n, int status, const char *what, stru
         return OK;
     listener_close(n);
     enum err e = status == UV_EADDRINUSE ? ERR_BUSY
-               : status == UV_EACCES     ? ERR_PERMISSION
+                 : status == UV_EACCES   ? ERR_PERMISSION
                                          : ERR_SYSTEM;
     return why_sys(why, e, -status, "cannot listen on %s", what);
 }

@@ -65,11 +65,6 @@ void loop_run(struct loop *l)
     uv_run(&l->uv, UV_RUN_DEFAULT);
 }
 
-void loop_stop(struct loop *l)
-{
-    uv_stop(&l->uv);
-}
-
 void loop_close(struct loop *l)
 {
     uv_close((uv_handle_t *)&l->before_wait, NULL);

@@ -41,9 +41,8 @@ struct loop {
     char *read_buffer; /* shared: bytes are handed on before the next read */
 };
 enum err loop_open(struct loop *l, struct why *why) MUST_USE;
-void loop_run(struct loop *l);   /* until loop_stop, or nothing is left */
-void loop_stop(struct loop *l);
-void loop_close(struct loop *l); /* everything else must be closed before */
+void loop_run(struct loop *l);              /* until nothing is left in it */
+void loop_close(struct loop *l);            /* everything else must be closed before */
 uint64_t loop_now_ms(const struct loop *l); /* monotonic, as of this turn */
 uint64_t loop_now_us(const struct loop *l); /* monotonic, read now */
 
@@ -95,10 +94,10 @@ void stream_read(struct stream *s, bool on);
 /* Bytes are copied and leave at the end of this turn of the loop, all writes of a turn in one
  * call to the kernel. Writing to a closed stream is a no-op. */
 void stream_write(struct stream *s, struct slice bytes);
-void stream_fail(struct stream *s); /* sets `failed`; `drained` follows: the owner closes */
-void stream_finish(struct stream *s);        /* no more writes: sends our end once all has left */
-void stream_close(struct stream *s);         /* at once; any number of times */
-void stream_reset(struct stream *s);         /* as close, but the peer gets a reset (TCP) */
+void stream_fail(struct stream *s);   /* sets `failed`; `drained` follows: the owner closes */
+void stream_finish(struct stream *s); /* no more writes: sends our end once all has left */
+void stream_close(struct stream *s);  /* at once; any number of times */
+void stream_reset(struct stream *s);  /* as close, but the peer gets a reset (TCP) */
 
 /* ---- listener ---- */
 struct listener {
@@ -121,7 +120,7 @@ int listener_port(const struct listener *n);         /* 0 for a Unix socket */
 void listener_close(struct listener *n);
 enum err stream_accept(struct stream *s, struct listener *n, struct hold *hold) MUST_USE;
 
-/* ---- job: work on another thread with its own copies; `done` comes back on the loop, always ---- */
+/* ---- job: work on another thread with its own copies; `done` always comes back on the loop ---- */
 struct job {
     uv_work_t uv;
     struct hold *hold;

@@ -263,8 +263,8 @@ static enum err connect_unix(struct stream *s, const char *path, struct why *why
 static enum err connect_tcp(struct stream *s, const struct address *to, struct why *why)
 {
     uv_tcp_init(&s->loop->uv, &s->tcp);
-    int status = uv_tcp_connect(&s->connecting, &s->tcp, (const struct sockaddr *)&to->tcp,
-                                on_connected);
+    int status =
+        uv_tcp_connect(&s->connecting, &s->tcp, (const struct sockaddr *)&to->tcp, on_connected);
     if (status != 0)
         return why_set(why, err_from_uv(status), "connect: %s", uv_strerror(status));
     uv_tcp_nodelay(&s->tcp, 1);
@@ -275,8 +275,8 @@ enum err stream_connect(struct stream *s, struct loop *l, struct hold *hold,
                         const struct address *to, struct why *why)
 {
     begin(s, l, hold);
-    enum err e = to->kind == ADDRESS_UNIX ? connect_unix(s, to->path, why)
-                                          : connect_tcp(s, to, why);
+    enum err e =
+        to->kind == ADDRESS_UNIX ? connect_unix(s, to->path, why) : connect_tcp(s, to, why);
     if (e)
         stream_close(s);
     return e;

@@ -7,8 +7,8 @@
 static void fail_cut(struct link *k)
 {
     enum err e = k->content_seen ? ERR_EOF_MID_STREAM
-               : k->is_stream   ? ERR_EOF_BEFORE_CONTENT
-                                : ERR_EOF_BEFORE_HEADERS;
+                 : k->is_stream  ? ERR_EOF_BEFORE_CONTENT
+                                 : ERR_EOF_BEFORE_HEADERS;
     link_fail(k, e, "it closed the connection");
 }
 

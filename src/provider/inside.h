@@ -26,10 +26,10 @@ struct link { /* one connection, and the attempt that uses it */
     struct sm sm;
     struct attempt *attempt; /* NULL: idle, or its answer is complete */
     struct decoder *decoder;
-    struct text request;     /* kept until the first byte of the answer, to be sent again */
+    struct text request; /* kept until the first byte of the answer, to be sent again */
     struct http_parser parser;
     struct sse_parser events;
-    struct text refusal;     /* the body of an answer that is no stream */
+    struct text refusal; /* the body of an answer that is no stream */
     unsigned address, served;
     uint64_t idle_since_ms, id;
     bool got_byte, is_stream, content_seen, end_seen, closed;

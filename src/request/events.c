@@ -21,17 +21,17 @@ static size_t cost(const struct kept *k)
 
 static void drop_first(struct request *r)
 {
-    struct kept *k = r->first;
-    r->first = k->next;
-    if (!r->first)
-        r->last = NULL;
-    r->kept_bytes -= cost(k);
+    struct kept *k = r->log.first;
+    r->log.first = k->next;
+    if (!r->log.first)
+        r->log.last = NULL;
+    r->log.bytes -= cost(k);
     mem_free(k);
 }
 
 void request_forget(struct request *r)
 {
-    while (r->first)
+    while (r->log.first)
         drop_first(r);
 }
 
@@ -54,12 +54,12 @@ static struct kept *keep(struct request *r, const struct event *e)
         k->why = *e->why;
         k->event.why = &k->why;
     }
-    if (r->last)
-        r->last->next = k;
+    if (r->log.last)
+        r->log.last->next = k;
     else
-        r->first = k;
-    r->last = k;
-    r->kept_bytes += bytes;
+        r->log.first = k;
+    r->log.last = k;
+    r->log.bytes += bytes;
     return k;
 }
 
@@ -68,7 +68,7 @@ static struct kept *keep(struct request *r, const struct event *e)
 static void balance(struct request *r)
 {
     size_t most = r->desk->settings.stream_buffer;
-    bool pause = !r->terms.ends_by_itself && r->kept_bytes > (r->paused ? most / 2 : most);
+    bool pause = !r->terms.ends_by_itself && r->log.bytes > (r->paused ? most / 2 : most);
     if (pause != r->paused) {
         r->paused = pause;
         attempt_pause(&r->attempt, pause);
@@ -79,18 +79,18 @@ static void balance(struct request *r)
 static void trim(struct request *r)
 {
     if (!r->terms.ends_by_itself) {
-        uint64_t needed = r->next_number;
+        uint64_t needed = r->log.next;
         for (struct reader *d = r->readers; d; d = d->next)
             needed = min_u64(needed, d->number);
-        while (r->first && r->first->event.number < needed)
+        while (r->log.first && r->log.first->event.number < needed)
             drop_first(r);
     }
-    while (r->kept_bytes > MOST_KEPT && r->first != r->last)
+    while (r->log.bytes > MOST_KEPT && r->log.first != r->log.last)
         drop_first(r);
     for (struct reader *d = r->readers; d; d = d->next) {
-        if (d->at && r->first && d->number < r->first->event.number) {
-            d->at = r->first; /* it lags by 64 MiB: it misses what was dropped */
-            d->number = r->first->event.number;
+        if (d->at && r->log.first && d->number < r->log.first->event.number) {
+            d->at = r->log.first; /* it lags by 64 MiB: it misses what was dropped */
+            d->number = r->log.first->event.number;
         }
     }
     balance(r);
@@ -155,9 +155,9 @@ static void pump(struct reader *d)
 
 enum err reader_follow(struct reader *d, struct request *r, uint64_t from)
 {
-    struct kept *k = r->first;
-    bool still_to_come = from >= r->next_number && r->sm.state != REQUEST_DONE;
-    if (!still_to_come && (!k || k->event.number > from || from >= r->next_number))
+    struct kept *k = r->log.first;
+    bool still_to_come = from >= r->log.next && r->sm.state != REQUEST_DONE;
+    if (!still_to_come && (!k || k->event.number > from || from >= r->log.next))
         return ERR_NOT_FOUND;
     while (k && k->event.number < from)
         k = k->next;
@@ -222,7 +222,7 @@ static void break_readers(struct request *r)
 {
     struct why why;
     why_set(&why, ERR_NO_MEMORY, "no memory to keep an event");
-    struct event e = {.kind = EVENT_ERROR, .number = r->next_number, .why = &why};
+    struct event e = {.kind = EVENT_ERROR, .number = r->log.next, .why = &why};
     for (struct reader *d = r->readers, *next; d; d = next) {
         next = d->next;
         give_last(d, &e);
@@ -245,7 +245,7 @@ static void give_to_all(struct request *r, struct kept *k)
 
 void request_emit(struct request *r, struct event *e)
 {
-    e->number = r->next_number++;
+    e->number = r->log.next++;
     r->row.events++;
     if (!r->readers && !r->terms.ends_by_itself)
         return;

@@ -10,7 +10,7 @@
     X(DECODING, 30000, TO(ADMITTING) | TO(SETTLING))                                               \
     X(ADMITTING, 30000, TO(ROUTING) | TO(SETTLING))                                                \
     X(ROUTING, 0, TO(WAITING) | TO(SETTLING))                                                      \
-    X(WAITING, 0, TO(TRYING) | TO(ROUTING) | TO(SETTLING)) /* queue.wait */                        \
+    X(WAITING, 0, TO(TRYING) | TO(ROUTING) | TO(SETTLING))   /* queue.wait */                      \
     X(TRYING, 0, TO(STREAMING) | TO(ROUTING) | TO(SETTLING)) /* the attempt's own deadlines */     \
     X(STREAMING, 0, TO(RESUMING) | TO(SETTLING)) /* never back to ROUTING: content has left */     \
     X(RESUMING, 60000, TO(STREAMING) | TO(SETTLING))                                               \
@@ -22,6 +22,12 @@ enum request_state {
     REQUEST_STATES(X)
 #undef X
         REQUEST_STATE_COUNT
+};
+
+struct event_log { /* events that are kept; the last is number next - 1 */
+    struct kept *first, *last;
+    size_t bytes;
+    uint64_t next;
 };
 
 struct decoding; /* a job that decodes a large body */
@@ -44,10 +50,9 @@ struct request {
     struct decoder decoder;
     struct audit_row row;
     struct reader *readers;
-    struct kept *first, *last; /* events kept */
-    size_t kept_bytes;
-    uint64_t next_number, began_us, try_began_us;
-    struct why stop; /* code set: on its way to SETTLING, for this reason */
+    struct event_log log;
+    uint64_t began_us, try_began_us;
+    struct why stop;   /* code set: on its way to SETTLING, for this reason */
     struct why failed; /* what the last attempt said */
     bool stepping, again, has_body, content_sent, complete, paused, read_failed;
 };
@@ -58,7 +63,7 @@ void request_move(struct request *r, enum request_state to);
 /* stages.c: one function a state; true: go on, false: wait. */
 typedef bool stage_fn(struct request *r);
 extern stage_fn *const request_stages[REQUEST_STATE_COUNT];
-void request_granted(struct ticket *t); /* queue.c's news: its turn has come */
+void request_granted(struct ticket *t);   /* queue.c's news: its turn has come */
 void request_tell_next(struct ticket *t); /* gives up the ticket and tells who follows */
 
 /* events.c */

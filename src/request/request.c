@@ -60,7 +60,7 @@ static void after_done(struct request *r)
     body_fini(&r->body);
     if (r->readers)
         return; /* slow ones; the last to leave comes by again */
-    if (r->terms.ends_by_itself && r->first && !r->desk->draining)
+    if (r->terms.ends_by_itself && r->log.first && !r->desk->draining)
         timer_set(&r->timer, KEEP_DONE_MS);
     else
         let_go(r);

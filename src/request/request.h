@@ -64,12 +64,12 @@ struct request_terms {
 /* In GATING. NULL when there is no memory. It frees itself when it is done and the last reader is
  * loose. */
 struct request *request_new(struct desk *d, const struct request_terms *terms);
-void request_admit(struct request *r);                 /* the headers are fine: GATING is over */
+void request_admit(struct request *r);                   /* the headers are fine: GATING is over */
 void request_give(struct request *r, struct body *body); /* the whole body; taken over */
 /* Ends it, from any state: its body never came, its caller hung up, it was cancelled. */
 void request_stop(struct request *r, const struct why *why);
 
 uint64_t request_id(const struct request *r);
 struct request *request_find(struct desk *d, uint64_t id); /* those that end by themselves only */
-bool request_streams(const struct request *r);   /* the caller asked for a stream */
+bool request_streams(const struct request *r);             /* the caller asked for a stream */
 bool request_wants_usage(const struct request *r);

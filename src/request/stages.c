@@ -104,8 +104,8 @@ static bool admit(struct request *r)
     struct why why;
     r->row.model = r->call.model;
     r->row.streamed = r->call.stream;
-    r->decoder = (struct decoder){
-        .dialect = r->call.dialect, .model = r->call.model, .arena = &r->arena};
+    r->decoder =
+        (struct decoder){.dialect = r->call.dialect, .model = r->call.model, .arena = &r->arena};
     if (r->desk->draining) {
         why_set(&why, ERR_SHUTTING_DOWN, "the daemon was told to stop");
         return stop(r, &why);
@@ -330,7 +330,7 @@ static bool try(struct request *r)
     return try_again(r);
 }
 
-/* ---- STREAMING, RESUMING, SETTLING ------------------------------------------------------------ */
+/* ---- STREAMING, RESUMING, SETTLING ---------------------------------------------------------- */
 
 static bool stream(struct request *r)
 {
@@ -388,8 +388,8 @@ static bool settle(struct request *r)
 }
 
 stage_fn *const request_stages[REQUEST_STATE_COUNT] = {
-    [REQUEST_GATING] = gate,       [REQUEST_READING] = take_body,     [REQUEST_DECODING] = decode,
-    [REQUEST_ADMITTING] = admit,   [REQUEST_ROUTING] = route,    [REQUEST_WAITING] = wait_for_slot,
-    [REQUEST_TRYING] = try,        [REQUEST_STREAMING] = stream, [REQUEST_RESUMING] = resume,
+    [REQUEST_GATING] = gate,     [REQUEST_READING] = take_body, [REQUEST_DECODING] = decode,
+    [REQUEST_ADMITTING] = admit, [REQUEST_ROUTING] = route,     [REQUEST_WAITING] = wait_for_slot,
+    [REQUEST_TRYING] = try,      [REQUEST_STREAMING] = stream,  [REQUEST_RESUMING] = resume,
     [REQUEST_SETTLING] = settle,
 };

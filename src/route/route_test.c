@@ -74,8 +74,10 @@ static void distances(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(by_priority_then_order), cmocka_unit_test(no_name_means_the_first),
-        cmocka_unit_test(the_nearest_are_named),  cmocka_unit_test(more_than_fit),
+        cmocka_unit_test(by_priority_then_order),
+        cmocka_unit_test(no_name_means_the_first),
+        cmocka_unit_test(the_nearest_are_named),
+        cmocka_unit_test(more_than_fit),
         cmocka_unit_test(distances),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
