@@ -145,6 +145,20 @@ static bool wait_ready(struct launch *l, struct slice *ret_address)
     return true;
 }
 
+/* Busy can be another program on the port, or a daemon that was quicker than ours: that one holds
+ * the lock and will answer in a moment. True, and the exit code, when it did. */
+static bool wait_for_other(const struct launch *l, int *ret_code)
+{
+    pid_t pid;
+    uint64_t until_ms = os_mono_ms() + ASK_MS;
+    while (os_lock_holder(l->data, CLI_LOCK, &pid) == OK && os_mono_ms() < until_ms) {
+        if (is_up(l->c, ASK_MS, ret_code))
+            return true;
+        os_sleep_ms(25);
+    }
+    return false;
+}
+
 /* What the daemon said, else what it logged; then how it ended. */
 static int start_failed(struct launch *l)
 {
@@ -156,15 +170,9 @@ static int start_failed(struct launch *l)
         ended = waitpid(l->child, &status, 0);
     } while (ended < 0 && errno == EINTR);
     int code = ended == l->child && WIFEXITED(status) ? WEXITSTATUS(status) : CLI_FAILED;
-    if (code == CLI_BUSY) {
-        /* Another was quicker. It holds the lock and will answer in a moment. */
-        int other;
-        for (unsigned waited_ms = 0; waited_ms < ASK_MS; waited_ms += 50) {
-            if (is_up(c, ASK_MS, &other))
-                return other;
-            os_sleep_ms(50);
-        }
-    }
+    int other;
+    if (code == CLI_BUSY && wait_for_other(l, &other))
+        return other;
     struct slice rest = text_slice(&l->words), line;
     bool said = rest.len > 0;
     while (said && slice_split(&rest, '\n', &line)) {

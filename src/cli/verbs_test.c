@@ -532,6 +532,10 @@ static void up_detached_tells_why_not(void **state)
     assert_int_equal(run_up(h, daemon_dies, NULL, &c), CLI_FAILED);
     assert_says(&c.err, "signal 9");
     cli_fini(&c);
+    uint64_t began = os_mono_ms(); /* nobody holds the lock: there is nobody to wait for */
+    assert_int_equal(run_up(h, daemon_is_quick, NULL, &c), CLI_BUSY);
+    assert_true(os_mono_ms() - began < 2000);
+    cli_fini(&c);
 }
 
 static void up_is_content_when_another_was_quicker(void **state)
