@@ -105,7 +105,8 @@ static enum where socket_address(struct arena *a, struct slice path, struct conf
 {
     if (slice_begins(path, SLICE("///")))
         path = slice_from(path, 2);
-    if (!path.len || path.ptr[0] != '/' || path.len > LONGEST_SOCKET) {
+    if (!path.len || path.ptr[0] != '/' || slice_begins(path, SLICE("//")) ||
+        path.len > LONGEST_SOCKET) {
         *ret_words = "a socket's path begins with / and has at most 107 bytes";
         return WHERE_BAD;
     }

@@ -31,7 +31,7 @@ struct source *config_source(struct loader *l, enum rank rank, const char *name)
         l->failed = true;
         return NULL;
     }
-    *s = (struct source){rank, l->sources_n++, arena_cstr(l->arena, slice_of(name))};
+    *s = (struct source){rank, l->sources_n++, name ? arena_cstr(l->arena, slice_of(name)) : NULL};
     l->failed |= !s->name;
     return s->name ? s : NULL;
 }
@@ -43,7 +43,7 @@ static const char *visible(struct loader *l, struct slice path)
     text_visible(&t, path.len ? slice_to(path, min_size(path.len, 120)) : SLICE("\"\""));
     text_add(&t, path.len > 120 ? SLICE("…") : SLICE(""));
     const char *s = arena_cstr(l->arena, text_slice(&t));
-    l->failed |= !s;
+    l->failed |= !s || t.failed;
     text_fini(&t);
     return s ? s : "";
 }

@@ -118,6 +118,9 @@ struct loader {
 /* report.c */
 void config_say(struct loader *l, enum config_severity severity, const struct source *source,
                 const struct config_problem *about);
+/* The same with words that are made for it; they are freed here. */
+void config_say_words(struct loader *l, enum config_severity severity, const struct source *source,
+                      const struct config_problem *about, struct text *words);
 bool config_report_finish(struct loader *l); /* sorts; false without memory */
 
 /* files.c: OK with a NULL slice when there is no such file. Errors are words for the report.

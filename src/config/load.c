@@ -50,11 +50,10 @@ static void check_bodies(struct loader *l)
     config_size(limits->bodies_total_bytes, &words);
     text_add(&words, SLICE(" is less than one body may have: limits.body is "));
     config_size(limits->body_bytes, &words);
-    config_say(l, CONFIG_ERROR, blame ? blame->source : NULL,
-               &(struct config_problem){.line = blame ? blame->line : 0,
-                                        .key = "limits.bodies_total",
-                                        .text = text_cstr(&words)});
-    text_fini(&words);
+    config_say_words(
+        l, CONFIG_ERROR, blame ? blame->source : NULL,
+        &(struct config_problem){.line = blame ? blame->line : 0, .key = "limits.bodies_total"},
+        &words);
 }
 
 static void parse_listen(struct loader *l)

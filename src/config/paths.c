@@ -80,6 +80,8 @@ enum err config_paths_find(struct arena *a, const char *const *environment,
     const char *dir = variable(environment, "HEARTH_HOME");
     const char *home = absolute_variable(environment, "HOME");
     p.home = home ? join(a, home, "") : home_of_user(a);
+    if (home && !p.home)
+        return why_set(why, ERR_NO_MEMORY, "no memory for paths");
     if (!p.home && dir)
         p.home = join(a, "/", "");
     if (!p.home)

@@ -36,6 +36,16 @@ void config_say(struct loader *l, enum config_severity severity, const struct so
     f->seq = (unsigned)l->found_n++;
 }
 
+void config_say_words(struct loader *l, enum config_severity severity, const struct source *source,
+                      const struct config_problem *about, struct text *words)
+{
+    struct config_problem whole = *about;
+    whole.text = text_cstr(words);
+    l->failed |= words->failed;
+    config_say(l, severity, source, &whole);
+    text_fini(words);
+}
+
 static int by_place(const void *a, const void *b)
 {
     const struct found *p = a, *q = b;

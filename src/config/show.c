@@ -99,6 +99,7 @@ static void put_origin(struct json_writer *w, const struct row *row, const struc
         put_place(w, row, hidden);
         json_put_pair(w, "value", text_slice(&raw));
         json_close_object(w);
+        w->out->failed |= raw.failed;
         text_fini(&raw);
     }
     json_close_array(w);

@@ -15,8 +15,7 @@ static void say_word(struct loader *l, const struct source *source, struct slice
     text_add(&words, SLICE("found \""));
     text_visible(&words, slice_to(s, min_size(s.len, 100)));
     text_add(&words, SLICE("\"; allowed: path=value, such as log.level=debug"));
-    say(l, CONFIG_ERROR, source, text_cstr(&words));
-    text_fini(&words);
+    config_say_words(l, CONFIG_ERROR, source, &(struct config_problem){0}, &words);
 }
 
 static void gather_command_line(struct loader *l)
@@ -56,6 +55,7 @@ static void check_name(struct loader *l, const struct source *source, struct sli
     for (size_t i = 0; i < OPTION_COUNT && best; i++) {
         text_clear(&known);
         config_env_name(&config_options[i], &known);
+        l->failed |= known.failed;
         size_t d = config_distance(name, text_slice(&known), 2);
         if (d < best) {
             best = d;
@@ -65,8 +65,8 @@ static void check_name(struct loader *l, const struct source *source, struct sli
         }
     }
     if (best && best < 3)
-        config_say(l, CONFIG_WARNING, source,
-                   &(struct config_problem){.line = line, .text = text_cstr(&words)});
+        config_say_words(l, CONFIG_WARNING, source, &(struct config_problem){.line = line}, &words);
+    l->failed |= words.failed;
     text_fini(&known);
     text_fini(&words);
 }
@@ -92,12 +92,12 @@ static void gather_environment(struct loader *l)
     }
     for (size_t i = 0; i < OPTION_COUNT && !l->failed; i++) {
         text_clear(&name);
-        text_add(&name, SLICE("environment "));
         config_env_name(&config_options[i], &name);
-        struct slice only = slice_from(text_slice(&name), strlen("environment "));
-        if (!config_variable(&v, only, &value) || !value.len)
+        l->failed |= name.failed;
+        if (!config_variable(&v, text_slice(&name), &value) || !value.len)
             continue;
-        const struct source *source = config_source(l, ENVIRONMENT, text_cstr(&name));
+        struct slice words = arena_format(l->arena, "environment %s", text_cstr(&name));
+        const struct source *source = config_source(l, ENVIRONMENT, words.ptr);
         if (source)
             config_gather_word(l, source, slice_of(config_options[i].path), value, 0);
     }
@@ -113,6 +113,7 @@ static void gather_dotenv(struct loader *l, const struct source *source)
     for (size_t i = 0; i < OPTION_COUNT && !l->failed; i++) {
         text_clear(&name);
         config_env_name(&config_options[i], &name);
+        l->failed |= name.failed;
         const struct variable *d = find(v, text_slice(&name));
         if (d && d->value.len)
             config_gather_word(l, source, slice_of(config_options[i].path), d->value, d->line);

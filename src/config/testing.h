@@ -20,7 +20,7 @@ struct home {
     struct arena arena;
 };
 
-static void home_put(struct home *h, const char *name, struct slice text)
+static inline void home_put(struct home *h, const char *name, struct slice text)
 {
     const char *path = arena_format(&h->arena, "%s/config/%s", h->dir, name).ptr;
     FILE *f = fopen(path, "we");
@@ -29,7 +29,7 @@ static void home_put(struct home *h, const char *name, struct slice text)
     assert_int_equal(fclose(f), 0);
 }
 
-static struct home home_make(void)
+static inline struct home home_make(void)
 {
     struct home h = {0};
     const char *tmp = getenv("TMPDIR");
@@ -43,14 +43,14 @@ static struct home home_make(void)
     return h;
 }
 
-static void home_forget(struct home *h, const char *name)
+static inline void home_forget(struct home *h, const char *name)
 {
     const char *path = arena_format(&h->arena, "%s/config/%s", h->dir, name).ptr;
     if (unlink(path) < 0)
         rmdir(path);
 }
 
-static void home_fini(struct home *h)
+static inline void home_fini(struct home *h)
 {
     static const char *const names[] = {"hearth.yaml",      ".env",          "llm_providers.yaml",
                                         "conf.d/10.yaml",   "conf.d/9.yaml", "conf.d/.hidden.yaml",
@@ -62,7 +62,7 @@ static void home_fini(struct home *h)
 }
 
 /* The report without the folder in front of the names of its files. */
-static const char *home_report(struct home *h, const struct config_report *r)
+static inline const char *home_report(struct home *h, const struct config_report *r)
 {
     struct text whole = {0}, out = {0};
     const char *prefix = arena_format(&h->arena, "%s/config/", h->dir).ptr, *found;
@@ -80,7 +80,7 @@ static const char *home_report(struct home *h, const struct config_report *r)
 }
 
 /* The words of a fixture, looked for from here upwards: a test may run in any folder. */
-static struct slice fixture(struct arena *a, const char *name)
+static inline struct slice fixture(struct arena *a, const char *name)
 {
     char path[300];
     for (size_t up = 0; up < 6; up++) {

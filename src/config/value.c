@@ -13,10 +13,10 @@ struct take { /* one value on its way */
 
 /* ---- words ---------------------------------------------------------------------------------- */
 
-static void say(const struct take *t, const struct yaml_node *node, const char *words)
+static void say(const struct take *t, const struct yaml_node *node, struct text *words)
 {
-    config_say(t->l, CONFIG_ERROR, t->setting->source,
-               &(struct config_problem){.line = node->line, .key = t->key, .text = words});
+    config_say_words(t->l, CONFIG_ERROR, t->setting->source,
+                     &(struct config_problem){.line = node->line, .key = t->key}, words);
 }
 
 /* `found "x"; allowed: …`: the value of a secret is not told. */
@@ -36,8 +36,7 @@ static enum taken refuse(const struct take *t, const struct yaml_node *node, str
     }
     text_add(&words, SLICE("; allowed: "));
     config_allowed(t->row, &words);
-    say(t, node, text_cstr(&words));
-    text_fini(&words);
+    say(t, node, &words);
     return TAKEN_BAD;
 }
 
@@ -188,6 +187,11 @@ static bool is_word(const struct row *row, struct slice s)
     return false;
 }
 
+static bool is_path(struct slice s)
+{
+    return slice_begins(s, SLICE("/")) || slice_begins(s, SLICE("~/")) || slice_is(s, SLICE("~"));
+}
+
 static const char *take_path(struct arena *a, struct slice s, const char *home)
 {
     if (slice_is(s, SLICE("~")))
@@ -195,14 +199,15 @@ static const char *take_path(struct arena *a, struct slice s, const char *home)
     if (slice_begins(s, SLICE("~/")))
         return arena_format(a, "%s%.*s", strcmp(home, "/") ? home : "", (int)s.len - 1, s.ptr + 1)
             .ptr;
-    return s.len && s.ptr[0] == '/' ? arena_cstr(a, s) : NULL;
+    return arena_cstr(a, s);
 }
 
-/* False when it may not stand there. */
+/* False when it may not stand there, and when there is no memory, which *failed then says. */
 static bool take_scalar(struct arena *a, const struct row *row, struct slice s, const char *home,
-                        void *to)
+                        void *to, bool *failed)
 {
     const char *text = NULL;
+    bool good = false;
     switch (row->type) {
     case BOOL:
         return take_bool(s, to);
@@ -213,20 +218,21 @@ static bool take_scalar(struct arena *a, const struct row *row, struct slice s, 
     case CHOICE:
         return take_choice(row->choices, s, to);
     case PATH:
-        text = is_word(row, s) ? take_path(a, s, home) : NULL;
+        good = is_word(row, s) && is_path(s);
+        text = good ? take_path(a, s, home) : NULL;
         break;
     case TEXT:
     case NAME:
-        text = is_word(row, s) ? arena_cstr(a, s) : NULL;
+        good = is_word(row, s);
+        text = good ? arena_cstr(a, s) : NULL;
         break;
     case SECRET:
-        if (!is_secret(s) || s.len > row->most)
-            return false;
         if (!s.len) {
             *(const char **)to = NULL; /* an empty key is none */
             return true;
         }
-        text = arena_cstr(a, s);
+        good = is_word(row, s);
+        text = good ? arena_cstr(a, s) : NULL;
         break;
     case NAMES:
     case LISTEN:
@@ -234,6 +240,7 @@ static bool take_scalar(struct arena *a, const struct row *row, struct slice s, 
         assert(!"a list");
         break;
     }
+    *failed |= good && !text;
     if (text)
         *(const char **)to = text;
     return text != NULL;
@@ -263,15 +270,18 @@ static enum taken expand(struct take *t, const struct yaml_node *node, struct te
     struct slice name = {0};
     if (is_words(t->setting)) {
         text_add(out, node->text);
+        t->l->failed |= out->failed;
         return TAKEN;
     }
     enum expanded e = config_expand(&t->l->variables, node->text, out, &name);
+    t->l->failed |= out->failed;
     if (e == EXPANDED && (out->len || !name.len || t->row->type == SECRET))
         return TAKEN;
     if (e == EXPANDED_NOT) {
-        say(t, node,
-            "found ${ without a name and a } after it; allowed: ${NAME}, ${NAME:-otherwise}, "
-            "and $$ for a $");
+        struct text words = {0};
+        text_add(&words, SLICE("found ${ without a name and a } after it; allowed: ${NAME}, "
+                               "${NAME:-otherwise}, and $$ for a $"));
+        say(t, node, &words);
         return TAKEN_BAD;
     }
     t->variable = arena_cstr(t->arena, name); /* not set, or empty where something is needed */
@@ -360,8 +370,8 @@ enum taken config_take(struct loader *l, const struct row *row, const char *key,
     } else {
         struct text text = {0};
         result = expand(&t, s->node, &text);
-        if (result == TAKEN &&
-            !take_scalar(l->arena, row, text_slice(&text), l->sources->paths->home, t.to))
+        if (result == TAKEN && !take_scalar(l->arena, row, text_slice(&text),
+                                            l->sources->paths->home, t.to, &l->failed))
             result = refuse(&t, s->node, text_slice(&text));
         text_fini(&text);
     }
@@ -382,18 +392,17 @@ void config_say_unset(struct loader *l, enum config_severity severity, const str
                          : SLICE("; set it in the environment or in .env, or write ${"));
     if (severity == CONFIG_ERROR)
         text_format(&words, "%s:-otherwise}", variable);
-    config_say(
-        l, severity, s->source,
-        &(struct config_problem){.line = s->node->line, .key = key, .text = text_cstr(&words)});
-    text_fini(&words);
+    config_say_words(l, severity, s->source,
+                     &(struct config_problem){.line = s->node->line, .key = key}, &words);
 }
 
 bool config_take_standard(struct arena *a, const struct row *row, const char *home, void *base)
 {
     void *to = (char *)base + row->at;
     struct slice s = slice_of(row->standard);
+    bool failed = false;
     if (!config_is_list(row))
-        return !s.len || take_scalar(a, row, s, home, to);
+        return !s.len || take_scalar(a, row, s, home, to, &failed);
     struct slice *items = arena_array(a, struct slice, 1);
     if (!items)
         return false;

@@ -145,9 +145,7 @@ static void warn_twice(struct loader *l, const struct source *source, struct sli
         struct text words = {0};
         text_format(&words, "%.*s stands in line %u too; this one holds", SLICE_ARG(name),
                     v->dotenv[i].line);
-        config_say(l, CONFIG_WARNING, source,
-                   &(struct config_problem){.line = line, .text = text_cstr(&words)});
-        text_fini(&words);
+        config_say_words(l, CONFIG_WARNING, source, &(struct config_problem){.line = line}, &words);
         return;
     }
 }
