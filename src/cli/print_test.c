@@ -254,7 +254,7 @@ static void refusals_show_the_problems(void **state)
         {"{\"error\":{\"message\":\"not valid\",\"code\":\"config\","
          "\"problems\":[\"one\",\"two\"]}}",
          78, "one\ntwo\nhearth: not valid\n"},
-        {"{\"errors\":1,\"warnings\":0,\"problems\":[{\"severity\":\"error\",\"file\":\"\",\"line\":null,"
+        {"{\"errors\":1,\"problems\":[{\"severity\":\"error\",\"file\":\"\",\"line\":null,"
          "\"key\":\"listen\",\"text\":\"no\"}]}",
          78, "error: listen: no\nhearth: the configuration is not valid; the old one"},
         {"{\"error\":{\"message\":\"\\u001b no\",\"code\":\"forbidden\"}}", 77,
