@@ -7,6 +7,11 @@
 
 #include "http/http.h"
 
+/* longer than one look for a line's end */
+#define TEN "0123456789"
+#define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+#define LONG HUNDRED HUNDRED HUNDRED
+
 struct told {
     struct text events; /* "raw|name|data" each, made visible */
     struct text raw;    /* all raw slices, one after the other */
@@ -114,6 +119,7 @@ static void test_cases(void **state)
         {SLICE("data: [DONE]\n"), "data: [DONE]\\x0a||[DONE]\n", SSE_CUT},
         {SLICE("data: a\n\ndata: b"), "data: a\\x0a\\x0a||a\ndata: b||b\n", SSE_CUT},
         {SLICE("data: a\n\nd"), "data: a\\x0a\\x0a||a\nd||-\n", SSE_CUT},
+        {SLICE(LONG), LONG "||-\n", SSE_CUT},
         {SLICE("data: a\r"), "data: a\\x0d||a\n", SSE_CUT},
     };
     (void)state;

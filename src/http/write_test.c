@@ -27,8 +27,8 @@ static void test_request(void **state)
     static const struct http_field fields[] = {{{"Host", 4}, {"localhost", 9}}};
     (void)state;
     struct text out = {0};
-    assert_true(http_write_request(&out, METHOD_POST, SLICE("/v1/x?y"), fields, COUNT(fields)));
-    assert_string_equal(text_cstr(&out), "POST /v1/x?y HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_true(http_write_request(&out, METHOD_POST, SLICE("/v1/~x?y!"), fields, COUNT(fields)));
+    assert_string_equal(text_cstr(&out), "POST /v1/~x?y! HTTP/1.1\r\nHost: localhost\r\n\r\n");
     text_fini(&out);
 }
 
