@@ -1,57 +1,69 @@
 #!/usr/bin/env python3
-"""gen_docs.py [--check]: write docs/reference/ as the built program tells it.
+"""gen_docs.py [--check]: write docs/reference/ and docs/troubleshooting.md as the built program tells
+them.
 
 The tables in the code are the only source of these pages. --check writes nothing and fails when a
-page differs from what build/check/hearth says, is missing, or is not in the table below."""
+page differs from what the product (build/release; HEARTH_BIN names another) says, is missing, or is
+not in the table below."""
 
 import difflib
+import os
 import pathlib
 import subprocess
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
-FOLDER = TOP / "docs/reference"
-PROGRAM = TOP / "build/check/hearth"
-# page: the command that prints it
+DOCS = TOP / "docs"
+PROGRAMS = ("build/release/hearth", "build/release/src/hearth")
+# page: the document it is, and what stands above it where the program writes no heading
 PAGES = {
-    "config.md": ("docs", "config"),
-    "cli.md": ("docs", "cli"),
-    "api.md": ("docs", "api"),
-    "errors.md": ("docs", "errors"),
+    "reference/options.md": ("options", ""),
+    "reference/cli.md": ("cli", ""),
+    "reference/endpoints.md": (
+        "endpoints", "# Endpoints\n\nWritten by `hearth help --markdown endpoints`.\n\n"),
+    "reference/errors.md": ("errors", ""),
+    "troubleshooting.md": ("troubleshooting", ""),
 }
 
 
-def told(words):
-    done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=60)
+def find_program():
+    named = os.environ.get("HEARTH_BIN")
+    for path in [pathlib.Path(named)] if named else [TOP / p for p in PROGRAMS]:
+        if path.exists():
+            return path
+    sys.exit(f"{named or PROGRAMS[0]} is not built (tools/build.sh release)")
+
+
+def told(program, which, heading):
+    done = subprocess.run([program, "help", "--markdown", which], capture_output=True, text=True,
+                          encoding="utf-8", timeout=60)
     if done.returncode:
-        print(f"hearth {' '.join(words)}: exit {done.returncode}\n{done.stderr}")
-        sys.exit(1)
-    return done.stdout
+        sys.exit(f"hearth help --markdown {which}: exit {done.returncode}\n{done.stderr}")
+    if "`/test/" in done.stdout:
+        sys.exit(f"{program} has the endpoints of the tests: these pages are of the product")
+    return (heading if not done.stdout.startswith("#") else "") + done.stdout
 
 
 def main():
-    check, bad = "--check" in sys.argv, 0
-    if not PROGRAM.exists():
-        print(f"{PROGRAM.relative_to(TOP)} is not built (tools/build.sh check)")
-        sys.exit(1)
-    for name, words in PAGES.items():
-        page, text = FOLDER / name, told(words)
+    check, bad, program = "--check" in sys.argv, 0, find_program()
+    for name, (which, heading) in PAGES.items():
+        page, text = DOCS / name, told(program, which, heading)
         old = page.read_text(encoding="utf-8") if page.exists() else ""
         if old == text:
             continue
         if check:
             bad += 1
-            print(f"docs/reference/{name}:1: docs: stale (make docs)")
+            print(f"docs/{name}:1: docs: stale (make docs)")
             print("".join(list(difflib.unified_diff(
                 old.splitlines(True), text.splitlines(True), "there", "should be"))[:40]))
         else:
-            FOLDER.mkdir(parents=True, exist_ok=True)
+            page.parent.mkdir(parents=True, exist_ok=True)
             page.write_text(text, encoding="utf-8")
-            print(f"wrote docs/reference/{name}")
-    for page in sorted(FOLDER.glob("*")):
-        if page.name not in PAGES:
+            print(f"wrote docs/{name}")
+    for page in sorted((DOCS / "reference").glob("*")):
+        if page.relative_to(DOCS).as_posix() not in PAGES:
             bad += 1
-            print(f"docs/reference/{page.name}:1: docs: nothing generates this page")
+            print(f"{page.relative_to(TOP)}:1: docs: nothing generates this page")
     sys.exit(1 if check and bad else 0)
 
 
