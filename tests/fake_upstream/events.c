@@ -388,7 +388,7 @@ void events_write(const struct play *p, int i, struct text *out)
     }
 }
 
-/* --- answers that are no streams --------------------------------------------------------------- */
+/* --- answers that are no streams -------------------------------------------------------------- */
 
 void events_object(const struct play *p, struct text *out)
 {

@@ -214,7 +214,7 @@ static void write_end(const struct wire *w, struct text *out)
     text_add(out, SLICE("\r\n"));
 }
 
-/* --- floods: bytes without an end, a piece at a time ------------------------------------------- */
+/* --- floods: bytes without an end, a piece at a time ------------------------------------------ */
 
 static void fill(struct text *out, struct slice with, int64_t bytes)
 {

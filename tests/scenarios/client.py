@@ -234,9 +234,12 @@ def ask(where, method, path, body=None, headers=(), timeout=WAIT):
         return wire.response(no_body=method == "HEAD")
 
 
-def chat_body(words="", model="fake-model", stream=None, **more):
-    """A chat request as a client would write it; `words` tell the fake upstream what to do."""
+def chat_body(words="", model="fake-model", stream=None, pad=0, **more):
+    """A chat request as a client would write it; `words` tell the fake upstream what to do, `pad`
+    makes it so many bytes larger."""
     body = {"model": model, "messages": [{"role": "user", "content": "fake: " + words}]}
+    if pad:
+        body["messages"].insert(0, {"role": "system", "content": "x" * pad})
     if stream is not None:
         body["stream"] = stream
     body.update(more)

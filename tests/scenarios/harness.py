@@ -8,6 +8,7 @@ name."""
 
 import base64
 import contextlib
+import ctypes
 import json
 import os
 import pathlib
@@ -161,6 +162,11 @@ def free_port():
         return s.getsockname()[1]
 
 
+def die_with_us(libc=ctypes.CDLL(None)):
+    """Runs in a child before its program: when the suite is killed, the child is too."""
+    libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 class Blackhole:
     """A loopback port whose queue is full: a connection to it is neither taken nor refused."""
 
@@ -195,7 +201,8 @@ class Fake:
         where = ["--unix", self.path] if unix else ["--port", str(port)]
         self.proc = subprocess.Popen(
             [ground.program("fake_upstream"), *where, "--name", name, "--script", script],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **ground.rules)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_us,
+            **ground.rules)
         ready = self.proc.stdout.readline().split()
         assert ready and ready[0] == "ready", f"the fake upstream said {ready}"
         self.port = None if unix else int(ready[1])
@@ -240,6 +247,7 @@ class Fake:
                 self.proc.kill()
                 self.proc.wait(5)
         self.proc.stdout.close()
+        assert self.proc.returncode == 0, f"the fake upstream ended with {self.proc.returncode}"
 
 
 # --- the daemon ------------------------------------------------------------------------------------
@@ -307,7 +315,7 @@ class Daemon:
         return subprocess.Popen(
             [str(self.ground.program("hearth")), *args], cwd=self.home, stdin=subprocess.DEVNULL,
             env={**self.ground.environment(self.home), **(env or {})}, start_new_session=True,
-            **self.ground.rules, **more)
+            preexec_fn=die_with_us, **self.ground.rules, **more)
 
     def up(self, *args, env=None, wait=True):
         with open(self.out_path, "ab") as out:
@@ -321,7 +329,8 @@ class Daemon:
     def find_port(self):
         if self.proc.poll() is not None:
             raise AssertionError(f"hearth up ended with {self.proc.returncode}: {self.said()}")
-        theirs = set(re.findall(r"127\.0\.0\.1:(\d+)", self.config_file.read_text())) - {"0"}
+        config = self.config_file.read_text() if self.config_file.exists() else ""
+        theirs = set(re.findall(r"127\.0\.0\.1:(\d+)", config)) - {"0"}
         found = re.findall(r"http://127\.0\.0\.1:(\d+)", self.said())
         ours = [p for p in found if p not in theirs]
         return int(ours[-1]) if ours else None

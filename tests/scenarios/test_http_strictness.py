@@ -95,7 +95,7 @@ def post(daemon, headers, body=None, host="localhost"):
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.nip.io", "localhost.evil", "0.0.0.0",
-                                  "10.0.0.1", "evil.example:8420", "[::2]", "127.0.0.2"])
+                                  "10.0.0.1", "evil.example:8420", "[::2]"])
 def test_other_hosts(daemon, upstream, host):
     r = post(daemon, [], host=host)
     assert (r.status, r.error) == (403, "host_not_allowed")
@@ -365,7 +365,7 @@ def test_slow_body(hasty, upstream):
 
 
 def test_dripping_body_below_the_rate(hasty):
-    body = client.chat_body("events=1 " + "x" * 3000)
+    body = client.chat_body("events=1", pad=3000)
     raw = client.request_bytes("POST", CHAT, body)
     with hasty.wire() as w:
         w.send(raw[:-2000])
@@ -374,7 +374,7 @@ def test_dripping_body_below_the_rate(hasty):
 
 
 def test_slow_body_above_the_rate(hasty):
-    body = client.chat_body("events=1 " + "x" * 6000)
+    body = client.chat_body("events=1", pad=6000)
     raw = client.request_bytes("POST", CHAT, body)
     with hasty.wire() as w:
         w.send_sliced(raw, range(0, len(raw), 400), 0.1)

@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import stat
+import subprocess
 import time
 
 import pytest
@@ -108,8 +109,8 @@ def test_up_detached_beside_one_in_the_foreground(make, fake):
 
 def test_many_starts_at_once(make, fake):
     """One wins, the others say so."""
-    home = make.home(harness.providers(fake))
-    procs = [home.popen("up") for _ in range(6)]
+    home, quiet = make.home(harness.providers(fake)), subprocess.DEVNULL
+    procs = [home.popen("up", stdout=quiet, stderr=quiet) for _ in range(6)]
     try:
         harness.wait_for(lambda: sum(p.poll() is None for p in procs) == 1, 15)
         assert sorted(p.returncode for p in procs if p.poll() is not None) == [75] * 5
@@ -302,8 +303,7 @@ def test_status(make, fake):
     assert code == 0 and str(home.port) in out and "fake" in out and "\x1b" not in out
     code, out, _ = home.hearth("status", "--json")
     assert code == 0
-    got = json.loads(out)
-    assert str(home.port) in out and home.proc.pid in got.values() or str(home.proc.pid) in out
+    assert json.loads(out) and str(home.port) in out and str(home.proc.pid) in out
 
 
 @pytest.mark.parametrize("args", [["frobnicate"], ["up", "--nonsense"], ["logs", "-n", "x"], ["down", "extra"],
@@ -378,5 +378,6 @@ def test_log_lines(make, fake):
     number = daemon.chat("events=2").header("X-Request-Id")
     daemon.chat("status=500")
     harness.wait_for(lambda: len(re.findall(r"audit", daemon.said())) >= 2, 3)
-    line = next(ln for ln in daemon.said().splitlines() if "audit" in ln and number in ln)
+    mark = f"id={number.rpartition('-')[2]} "
+    line = next(ln for ln in daemon.said().splitlines() if "audit" in ln and mark in ln)
     assert "fake" in line and re.search(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d", line)

@@ -253,9 +253,9 @@ def test_body_of_32_mib(daemon, fake):
 def test_smaller_limit(make):
     fake = make.fake()
     daemon = make.daemon(fake, config={"limits": {"body": "2KiB"}})
-    accepted(daemon, fake, client.chat_body("events=1 " + "x" * 1500))
+    accepted(daemon, fake, client.chat_body("events=1", pad=1500))
     fake.clear()
-    refused(daemon, fake, client.chat_body("events=1 " + "x" * 2500), "body_too_large", status=413)
+    refused(daemon, fake, client.chat_body("events=1", pad=2500), "body_too_large", status=413)
 
 
 def test_bodies_in_memory_have_a_budget(make, ground):
@@ -263,7 +263,7 @@ def test_bodies_in_memory_have_a_budget(make, ground):
     fake = make.fake()
     daemon = make.daemon(fake, config={"limits": {"bodies_total": "20MiB"},
                                        "upstream": {"first_byte": "20s"}})
-    body = client.chat_body("events=1 delay_ms=300 " + "x" * (6 * MIB))
+    body = client.chat_body("events=1 delay_ms=300", pad=6 * MIB)
     raw = client.request_bytes("POST", CHAT, body)
     memory = daemon.memory_kib()
     wires = [daemon.wire(timeout=40) for _ in range(8)]
@@ -310,6 +310,7 @@ def test_words_of_the_upstream_are_data(daemon):
 
 def test_prompts_are_not_logged(daemon):
     secret = "a-very-private-sentence"
-    daemon.chat(f"events=1 text={secret}-answer {secret}-x=1")
+    daemon.chat(f"events=1 text={secret}-answer")
+    daemon.chat(f"status=500 message={secret}-of-the-upstream")
     daemon.ask("POST", CHAT, with_member(f'"x":"{secret}",,'))
     assert secret not in daemon.said()

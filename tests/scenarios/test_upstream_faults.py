@@ -370,7 +370,7 @@ def test_client_gone(alone, fake, ground, words, stream, events, reset):
     took = hangup_after(fake, lambda: wire.close(reset))
     assert took < (0.3 if ground.sanitized else 0.1), took
     alone.idle(3)
-    harness.wait_for(lambda: re.search(r"audit.*client_gone", alone.said()), 3)
+    harness.wait_for(lambda: re.search(r"(?i)audit.*client_gone", alone.said()), 3)
 
 
 def test_slow_reader_pauses_the_upstream(alone, fake, ground):
@@ -397,7 +397,7 @@ def test_reader_that_takes_nothing(make):
         harness.wait_for(lambda: fake.stats()["hangups"] == 1, 6)
         assert time.monotonic() - began > 0.4
         assert daemon.counts()["requests"] == 0
-    harness.wait_for(lambda: re.search(r"reader_too_slow|TOO_SLOW|too_slow", daemon.said()), 3)
+    harness.wait_for(lambda: re.search(r"(?i)audit.*too_slow", daemon.said()), 3)
 
 
 def test_steady_slow_reader_is_not_let_go(make):
@@ -441,7 +441,7 @@ def test_upstream_that_does_not_read(make):
     """A body that nobody takes ends in time."""
     fake = make.fake(script="stall=accept")
     daemon = make.daemon(fake, config=QUICK)
-    body = client.chat_body("x" * (7 << 20))
+    body = client.chat_body(pad=7 << 20)
     began = time.monotonic()
     r = daemon.ask("POST", "/v1/chat/completions", body)
     assert r.status == 504 and time.monotonic() - began < 6
@@ -450,7 +450,7 @@ def test_upstream_that_does_not_read(make):
 def test_refused_early_with_the_body_in_flight(make):
     fake = make.fake(script="early=1 status=413 keep=0")
     daemon = make.daemon(fake, config=QUICK)
-    r = daemon.ask("POST", "/v1/chat/completions", client.chat_body("x" * (7 << 20)))
+    r = daemon.ask("POST", "/v1/chat/completions", client.chat_body(pad=7 << 20))
     assert r.status in (400, 413, 502) and r.json()["error"]["code"]
 
 
