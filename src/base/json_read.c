@@ -1,7 +1,6 @@
 /* json_read: the reading half of json.h, over yyjson's immutable documents. A scan before the
  * parser bounds depth and number of values (the parser has no such limits), the parser checks
  * grammar and UTF-8, and a walk after it refuses duplicate keys. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <yyjson.h>
 
@@ -71,16 +70,24 @@ static int by_key(const void *a, const void *b)
     return slice_order(p, q);
 }
 
+/* As much of the key as a struct why's param takes, cut between characters. */
 static enum err duplicate(yyjson_val *key, struct why *why)
 {
-    char name[64];
-    struct text visible = {.limit = sizeof name};
-    text_visible(&visible, (struct slice){unsafe_yyjson_get_str(key),
-                                          min_size(unsafe_yyjson_get_len(key), 40)});
-    snprintf(name, sizeof name, "%s", text_cstr(&visible));
-    text_fini(&visible);
-    return why_param(why, ERR_DUPLICATE_KEY, name, "the key \"%s\" stands twice in one object",
-                     name);
+    struct slice whole = {unsafe_yyjson_get_str(key), unsafe_yyjson_get_len(key)};
+    struct text name = {0};
+    size_t n = min_size(whole.len, 48);
+    for (;; n--) {
+        while (n < whole.len && n && ((unsigned char)whole.ptr[n] & 0xc0) == 0x80)
+            n--;
+        text_clear(&name);
+        text_visible(&name, slice_to(whole, n));
+        if (name.len < sizeof why->param)
+            break;
+    }
+    enum err e = why_param(why, ERR_DUPLICATE_KEY, text_cstr(&name),
+                           "the key \"%s\" stands twice in one object", text_cstr(&name));
+    text_fini(&name);
+    return e;
 }
 
 static enum err check_many_keys(yyjson_val *object, struct why *why)

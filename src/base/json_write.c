@@ -1,6 +1,7 @@
 /* json_write: the writing half of json.h. One pass, no tree. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/json.h"
 
@@ -147,10 +148,17 @@ void json_put_u64(struct json_writer *w, uint64_t n)
 void json_put_number(struct json_writer *w, double n)
 {
     begin(w);
-    if (isfinite(n))
-        text_format(w->out, "%.17g", n);
-    else
+    if (!isfinite(n)) {
         text_add(w->out, SLICE("null"));
+        return;
+    }
+    char digits[32]; /* as many as it takes to read the same number again: 0.7, not 0.69999… */
+    for (int precision = 15; precision <= 17; precision++) {
+        snprintf(digits, sizeof digits, "%.*g", precision, n);
+        if (strtod(digits, NULL) == n)
+            break;
+    }
+    text_add(w->out, slice_of(digits));
 }
 
 void json_put_bool(struct json_writer *w, bool b)

@@ -88,8 +88,13 @@ static enum err library_fault(const struct builder *b, struct slice text)
     size_t line = p->problem_mark.line + 1;
     if (at_tab(text, line))
         return fault(b, ERR_CONFIG, line, "not valid YAML: a tab indents here; use blanks");
-    snprintf(words, sizeof words, "not valid YAML: %s%s%s", p->context ? p->context : "",
-             p->context ? ", " : "", problem);
+    size_t began = p->context_mark.line + 1;
+    if (p->context && began != line)
+        snprintf(words, sizeof words, "not valid YAML: %s that begins in line %zu, %s", p->context,
+                 began, problem);
+    else
+        snprintf(words, sizeof words, "not valid YAML: %s%s%s", p->context ? p->context : "",
+                 p->context ? ", " : "", problem);
     return fault(b, ERR_CONFIG, line, words);
 }
 

@@ -338,88 +338,89 @@ static void check_dotenv(void **state)
 
 /* ---- addresses ------------------------------------------------------------------------------ */
 
+static const struct {
+    const char *text;
+    enum where how;
+    const char *shown; /* place host port path local */
+} addresses[] = {
+    {"http://127.0.0.1:8080/v1", WHERE_GOOD, "0 127.0.0.1 8080 /v1 local"},
+    {"HTTP://127.0.0.1:8080/v1/", WHERE_GOOD, "0 127.0.0.1 8080 /v1 local"},
+    {"http://127.255.0.9", WHERE_GOOD, "0 127.255.0.9 80  local"},
+    {"http://0.0.0.0:1", WHERE_GOOD, "0 0.0.0.0 1  local"},
+    {"http://10.0.0.1:1/", WHERE_GOOD, "0 10.0.0.1 1  away"},
+    {"http://[::1]:65535", WHERE_GOOD, "0 ::1 65535  local"},
+    {"http://[::]:1", WHERE_GOOD, "0 :: 1  local"},
+    {"http://[::2]:1", WHERE_GOOD, "0 ::2 1  away"},
+    {"http://[::ffff:127.0.0.1]:1", WHERE_GOOD, "0 ::ffff:127.0.0.1 1  local"},
+    {"http://[::ffff:1.2.3.4]:1", WHERE_GOOD, "0 ::ffff:1.2.3.4 1  away"},
+    {"http://[fd00::1]", WHERE_GOOD, "0 fd00::1 80  away"},
+    {"http://localhost:11434", WHERE_GOOD, "1 localhost 11434  local"},
+    {"http://LocalHost", WHERE_GOOD, "1 localhost 80  local"},
+    {"localhost:11434", WHERE_GOOD, "1 localhost 11434  local"},
+    {"127.0.0.1", WHERE_GOOD, "0 127.0.0.1 80  local"},
+    {"[::1]:80/a/b", WHERE_GOOD, "0 ::1 80 /a/b local"},
+    {"unix:/run/s.sock", WHERE_GOOD, "2 /run/s.sock 0  local"},
+    {"unix:///run/s.sock", WHERE_GOOD, "2 /run/s.sock 0  local"},
+    {"https://127.0.0.1:8080", WHERE_LATER, "https waits for a later version of hearth"},
+    {"grpc://127.0.0.1:8080", WHERE_LATER,
+     "only http:// and unix: are spoken; others wait for a later version of hearth"},
+    {"http://example.com", WHERE_LATER,
+     "names wait for a later version of hearth; write the IP address"},
+    {"http://host.docker.internal:11434", WHERE_LATER,
+     "names wait for a later version of hearth; write the IP address"},
+    {"http://127.1:80", WHERE_LATER,
+     "names wait for a later version of hearth; write the IP address"},
+    {"http://2130706433", WHERE_LATER,
+     "names wait for a later version of hearth; write the IP address"},
+    {"", WHERE_BAD, NULL},
+    {"http://", WHERE_BAD, NULL},
+    {"http:///v1", WHERE_BAD, NULL},
+    {"://x", WHERE_BAD, NULL},
+    {"http://:80", WHERE_BAD, NULL},
+    {"http://127.0.0.1:", WHERE_BAD, NULL},
+    {"http://127.0.0.1:0", WHERE_BAD, NULL},
+    {"http://127.0.0.1:65536", WHERE_BAD, NULL},
+    {"http://127.0.0.1:-1", WHERE_BAD, NULL},
+    {"http://127.0.0.1:80a", WHERE_BAD, NULL},
+    {"http://::1:80", WHERE_BAD, NULL},
+    {"http://[::1:80", WHERE_BAD, NULL},
+    {"http://[::1]x", WHERE_BAD, NULL},
+    {"http://[127.0.0.1]:80", WHERE_BAD, NULL},
+    {"http://[fe80::1%eth0]:80", WHERE_BAD, NULL},
+    {"http://a b", WHERE_BAD, NULL},
+    {"http://127.0.0.1/a b", WHERE_BAD, NULL},
+    {"http://127.0.0.1/a?b", WHERE_BAD, NULL},
+    {"http://127.0.0.1?b", WHERE_BAD, NULL},
+    {"http://127.0.0.1/#b", WHERE_BAD, NULL},
+    {"http://127.0.0.1/../b", WHERE_BAD, NULL},
+    {"http://127.0.0.1/a/./b", WHERE_BAD, NULL},
+    {"http://127.0.0.1/a//b", WHERE_BAD, NULL},
+    {"http://127.0.0.1/%2e", WHERE_BAD, NULL},
+    {"http://127.0.0.1/a\r\nX: y", WHERE_BAD, NULL},
+    {"http://me:pw@127.0.0.1", WHERE_BAD, NULL},
+    {"unix:", WHERE_BAD, NULL},
+    {"unix:s.sock", WHERE_BAD, NULL},
+    {"unix://host/s", WHERE_BAD, NULL},
+};
+
 static void check_addresses(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text;
-        enum where how;
-        const char *shown; /* place host port path local */
-    } all[] = {
-        {"http://127.0.0.1:8080/v1", WHERE_GOOD, "0 127.0.0.1 8080 /v1 local"},
-        {"HTTP://127.0.0.1:8080/v1/", WHERE_GOOD, "0 127.0.0.1 8080 /v1 local"},
-        {"http://127.255.0.9", WHERE_GOOD, "0 127.255.0.9 80  local"},
-        {"http://0.0.0.0:1", WHERE_GOOD, "0 0.0.0.0 1  local"},
-        {"http://10.0.0.1:1/", WHERE_GOOD, "0 10.0.0.1 1  away"},
-        {"http://[::1]:65535", WHERE_GOOD, "0 ::1 65535  local"},
-        {"http://[::]:1", WHERE_GOOD, "0 :: 1  local"},
-        {"http://[::2]:1", WHERE_GOOD, "0 ::2 1  away"},
-        {"http://[::ffff:127.0.0.1]:1", WHERE_GOOD, "0 ::ffff:127.0.0.1 1  local"},
-        {"http://[::ffff:1.2.3.4]:1", WHERE_GOOD, "0 ::ffff:1.2.3.4 1  away"},
-        {"http://[fd00::1]", WHERE_GOOD, "0 fd00::1 80  away"},
-        {"http://localhost:11434", WHERE_GOOD, "1 localhost 11434  local"},
-        {"http://LocalHost", WHERE_GOOD, "1 localhost 80  local"},
-        {"localhost:11434", WHERE_GOOD, "1 localhost 11434  local"},
-        {"127.0.0.1", WHERE_GOOD, "0 127.0.0.1 80  local"},
-        {"[::1]:80/a/b", WHERE_GOOD, "0 ::1 80 /a/b local"},
-        {"unix:/run/s.sock", WHERE_GOOD, "2 /run/s.sock 0  local"},
-        {"unix:///run/s.sock", WHERE_GOOD, "2 /run/s.sock 0  local"},
-        {"https://127.0.0.1:8080", WHERE_LATER, "https waits for a later version of hearth"},
-        {"grpc://127.0.0.1:8080", WHERE_LATER,
-         "only http:// and unix: are spoken; others wait for a later version of hearth"},
-        {"http://example.com", WHERE_LATER,
-         "names wait for a later version of hearth; write the IP address"},
-        {"http://host.docker.internal:11434", WHERE_LATER,
-         "names wait for a later version of hearth; write the IP address"},
-        {"http://127.1:80", WHERE_LATER,
-         "names wait for a later version of hearth; write the IP address"},
-        {"http://2130706433", WHERE_LATER,
-         "names wait for a later version of hearth; write the IP address"},
-        {"", WHERE_BAD, NULL},
-        {"http://", WHERE_BAD, NULL},
-        {"http:///v1", WHERE_BAD, NULL},
-        {"://x", WHERE_BAD, NULL},
-        {"http://:80", WHERE_BAD, NULL},
-        {"http://127.0.0.1:", WHERE_BAD, NULL},
-        {"http://127.0.0.1:0", WHERE_BAD, NULL},
-        {"http://127.0.0.1:65536", WHERE_BAD, NULL},
-        {"http://127.0.0.1:-1", WHERE_BAD, NULL},
-        {"http://127.0.0.1:80a", WHERE_BAD, NULL},
-        {"http://::1:80", WHERE_BAD, NULL},
-        {"http://[::1:80", WHERE_BAD, NULL},
-        {"http://[::1]x", WHERE_BAD, NULL},
-        {"http://[127.0.0.1]:80", WHERE_BAD, NULL},
-        {"http://[fe80::1%eth0]:80", WHERE_BAD, NULL},
-        {"http://a b", WHERE_BAD, NULL},
-        {"http://127.0.0.1/a b", WHERE_BAD, NULL},
-        {"http://127.0.0.1/a?b", WHERE_BAD, NULL},
-        {"http://127.0.0.1?b", WHERE_BAD, NULL},
-        {"http://127.0.0.1/#b", WHERE_BAD, NULL},
-        {"http://127.0.0.1/../b", WHERE_BAD, NULL},
-        {"http://127.0.0.1/a/./b", WHERE_BAD, NULL},
-        {"http://127.0.0.1/a//b", WHERE_BAD, NULL},
-        {"http://127.0.0.1/%2e", WHERE_BAD, NULL},
-        {"http://127.0.0.1/a\r\nX: y", WHERE_BAD, NULL},
-        {"http://me:pw@127.0.0.1", WHERE_BAD, NULL},
-        {"unix:", WHERE_BAD, NULL},
-        {"unix:s.sock", WHERE_BAD, NULL},
-        {"unix://host/s", WHERE_BAD, NULL},
-    };
     unsigned wrong = 0;
-    for (size_t i = 0; i < COUNT(all); i++) {
+    for (size_t i = 0; i < COUNT(addresses); i++) {
         struct arena a = {0};
         struct config_address address = {0};
         struct text shown = {0};
         const char *path = NULL, *words = NULL;
-        enum where how = config_address(&a, slice_of(all[i].text), &address, &path, &words);
+        enum where how = config_address(&a, slice_of(addresses[i].text), &address, &path, &words);
         if (how == WHERE_GOOD)
             text_format(&shown, "%d %s %u %s %s", (int)address.place, address.host, address.port,
                         path, address.local ? "local" : "away");
         else
             text_add(&shown, slice_of(words));
-        if (how != all[i].how || !shown.len ||
-            (all[i].shown && strcmp(text_cstr(&shown), all[i].shown) != 0)) {
-            print_message("%s gives %d %s\n", all[i].text, (int)how, text_cstr(&shown));
+        if (how != addresses[i].how || !shown.len ||
+            (addresses[i].shown && strcmp(text_cstr(&shown), addresses[i].shown) != 0)) {
+            print_message("%s gives %d %s\n", addresses[i].text, (int)how, text_cstr(&shown));
             wrong++;
         }
         text_fini(&shown);
