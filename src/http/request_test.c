@@ -525,12 +525,38 @@ static void test_keep_alive(void **state)
     }
 }
 
+static void test_expect(void **state)
+{
+    static const struct {
+        struct slice raw;
+        bool expects;
+    } cases[] = {
+        {SLICE(GET "Expect: 100-continue\r\nContent-Length: 1\r\n\r\n"), true},
+        {SLICE(GET "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n"), true},
+        {SLICE(GET "Expect: 100-continue\r\n\r\n"), false},
+        {SLICE(GET "Expect: 100-continue\r\nContent-Length: 0\r\n\r\n"), false},
+        {SLICE("POST / HTTP/1.0\r\n" HOST "Expect: 100-continue\r\nContent-Length: 1\r\n\r\n"),
+         false},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct http_parser p;
+        struct slice in = cases[i].raw, body;
+        http_parser_init(&p, HTTP_REQUEST, NULL);
+        assert_int_equal(http_parse(&p, &in, &body), HTTP_HEAD);
+        assert_int_equal(http_head(&p)->expect_continue, cases[i].expects);
+        http_parser_fini(&p);
+    }
+    assert_int_equal(http_method_name(METHOD_NONE).len, 0);
+    assert_true(slice_is(http_method_name(METHOD_PATCH), SLICE("PATCH")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tables),     cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_limits),     cmocka_unit_test(test_head),
-        cmocka_unit_test(test_keep_alive),
+        cmocka_unit_test(test_keep_alive), cmocka_unit_test(test_expect),
     };
     return cmocka_run_group_tests_name("http/request", tests, NULL, NULL);
 }
