@@ -37,6 +37,7 @@ void test_requests(struct visit *v)
         uint64_t count;
     } counts[] = {
         {"requests", d->live},
+        {"kept", d->kept},
         {"readers", d->readers},
         {"attempts", d->attempts},
         {"connections", s->open},

@@ -44,6 +44,16 @@ void arena_fini(struct arena *a)
     a->bytes = 0;
 }
 
+void arena_adopt(struct arena *a, struct arena *from)
+{
+    struct arena_block **oldest = &a->newest; /* behind them: a goes on filling its own newest */
+    while (*oldest)
+        oldest = &(*oldest)->older;
+    *oldest = from->newest;
+    a->bytes += from->bytes;
+    *from = (struct arena){0};
+}
+
 void *arena_alloc(struct arena *a, size_t bytes)
 {
     size_t padded;

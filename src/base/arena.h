@@ -14,6 +14,9 @@ struct arena { /* private to arena.c */
 
 void arena_fini(struct arena *a);
 
+/* All of from's memory is a's from here on; from is empty. For work done on another thread. */
+void arena_adopt(struct arena *a, struct arena *from);
+
 /* Zero-filled, aligned for any type; NULL when there is no memory. */
 MUST_USE void *arena_alloc(struct arena *a, size_t bytes);
 

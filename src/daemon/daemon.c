@@ -13,6 +13,7 @@
 
 #define LEAST_FILES 20000u
 #define LAST_BYTES_MS 2000u /* for answers to leave once the last request is done */
+#define AT_ONCE_MS 250u     /* the same for who will not wait */
 
 /* ---- down ----------------------------------------------------------------------------------- */
 
@@ -33,7 +34,7 @@ static void shut(struct daemon *d)
     if (d->shut)
         return;
     d->shut = true;
-    timer_set(&d->patience, LAST_BYTES_MS);
+    timer_set(&d->patience, d->at_once ? AT_ONCE_MS : LAST_BYTES_MS);
     server_shut(&d->server);
 }
 
@@ -75,6 +76,7 @@ static void go_down(struct daemon *d, bool now)
         bus_say(&d->loop, "daemon", "going down");
     }
     d->going_down = true;
+    d->at_once = now;
     timer_set(&d->patience, now ? LAST_BYTES_MS : d->config->request.drain_ms);
     server_drain(&d->server);
     desk_drain(&d->desk, now);
@@ -147,11 +149,11 @@ static int fail_config(struct daemon *d)
 static enum err open_folders(struct daemon *d, struct why *why)
 {
     const struct config_paths *p = d->up->sources->paths;
-    enum err e = os_make_private_folder(p->run, &d->run_folder, why);
+    enum err e = os_make_private_folder(p->data, &d->data_folder, why);
+    if (!e) /* in data, not in run: that may be another folder in another login */
+        e = os_lock_file(d->data_folder, CLI_LOCK, &d->lock, why);
     if (!e)
-        e = os_lock_file(d->run_folder, "lock", &d->lock, why);
-    if (!e)
-        e = os_make_private_folder(p->data, &d->data_folder, why);
+        e = os_make_private_folder(p->run, &d->run_folder, why);
     return e;
 }
 
@@ -248,7 +250,7 @@ static int serve(struct daemon *d)
     log_info("daemon", "down: %llu requests were answered, %llu failed",
              (unsigned long long)d->audit.done, (unsigned long long)d->audit.failed);
     loop_close(&d->loop);
-    unlinkat(d->run_folder, "admin.sock", 0);
+    unlinkat(d->run_folder, CLI_SOCKET, 0);
     return CLI_OK;
 }
 

@@ -37,7 +37,7 @@ struct daemon {
     char instance[32];
     uint64_t began_ms;
     int run_folder, data_folder, lock;
-    bool going_down, shut, interrupted;
+    bool going_down, at_once, shut;
 };
 
 /* registry.c */

@@ -103,7 +103,7 @@ enum err listen_all(struct daemon *d, struct why *why)
     }
     int fd;
     if (!e)
-        e = os_unix_listen(d->run_folder, "admin.sock", &fd, why);
+        e = os_unix_listen(d->run_folder, CLI_SOCKET, &fd, why);
     if (!e)
         e = server_listen_admin(&d->server, fd, why);
     return e;

@@ -13,8 +13,8 @@ enum err edits_add(struct edits *e, struct slice source, struct edit edit)
     size_t end, i = e->n;
     if (e->n == MOST_EDITS || !add_size(edit.at, edit.len, &end) || end > source.len)
         return ERR_BAD_REQUEST;
-    while (i > 0 && e->list[i - 1].at > edit.at)
-        i--;
+    while (i > 0 && e->list[i - 1].at + (edit.len == 0) > edit.at)
+        i--; /* what is only put in stands before what is replaced at the same place */
     if (i > 0 && e->list[i - 1].at + e->list[i - 1].len > edit.at)
         return ERR_BAD_REQUEST;
     if (i < e->n && end > e->list[i].at)

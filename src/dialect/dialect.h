@@ -74,7 +74,7 @@ struct event {
     enum event_kind kind;
     uint64_t number;   /* given by the request */
     struct slice raw;  /* wire bytes, whole, for readers of the same dialect */
-    struct slice json; /* the object inside raw; empty when there is none */
+    struct slice json; /* the object that raw carries; empty when there is none */
     struct usage usage;
     const struct why *why; /* EVENT_ERROR */
 };

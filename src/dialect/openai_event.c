@@ -131,7 +131,37 @@ enum err openai_read_refusal(int status, struct slice body, struct why *why)
 
 /* ---- edits ---------------------------------------------------------------------------------- */
 
-static struct slice span_text(struct slice json, const char *key)
+/* Where a place of the data stands in the raw event. Data of several lines was joined by line
+ * feeds: each of its lines stands behind a field name (and a blank) of its own. */
+static bool place_in_raw(struct slice raw, struct slice data, size_t place, size_t *ret_place)
+{
+    size_t seen = 0; /* bytes of data before the line that is looked at */
+    if (data.ptr >= raw.ptr && data.ptr < raw.ptr + raw.len) {
+        *ret_place = (size_t)(data.ptr - raw.ptr) + place;
+        return true;
+    }
+    for (size_t at = 0; at < raw.len;) {
+        struct slice line = slice_from(raw, at);
+        line.len = min_size(slice_find(line, '\n'), slice_find(line, '\r'));
+        if (slice_begins(line, SLICE("data:"))) {
+            size_t skip = 5 + (line.len > 5 && line.ptr[5] == ' ');
+            if (place - seen < line.len - skip) {
+                *ret_place = at + skip + place - seen;
+                return true;
+            }
+            seen += line.len - skip + 1; /* and the line feed that joins it to the next */
+        }
+        at += line.len + 1;
+    }
+    return false;
+}
+
+struct changes { /* of one chunk: to the event as it came, and to its data */
+    struct slice raw, data;
+    struct edits in_raw, in_data;
+};
+
+static struct slice value_of(struct slice json, const char *key)
 {
     struct json_span span;
     if (!json_find_span(json, slice_of(key), &span))
@@ -139,19 +169,23 @@ static struct slice span_text(struct slice json, const char *key)
     return (struct slice){json.ptr + span.value, span.end - span.value};
 }
 
-static enum err edit_field(struct edits *edits, struct slice raw, struct slice json,
-                           const char *key, struct slice value)
+static enum err change(struct changes *c, const char *key, struct slice value)
 {
-    struct slice old = span_text(json, key);
+    struct slice old = value_of(c->data, key);
+    size_t place;
     if (!old.len || !value.len || slice_is(old, value))
         return OK;
-    return edits_add(edits, raw, (struct edit){(size_t)(old.ptr - raw.ptr), old.len, value});
+    size_t at = (size_t)(old.ptr - c->data.ptr);
+    if (!place_in_raw(c->raw, c->data, at, &place))
+        return ERR_BAD_RESPONSE;
+    enum err e = edits_add(&c->in_data, c->data, (struct edit){at, old.len, value});
+    return e ? e : edits_add(&c->in_raw, c->raw, (struct edit){place, old.len, value});
 }
 
 /* The first attempt's id and created stay for the whole answer, whoever goes on with it. */
 static enum err remember(struct decoder *d, struct slice json)
 {
-    struct slice id = span_text(json, "id"), created = span_text(json, "created");
+    struct slice id = value_of(json, "id"), created = value_of(json, "created");
     if (!d->id.len && id.len) {
         d->id = arena_dup(d->arena, id);
         d->created = arena_dup(d->arena, created);
@@ -161,26 +195,29 @@ static enum err remember(struct decoder *d, struct slice json)
     return OK;
 }
 
-static enum err edit_chunk(struct decoder *d, struct slice raw, struct slice json,
+static enum err edit_chunk(struct decoder *d, struct slice raw, struct slice data,
                            struct event *event)
 {
-    struct edits edits = {0};
+    struct changes c = {.raw = raw, .data = data};
     struct text model = {0};
     struct json_writer w = json_writer(&model);
     json_put_text(&w, d->model);
-    enum err e = model.failed ? ERR_NO_MEMORY : remember(d, json);
+    event->raw = raw;
+    event->json = data;
+    enum err e = model.failed ? ERR_NO_MEMORY : remember(d, data);
     if (!e)
-        e = edit_field(&edits, raw, json, "model", text_slice(&model));
+        e = change(&c, "model", text_slice(&model));
     if (!e)
-        e = edit_field(&edits, raw, json, "id", d->id);
+        e = change(&c, "id", d->id);
     if (!e)
-        e = edit_field(&edits, raw, json, "created", d->created);
-    if (!e && edits.n) {
-        size_t at = (size_t)(json.ptr - raw.ptr), after = raw.len - at - json.len;
+        e = change(&c, "created", d->created);
+    if (!e && c.in_raw.n) {
+        size_t len = edits_len(&c.in_raw, raw);
         text_clear(&d->edited);
-        edits_write(&edits, raw, &d->edited);
-        event->raw = text_slice(&d->edited);
-        event->json = (struct slice){d->edited.ptr + at, d->edited.len - at - after};
+        edits_write(&c.in_raw, raw, &d->edited);
+        edits_write(&c.in_data, data, &d->edited);
+        event->raw = (struct slice){d->edited.ptr, len};
+        event->json = (struct slice){d->edited.ptr + len, d->edited.len - len};
         e = d->edited.failed ? ERR_NO_MEMORY : OK;
     }
     text_fini(&model);
@@ -189,20 +226,15 @@ static enum err edit_chunk(struct decoder *d, struct slice raw, struct slice jso
 
 /* ---- one event ------------------------------------------------------------------------------ */
 
-/* The data as a slice of raw, when it stands there in one line; else the data itself. */
-static struct slice in_raw(struct slice raw, struct slice data)
-{
-    bool inside = data.ptr >= raw.ptr && data.ptr + data.len <= raw.ptr + raw.len;
-    return inside ? data : (struct slice){0};
-}
-
 static enum err decode_chunk(struct decoder *d, struct slice raw, struct slice data,
                              struct event *event, struct why *why)
 {
     struct json_doc doc;
     enum err e = json_read(data, &chunk_limits, &d->scratch, &doc, why);
+    if (e && e != ERR_NO_MEMORY)
+        return why_set(why, ERR_BAD_RESPONSE, "a chunk is not valid JSON");
     if (e)
-        return e == ERR_NO_MEMORY ? e : why_set(why, ERR_BAD_RESPONSE, "a chunk is not valid JSON");
+        return e;
     const struct json_value *error = json_get(doc.root, "error");
     if (error && !json_is_null(error)) {
         e = refusal_of(500, error, why);
@@ -211,16 +243,14 @@ static enum err decode_chunk(struct decoder *d, struct slice raw, struct slice d
     } else {
         event->kind = kind_of(doc.root);
         event->usage = usage_of(doc.root);
-        struct slice json = in_raw(raw, data);
-        event->raw = raw;
-        event->json = json.len ? json : data;
-        if (json.len)
-            e = edit_chunk(d, raw, json, event);
+        e = edit_chunk(d, raw, data, event);
+        if (e)
+            why_set(why, e, "a chunk could not be edited");
         if (event->kind == EVENT_HEAD && d->head_sent)
             event->raw = (struct slice){0};
     }
     json_done(&doc);
-    return e ? why_set(why, e, "%s", why && why->code == e ? why->text : "no memory") : OK;
+    return e;
 }
 
 enum err openai_decode_event(struct decoder *d, struct slice raw, struct slice data,

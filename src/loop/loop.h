@@ -120,7 +120,7 @@ int listener_port(const struct listener *n);         /* 0 for a Unix socket */
 void listener_close(struct listener *n);
 enum err stream_accept(struct stream *s, struct listener *n, struct hold *hold) MUST_USE;
 
-/* ---- job: work on another thread with its own copies; `done` always comes back on the loop ---- */
+/* ---- job: work on another thread with its own copies; `done` comes back on the loop always --- */
 struct job {
     uv_work_t uv;
     struct hold *hold;

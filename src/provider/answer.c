@@ -56,6 +56,7 @@ static void take_event(struct link *k, const struct sse_event *in)
         return; /* behind the end: nobody's */
     enum err e = dialect_decode_event(k->decoder, in->raw, in->data, &event, &why);
     if (e) {
+        hide_key(k->provider, &why);
         link_fail(k, e, why.text);
         return;
     }
@@ -82,6 +83,15 @@ static void take_body(struct link *k, struct slice part)
         link_fail(k, k->events.err, k->events.why);
 }
 
+/* Some servers repeat the key that they refuse. */
+static void hide_key(const struct provider *p, struct why *why)
+{
+    struct slice key = p->terms.api_key;
+    char *at = key.len ? strstr(why->text, key.ptr) : NULL;
+    for (; at; at = strstr(at, key.ptr))
+        memset(at, '*', key.len);
+}
+
 static void refuse(struct link *k)
 {
     const struct http_head *head = http_head(&k->parser);
@@ -94,6 +104,7 @@ static void refuse(struct link *k)
         e = why_set(&why, ERR_BAD_RESPONSE, "it answered 200 without an event stream");
     else
         e = dialect_read_refusal(k->provider->terms.dialect, status, text_slice(&k->refusal), &why);
+    hide_key(k->provider, &why);
     k->attempt = NULL;
     if (keep)
         link_to_pool(k);

@@ -16,7 +16,7 @@ struct kept {
 
 static size_t cost(const struct kept *k)
 {
-    return sizeof *k + k->event.raw.len;
+    return sizeof *k + k->event.raw.len + k->event.json.len;
 }
 
 static void drop_first(struct request *r)
@@ -35,21 +35,22 @@ void request_forget(struct request *r)
         drop_first(r);
 }
 
+static struct slice put(char *to, struct slice s)
+{
+    if (s.len)
+        memcpy(to, s.ptr, s.len);
+    return (struct slice){to, s.len};
+}
+
 static struct kept *keep(struct request *r, const struct event *e)
 {
-    size_t bytes = sizeof(struct kept) + e->raw.len;
+    size_t bytes = sizeof(struct kept) + e->raw.len + e->json.len;
     struct kept *k = mem_grow(NULL, bytes);
     if (!k)
         return NULL;
     *k = (struct kept){.event = *e};
-    if (e->raw.len)
-        memcpy(k->bytes, e->raw.ptr, e->raw.len);
-    k->event.raw.ptr = k->bytes;
-    if (e->json.len) { /* it lies inside raw, or (data of several lines) nowhere in it */
-        bool inside = e->json.ptr >= e->raw.ptr && e->json.ptr < e->raw.ptr + e->raw.len;
-        k->event.json.ptr = inside ? k->bytes + (e->json.ptr - e->raw.ptr) : NULL;
-        k->event.json.len = inside ? e->json.len : 0;
-    }
+    k->event.raw = put(k->bytes, e->raw);
+    k->event.json = put(k->bytes + e->raw.len, e->json);
     if (e->why) {
         k->why = *e->why;
         k->event.why = &k->why;
@@ -202,7 +203,8 @@ void reader_leave(struct reader *d, enum err reason)
 static bool give_directly(struct request *r, const struct event *e)
 {
     struct reader *d = r->readers;
-    if (r->terms.ends_by_itself || !d || d->next || d->at || d->pumping)
+    bool plain = d && !d->next && !d->at && !d->pumping && d->number <= e->number;
+    if (r->terms.ends_by_itself || !plain)
         return false;
     if (is_last_event(e)) {
         give_last(d, e);
@@ -234,6 +236,8 @@ static void give_to_all(struct request *r, struct kept *k)
 {
     for (struct reader *d = r->readers, *next; d; d = next) {
         next = d->next; /* d may leave; others leave only by their own connections */
+        if (d->number > k->event.number)
+            continue; /* it waits for a later one */
         if (!d->at) {
             d->at = k;
             d->number = k->event.number;

@@ -41,9 +41,7 @@ static void free_request(struct hold *h)
     decoder_fini(&r->decoder);
     arena_fini(&r->arena);
     mem_free(r);
-    d->live--;
-    if (d->draining && !d->live)
-        d->quiet(d);
+    d->kept--;
 }
 
 /* Once it is done and nobody reads any more, the timer goes, and with it the last hold. */
@@ -120,10 +118,14 @@ void request_move(struct request *r, enum request_state to)
     uint64_t spent_ms = (now - r->began_us) / 1000, total = r->desk->settings.total_ms;
     uint64_t left = total > spent_ms ? total - spent_ms : 1;
     uint64_t own = to == REQUEST_WAITING ? r->desk->settings.queue_wait_ms : states[to].longest_ms;
-    if (to == REQUEST_DONE)
-        timer_stop(&r->timer);
-    else
+    if (to != REQUEST_DONE) {
         timer_set(&r->timer, own ? min_u64(own, left) : left);
+        return;
+    }
+    timer_stop(&r->timer);
+    r->desk->kept++;
+    if (--r->desk->live == 0 && r->desk->draining)
+        r->desk->quiet(r->desk);
 }
 
 static bool run_stage(struct request *r)

@@ -27,9 +27,10 @@ struct desk { /* where requests are; one, in the daemon. Read freely */
     const struct route_table *routes; /* replaced at a reload */
     struct desk_settings settings;
     struct request *requests;
-    uint64_t live, readers, attempts, last_id;
+    uint64_t live, kept; /* not DONE yet; DONE, but somebody may read its events still */
+    uint64_t readers, attempts, last_id;
     bool draining;
-    void (*quiet)(struct desk *d); /* while draining: the last request is gone */
+    void (*quiet)(struct desk *d); /* while draining: the last request is done */
 };
 /* New requests are refused; those under way go on, or with `now` end with ERR_SHUTTING_DOWN. */
 void desk_drain(struct desk *d, bool now);

@@ -50,15 +50,10 @@ static void decoded(struct job *j)
     struct decoding *d = owner_of(j, struct decoding, job);
     struct request *r = d->request;
     r->decoding = NULL;
-    if (!d->err) {
-        d->call.model = arena_dup(&r->arena, d->call.model);
-        if (!d->call.model.ptr)
-            d->err = why_set(&d->why, ERR_NO_MEMORY, "no memory");
-    }
+    arena_adopt(&r->arena, &d->arena);
     if (d->err)
         request_stop(r, &d->why);
     r->call = d->call;
-    arena_fini(&d->arena);
     mem_free(d);
     if (!r->stop.code && r->sm.state == REQUEST_DECODING)
         request_move(r, REQUEST_ADMITTING);
