@@ -89,6 +89,8 @@ static size_t tame(char *line, size_t len)
 }
 
 static void line(enum log_level level, const char *room, const char *format, va_list args)
+    PRINTF(3, 0);
+static void line(enum log_level level, const char *room, const char *format, va_list args)
 {
     char text[LONGEST_LINE];
     struct timespec now;

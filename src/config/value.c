@@ -237,7 +237,7 @@ static bool take_scalar(struct arena *a, const struct row *row, struct slice s, 
     case NAMES:
     case LISTEN:
     case ORIGINS:
-        assert(!"a list");
+        assert(!config_is_list(row));
         break;
     }
     *failed |= good && !text;
