@@ -78,12 +78,34 @@ static void check_text(void **state)
     arena_fini(&a);
 }
 
+/* What another thread made lives on in the arena that adopts it, which goes on as before. */
+static void check_adopt(void **state)
+{
+    (void)state;
+    struct arena a = {0}, b = {0}, none = {0};
+    char *mine = arena_cstr(&a, SLICE("mine")), *theirs = arena_cstr(&b, SLICE("theirs"));
+    size_t bytes = a.bytes + b.bytes;
+    arena_adopt(&a, &b);
+    assert_int_equal(a.bytes, bytes);
+    assert_true(!b.newest && !b.bytes);
+    arena_adopt(&a, &none);
+    arena_adopt(&none, &a);
+    assert_non_null(arena_alloc(&none, 100000));
+    assert_non_null(arena_alloc(&b, 10));
+    assert_string_equal(mine, "mine");
+    assert_string_equal(theirs, "theirs");
+    arena_fini(&none);
+    arena_fini(&b);
+    arena_fini(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(check_alloc),
         cmocka_unit_test(check_large),
         cmocka_unit_test(check_text),
+        cmocka_unit_test(check_adopt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

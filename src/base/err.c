@@ -18,8 +18,7 @@ const struct err_row *err_row(enum err e)
     return &rows[e];
 }
 
-static void fill(struct why *why, const char *param, const char *format, va_list args)
-    PRINTF(3, 0);
+static void fill(struct why *why, const char *param, const char *format, va_list args) PRINTF(3, 0);
 static void fill(struct why *why, const char *param, const char *format, va_list args)
 {
     snprintf(why->param, sizeof why->param, "%s", param);

@@ -22,6 +22,7 @@ static const char head[] =
     "- A time is a number with `ms`, `s`, `m`, `h` or `d`; a bare number means seconds.\n"
     "- A size is a number with `KiB`, `MiB`, `GiB` or `TiB`; a bare number means bytes.\n"
     "- A list in the environment or on the command line has commas between its items.\n"
+    "- A provider's field has no variable of its own; write `${NAME}` there.\n"
     "- `${NAME}` in a YAML file stands for a variable of the environment or of `.env`, "
     "`${NAME:-otherwise}` for one that may be missing, `$$` for a `$`.\n"
     "- Of YAML the plain part is read: no anchors, aliases, tags, merge keys or second document.\n"
