@@ -97,6 +97,7 @@ static const struct c cases[] = {
             "200\n  content-length: 5\nEND\n200\n  content-length: 1\nbody=x\nEND\n")
     NO_BODY("HEAD after an interim one", HINT LENGTH("5"), "200\n  content-length: 5\nEND\n")
     FINE("529", "HTTP/1.1 529 Site Overloaded\r\nContent-Length: 0\r\n\r\n", "529\n")
+    FINE("599", "HTTP/1.1 599 X\r\nContent-Length: 0\r\n\r\n", "599\n")
     FINE("100 first", "HTTP/1.1 100 Continue\r\n\r\n" LENGTH("0"), "200\n")
     FINE("16 interim ones", HINT HINT HINT HINT HINT HINT HINT HINT HINT HINT HINT HINT HINT HINT
          HINT HINT LENGTH("0"), "200\n  content-length: 0\nEND\n")
