@@ -16,7 +16,7 @@ for folder in "$@"; do
         # libFuzzer, which only clang has.
         fuzz)
             compiler=clang
-            options='--buildtype=debugoptimized -Db_lundef=false -Dtests=false -Dfuzz=true -Dtest_endpoints=true'
+            options='--buildtype=debugoptimized -Db_lundef=false -Db_sanitize=address,undefined -Dtests=false -Dfuzz=true'
             ;;
         *) echo "build.sh: no such folder: $folder" >&2 && exit 2 ;;
     esac

@@ -148,7 +148,7 @@ def examples():
 
 def fuzz_one(program):
     """(output or "", seconds over) of one fuzzer; what makes it crash is kept in build/crashes."""
-    seeds, corpus = TOP / "fuzz/corpus" / program.name, TMP / "corpus" / program.name
+    seeds, corpus = TOP / "fuzz/corpus" / program.name.removeprefix("fuzz_"), TMP / "corpus" / program.name
     corpus.mkdir(parents=True)
     kept = TOP / "build/crashes"
     kept.mkdir(exist_ok=True)

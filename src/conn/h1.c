@@ -219,6 +219,7 @@ static void refuse(struct conn *c, enum err e, const char *words)
     struct why why;
     why_set(&why, e, "%s", words);
     c->h1.closes = true;
+    c->h1.head_only = http_is_head(&c->h1.parser);
     if (c->h1.sm.state == IDLE)
         move(c, HEAD);
     c->server->app->refuse(&c->h1.x, &why);
@@ -231,7 +232,7 @@ static void take_head(struct conn *c)
     h->x.admin = c->admin;
     h->x.began_us = loop_now_us(c->server->loop);
     h->x.body.budget = &c->server->bodies;
-    h->head_only = h->x.head->method == METHOD_HEAD;
+    h->head_only = http_is_head(&h->parser);
     h->how = TAKE_NONE;
     h->most = MOST_DISCARDED;
     move(c, BODY);

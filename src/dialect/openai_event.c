@@ -144,7 +144,7 @@ static bool place_in_raw(struct slice raw, struct slice data, size_t place, size
         struct slice line = slice_from(raw, at);
         line.len = min_size(slice_find(line, '\n'), slice_find(line, '\r'));
         if (slice_begins(line, SLICE("data:"))) {
-            size_t skip = 5 + (line.len > 5 && line.ptr[5] == ' ');
+            size_t skip = line.len > 5 && line.ptr[5] == ' ' ? 6 : 5;
             if (place - seen < line.len - skip) {
                 *ret_place = at + skip + place - seen;
                 return true;

@@ -92,6 +92,8 @@ bool http_is_between(const struct http_parser *p);
 
 /* From HTTP_HEAD until the next message begins. */
 const struct http_head *http_head(const struct http_parser *p);
+/* The request's method is HEAD, also when the rest of its head was refused: no body answers it. */
+bool http_is_head(const struct http_parser *p);
 /* The first field of that name, without blanks around it; ptr is NULL when there is none. */
 struct slice http_field(const struct http_head *head, const char *lower_name);
 unsigned http_field_count(const struct http_head *head, const char *lower_name);

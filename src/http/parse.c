@@ -49,6 +49,11 @@ const struct http_head *http_head(const struct http_parser *p)
     return &p->state->head;
 }
 
+bool http_is_head(const struct http_parser *p)
+{
+    return p->state && p->state->head.method == METHOD_HEAD;
+}
+
 bool http_refuse(struct http_parser *p, enum err e, const char *why)
 {
     if (p->err)

@@ -48,6 +48,15 @@ static void answer_end(struct link *k)
     attempt_done(a, OK, NULL);
 }
 
+/* Some servers repeat the key that they refuse. */
+static void hide_key(const struct provider *p, struct why *why)
+{
+    struct slice key = p->terms.api_key;
+    char *at = key.len ? strstr(why->text, key.ptr) : NULL;
+    for (; at; at = strstr(at, key.ptr))
+        memset(at, '*', key.len);
+}
+
 static void take_event(struct link *k, const struct sse_event *in)
 {
     struct event event;
@@ -81,15 +90,6 @@ static void take_body(struct link *k, struct slice part)
         take_event(k, &event);
     if (step == SSE_BAD && !k->closed)
         link_fail(k, k->events.err, k->events.why);
-}
-
-/* Some servers repeat the key that they refuse. */
-static void hide_key(const struct provider *p, struct why *why)
-{
-    struct slice key = p->terms.api_key;
-    char *at = key.len ? strstr(why->text, key.ptr) : NULL;
-    for (; at; at = strstr(at, key.ptr))
-        memset(at, '*', key.len);
 }
 
 static void refuse(struct link *k)

@@ -4,7 +4,8 @@
  *   DECODING  -> ADMITTING  decode          it is a call
  *   ADMITTING -> ROUTING    admit           it may be made
  *   ROUTING   -> WAITING    route           a target is chosen
- *   WAITING   -> TRYING     wait_for_slot       the target has a slot for it
+ *   WAITING   -> TRYING     wait_for_slot   the target has a slot for it
+ *   WAITING   -> ROUTING    wait_for_slot   its queue is full, or it took too long
  *   TRYING    -> ROUTING    try             the attempt failed and nothing was read yet
  *   TRYING    -> STREAMING  try             the first content is on its way to the readers
  *   STREAMING -> RESUMING   stream          the attempt broke off
