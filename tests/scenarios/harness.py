@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -167,6 +168,14 @@ def die_with_us(libc=ctypes.CDLL(None)):
     libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
+def with_files(most):
+    """The same, for a child that may open so many files."""
+    def before():
+        die_with_us()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return before
+
+
 class Blackhole:
     """A loopback port whose queue is full: a connection to it is neither taken nor refused."""
 
@@ -292,7 +301,7 @@ class Daemon:
 
     def __init__(self, ground, config=None, usual=True):
         self.ground, self.home = ground, ground.folder("h")
-        self.proc, self.port, self.expect_exit = None, None, 0
+        self.proc, self.port, self.expect_exit, self.began_at = None, None, 0, 0
         self.out_path = self.home.parent / (self.home.name + ".out")
         self.config_file = self.home / "config/hearth.yaml"
         self.config_file.parent.mkdir(mode=0o700)
@@ -311,15 +320,16 @@ class Daemon:
 
     # running
 
-    def popen(self, *args, env=None, **more):
+    def popen(self, *args, env=None, files=None, **more):
         return subprocess.Popen(
             [str(self.ground.program("hearth")), *args], cwd=self.home, stdin=subprocess.DEVNULL,
             env={**self.ground.environment(self.home), **(env or {})}, start_new_session=True,
-            preexec_fn=die_with_us, **self.ground.rules, **more)
+            preexec_fn=with_files(files) if files else die_with_us, **self.ground.rules, **more)
 
-    def up(self, *args, env=None, wait=True):
+    def up(self, *args, env=None, files=None, wait=True):
         with open(self.out_path, "ab") as out:
-            self.proc = self.popen("up", *args, env=env, stdout=out, stderr=out)
+            self.began_at = out.tell()
+            self.proc = self.popen("up", *args, env=env, files=files, stdout=out, stderr=out)
         self.ground.own(self.out_path)
         if wait:
             self.port = wait_for(self.find_port, 20)
@@ -331,7 +341,8 @@ class Daemon:
             raise AssertionError(f"hearth up ended with {self.proc.returncode}: {self.said()}")
         config = self.config_file.read_text() if self.config_file.exists() else ""
         theirs = set(re.findall(r"127\.0\.0\.1:(\d+)", config)) - {"0"}
-        found = re.findall(r"http://127\.0\.0\.1:(\d+)", self.said())
+        said = self.out_path.read_text(errors="replace")[self.began_at:]
+        found = re.findall(r"http://127\.0\.0\.1:(\d+)", said)
         ours = [p for p in found if p not in theirs]
         return int(ours[-1]) if ours else None
 

@@ -39,7 +39,7 @@ MISTAKES = {
     "bad address": ("listen: [\"localhost:99999\"]\n", 1, "listen"),
     "bad provider kind": ("providers:\n  a: {kind: telepathy, base_url: \"http://127.0.0.1:1\"}\n", 2, "kind"),
     "provider without a place": ("providers:\n  a: {kind: openai_compatible, models: [m]}\n", 2, "a"),
-    "bad base_url": ("providers:\n  a: {kind: openai_compatible, base_url: \"gopher://x\"}\n", 2, "base_url"),
+    "bad base_url": ("providers:\n  a: {kind: openai_compatible, base_url: \"http://127.0.0.1:99999\"}\n", 2, "base_url"),
     "unknown provider key": ("providers:\n  a: {kind: openai_compatible, base_url: \"http://127.0.0.1:1\", x: 1}\n",
                              2, "x"),
     "an anchor": ("log: &a\n  level: info\nx: *a\n", None, ""),

@@ -139,7 +139,7 @@ def test_an_escaped_name_does_not_pass_the_strip_table(daemon, fake):
 # --- fields -----------------------------------------------------------------------------------------
 
 BAD_FIELDS = {
-    "model": ["1", "null", '""', "[]", '"a\\u0000b"'],
+    "model": ["1", "[]", '"a\\u0000b"'],
     "messages": ["null", "{}", '"x"', "[]", "[1]", "[null]", "[[]]", '[{"content":"x"}]',
                  '[{"role":1,"content":"x"}]', '[{"role":"user","content":1}]',
                  '[{"role":"user","content":[1]}]', '[{"role":"user","content":true}]'],
@@ -172,6 +172,18 @@ def test_bad_fields(daemon, fake, field, value):
     assert r.status == 400 or (field == "model" and r.status == 404), r.body
     assert error["param"] == field or error["code"] in ("invalid_json", "model_not_found"), error
     assert fake.stats()["requests"] == 0
+
+
+@pytest.mark.parametrize("member", ["", '"model":null,', '"model":"",'])
+def test_without_a_model(daemon, fake, member):
+    """Whoever names none gets the only one there is, or hears of it; the upstream is told a name."""
+    raw = '{%s"messages":[{"role":"user","content":"fake: events=1"}]}' % member
+    r = daemon.ask("POST", CHAT, raw.encode())
+    if r.status == 200:
+        assert json.loads(fake.last()[0]["body"])["model"] == "fake-model"
+        assert r.json()["model"]
+    else:
+        assert r.status in (400, 404) and r.json()["error"]["param"] in ("model", None)
 
 
 GOOD_FIELDS = {
@@ -261,7 +273,7 @@ def test_smaller_limit(make):
 def test_bodies_in_memory_have_a_budget(make, ground):
     """More large bodies than fit: they wait or are told to come again, none is lost in between."""
     fake = make.fake()
-    daemon = make.daemon(fake, config={"limits": {"bodies_total": "20MiB"},
+    daemon = make.daemon(fake, config={"limits": {"bodies_total": "20MiB", "body": "8MiB"},
                                        "upstream": {"first_byte": "20s"}})
     body = client.chat_body("events=1 delay_ms=300", pad=6 * MIB)
     raw = client.request_bytes("POST", CHAT, body)

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 import client
+import harness
 from client import event_json
 
 
@@ -103,7 +104,7 @@ def test_reading_again_after_the_end(daemon):
 
 
 def test_nobody_to_follow(daemon):
-    for query in ("id=1&from=0", "id=99999999&from=0", "id=x&from=0", "id=&from=", ""):
+    for query in ("id=0&from=0", "id=99999999&from=0", "id=x&from=0", "id=&from=", ""):
         assert daemon.ask("GET", f"/test/follow?{query}").status in (400, 404)
 
 
@@ -176,8 +177,7 @@ def test_cut_upload_leaves_nothing(daemon):
                    b"Content-Type: application/octet-stream\r\n\r\n" + bytes(n))
     counts = daemon.idle()
     assert not [k for k, v in counts.items() if "spool" in k and v], counts
-    client_fds = daemon.fds()
-    assert client_fds <= before + 1, (before, client_fds)
+    harness.wait_for(lambda: daemon.fds() <= before, 5)
 
 
 def test_event_numbers_and_bytes_agree(daemon, fake):
@@ -185,6 +185,7 @@ def test_event_numbers_and_bytes_agree(daemon, fake):
     request, first = start(daemon, "events=10 gap_ms=10 dress=fields model=other")
     with follow(daemon, request) as second:
         theirs = [e for _, e in numbered(second.rest())]
+    theirs = [e for e in theirs if not (event_json(e) or {}).get("usage")]
     mine = first.rest()
     first.close()
     assert theirs == mine
