@@ -14,7 +14,7 @@ import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 DOCS = TOP / "docs"
-PROGRAMS = ("build/release/hearth", "build/release/src/hearth")
+PROGRAMS = ("build/release/hearth",)
 # page: the document it is, and what stands above it where the program writes no heading
 PAGES = {
     "reference/options.md": ("options", ""),

@@ -118,15 +118,15 @@ static void send_numbered(struct visit *v, const struct event *e)
     text_fini(&whole);
 }
 
-static bool take_for_stream(struct visit *v, const struct event *e)
+static enum err take_for_stream(struct visit *v, const struct event *e)
 {
     bool last = e->kind == EVENT_END || e->kind == EVENT_ERROR;
     struct text words = {0};
     if (!last && exchange_waiting(v->x) > v->api->server->limits.stream_buffer)
-        return false;
+        return ERR_BUSY;
     if (e->kind == EVENT_ERROR && !v->begun) {
         answer_error(v, e->why);
-        return true;
+        return OK;
     }
     if (!v->begun)
         begin_stream(v);
@@ -141,14 +141,7 @@ static bool take_for_stream(struct visit *v, const struct event *e)
     }
     if (last)
         end_stream(v, e->kind == EVENT_ERROR);
-    return true;
-}
-
-static void stop_reading(struct visit *v, enum err e, const char *words)
-{
-    struct why why;
-    why_set(&why, e, "%s", words);
-    request_stop(v->request, &why);
+    return OK;
 }
 
 static void answer_object(struct visit *v)
@@ -165,7 +158,7 @@ static void answer_object(struct visit *v)
     text_fini(&body);
 }
 
-static bool take_for_object(struct visit *v, const struct event *e)
+static enum err take_for_object(struct visit *v, const struct event *e)
 {
     if (e->kind == EVENT_ERROR) {
         answer_error(v, e->why);
@@ -174,14 +167,12 @@ static bool take_for_object(struct visit *v, const struct event *e)
     } else if (e->json.len) {
         if (!v->assembler)
             v->assembler = assembler_new(v->endpoint->dialect);
-        enum err err = v->assembler ? assembler_add(v->assembler, e) : ERR_NO_MEMORY;
-        if (err)
-            stop_reading(v, err, "the answer could not be put together");
+        return v->assembler ? assembler_add(v->assembler, e) : ERR_NO_MEMORY;
     }
-    return true;
+    return OK;
 }
 
-static bool take(struct reader *r, const struct event *e)
+static enum err take(struct reader *r, const struct event *e)
 {
     struct visit *v = owner_of(r, struct visit, reader);
     bool stream = v->numbered || request_streams(v->request);

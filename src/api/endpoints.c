@@ -57,7 +57,8 @@ void api_write_reference(struct text *out)
     for (size_t i = 0; i < COUNT(endpoints); i++) {
         const struct endpoint *e = &endpoints[i];
         text_format(out, "| %s | `%s` | %s | %s | %s | %s |\n", http_method_name(e->method).ptr,
-                    e->path, whos[e->who], e->take == TAKE_NONE ? "none" : "JSON",
+                    e->path, whos[e->who],
+                    e->take == TAKE_NONE ? "none" : e->json ? "JSON" : "any, to a file",
                     leaves[e->leaves], e->help);
     }
 }

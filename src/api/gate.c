@@ -65,8 +65,11 @@ static enum err check_origin(struct visit *v, struct why *why)
     if (!origin.ptr && !foreign)
         return OK;
     text_visible(&visible, slice_to(origin, min_size(origin.len, 60)));
-    enum err e =
-        why_set(why, ERR_ORIGIN_NOT_ALLOWED, "to allow it: origins: [\"%s\"]", text_cstr(&visible));
+    enum err e = ERR_ORIGIN_NOT_ALLOWED;
+    if (origin.len)
+        why_set(why, e, "to allow it: origins: [\"%s\"]", text_cstr(&visible));
+    else
+        why_set(why, e, "the browser says that a page of another site asks");
     text_fini(&visible);
     return e;
 }

@@ -3,9 +3,12 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +19,7 @@ static struct {
     pthread_mutex_t lock;
     int fd;
     enum log_level least;
+    bool is_file;
     size_t len;
     unsigned long dropped;
     char lines[GATHER];
@@ -28,11 +32,19 @@ static const char *const level_names[] = {
     [LOG_ERROR] = "error",
 };
 
+/* A pipe or a terminal that nobody reads must not stop the loop: it takes as much as it can. */
+static bool would_wait(void)
+{
+    struct pollfd p = {.fd = out.fd, .events = POLLOUT};
+    return !out.is_file && poll(&p, 1, 0) != 1;
+}
+
 static void write_out(void)
 {
     size_t at = 0;
     while (at < out.len) {
-        ssize_t n = write(out.fd, out.lines + at, out.len - at);
+        size_t most = out.is_file ? out.len - at : min_size(out.len - at, PIPE_BUF);
+        ssize_t n = would_wait() ? 0 : write(out.fd, out.lines + at, most);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
@@ -48,8 +60,10 @@ void log_open(int fd, enum log_level least)
 {
     pthread_mutex_lock(&out.lock);
     write_out();
+    struct stat about;
     out.fd = fd;
     out.least = least;
+    out.is_file = fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
     pthread_mutex_unlock(&out.lock);
 }
 

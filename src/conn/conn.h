@@ -63,6 +63,7 @@ struct server { /* made in the daemon; read freely */
     struct conn *conns;
     uint64_t open, accepted, served;
     struct door *doors;
+    struct timer retry; /* there was no memory for a newcomer: try again */
     bool draining, shut;
     void (*quiet)(struct server *s); /* after server_shut: the last connection is gone */
 };

@@ -1,8 +1,8 @@
 /* h1: HTTP/1.1 on a connection. One request at a time: what comes behind it is held back, up to
  * 64 KiB, until the answer is complete. States, and the function that makes each move:
- *   IDLE   -> HEAD    feed        the first byte of a request
+ *   IDLE   -> HEAD    parse       the first byte of a request
  *   HEAD   -> BODY    take_head   the head is complete; the app says how to take the body
- *   BODY   -> BUSY    body_over   the app works, or answers already
+ *   BODY   -> BUSY    hand_body   the app works; to_busy: it answers before it saw the body
  *   any    -> LINGER  say_bye     the last answer was written: read on, so that it arrives
  *   BUSY   -> IDLE    next        the answer is complete and the connection stays
  * Every state has its deadline in `ring`; closing is conn_close from any of them. */

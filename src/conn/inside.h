@@ -50,7 +50,7 @@ void http1_init(struct conn *c);
 void conn_close(struct conn *c); /* at once, any number of times */
 void conn_deadline(struct conn *c, uint64_t after_ms);
 
-/* ERR_DISK or ERR_NO_MEMORY; *ret_busy: a write runs, spool_done follows. */
+/* While spool.busy a write runs, and http1_spool_done follows. */
 enum err spool_open(struct conn *c) MUST_USE;
 enum err spool_add(struct conn *c, struct slice bytes) MUST_USE;
 enum err spool_end(struct conn *c) MUST_USE;

@@ -6,6 +6,8 @@
 #include "conn/inside.h"
 #include "os/os.h"
 
+#define RETRY_MS 100u
+
 struct door { /* one listener */
     struct listener listener;
     struct server *server;
@@ -52,16 +54,26 @@ static void unlink_conn(struct conn *c)
     c->server->open--;
 }
 
+static void let_all_in(struct server *s)
+{
+    for (struct door *d = s->doors; d; d = d->next) {
+        if (d->waits)
+            let_in(d);
+    }
+}
+
+static void on_retry(struct timer *t)
+{
+    let_all_in(owner_of(t, struct server, retry));
+}
+
 static void on_gone(struct hold *h)
 {
     struct conn *c = owner_of(h, struct conn, hold);
     struct server *s = c->server;
     unlink_conn(c);
     mem_free(c);
-    for (struct door *d = s->doors; d; d = d->next) {
-        if (d->waits)
-            let_in(d);
-    }
+    let_all_in(s);
     if (s->shut && !s->open)
         s->quiet(s);
     hold_drop(&s->hold);
@@ -124,7 +136,9 @@ static void let_in(struct door *d)
     if (!d->waits)
         c = mem_new(struct conn);
     if (!c) {
-        d->waits = true; /* tried again when a connection ends */
+        if (!d->waits) /* no memory; a full server tries again when a connection ends */
+            timer_set(&s->retry, RETRY_MS);
+        d->waits = true;
         return;
     }
     c->server = s;
@@ -180,6 +194,7 @@ static void on_server_gone(struct hold *h)
 void server_init(struct server *s)
 {
     s->hold = (struct hold){.count = 1, .gone = on_server_gone}; /* dropped by server_close */
+    timer_open(&s->retry, s->loop, &s->hold, on_retry);
 }
 
 enum err server_listen(struct server *s, const struct sockaddr_storage *at, int *ret_port,
@@ -235,5 +250,6 @@ void server_close(struct server *s)
         next = c->next;
         conn_close(c);
     }
+    timer_close(&s->retry);
     hold_drop(&s->hold);
 }

@@ -198,12 +198,15 @@ void reload_start(struct daemon *d, struct pending *ticket)
         }
         mem_free(l);
     }
-    why_set(&why, d->reload ? ERR_BUSY : ERR_NO_MEMORY, "a reload is under way already");
+    if (d->reload)
+        why_set(&why, ERR_OVER_LIMIT, "a reload is under way; it will read the files again");
+    else
+        why_set(&why, ERR_NO_MEMORY, "no memory to reload");
     if (d->reload)
         d->reload->again = true; /* files may have changed since it read them */
     if (ticket) {
         dialect_write_error(DIALECT_NONE, &why, &body);
-        api_reloaded(ticket, 503, text_slice(&body));
+        api_reloaded(ticket, err_row(why.code)->http, text_slice(&body));
         text_fini(&body);
     }
 }

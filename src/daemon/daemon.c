@@ -68,7 +68,7 @@ static void on_patience(struct timer *t)
 
 static void go_down(struct daemon *d, bool now)
 {
-    if (d->shut)
+    if (d->shut || (d->going_down && !now))
         return;
     if (!d->going_down) {
         log_info("daemon", "going down; %llu requests are under way",
@@ -76,7 +76,7 @@ static void go_down(struct daemon *d, bool now)
         bus_say(&d->loop, "daemon", "going down");
     }
     d->going_down = true;
-    d->at_once = now;
+    d->at_once |= now;
     timer_set(&d->patience, now ? LAST_BYTES_MS : d->config->request.drain_ms);
     server_drain(&d->server);
     desk_drain(&d->desk, now);

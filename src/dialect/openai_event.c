@@ -38,7 +38,8 @@ static enum event_kind kind_of(const struct json_value *chunk)
         const struct json_value *finish = json_get(i.value, "finish_reason");
         if (one == EVENT_HEAD && json_is_text(finish))
             one = EVENT_BYTES; /* an empty answer: its end is no head */
-        if (one != EVENT_BYTES && (kind == EVENT_BYTES || one < kind || kind == EVENT_HEAD))
+        bool nothing_yet = kind == EVENT_BYTES || kind == EVENT_HEAD;
+        if (one != EVENT_BYTES && (nothing_yet || (one != EVENT_HEAD && one < kind)))
             kind = one;
     }
     return kind;
@@ -57,11 +58,20 @@ static struct usage usage_of(const struct json_value *chunk)
 
 /* ---- errors --------------------------------------------------------------------------------- */
 
+/* As much as fits, cut between characters. */
+static size_t whole_characters(struct slice s, size_t most)
+{
+    size_t n = min_size(s.len, most);
+    while (n && n < s.len && ((unsigned char)s.ptr[n] & 0xc0) == 0x80)
+        n--;
+    return n;
+}
+
 static void copy_visible(struct slice s, char *to, size_t room)
 {
     struct text visible = {0};
-    text_visible(&visible, slice_to(s, min_size(s.len, room - 1)));
-    size_t n = min_size(visible.len, room - 1);
+    text_visible(&visible, slice_to(s, whole_characters(s, room - 1)));
+    size_t n = whole_characters(text_slice(&visible), room - 1);
     memcpy(to, text_cstr(&visible), visible.failed ? 0 : n);
     to[visible.failed ? 0 : n] = '\0';
     text_fini(&visible);
@@ -132,7 +142,8 @@ enum err openai_read_refusal(int status, struct slice body, struct why *why)
 /* ---- edits ---------------------------------------------------------------------------------- */
 
 /* Where a place of the data stands in the raw event. Data of several lines was joined by line
- * feeds: each of its lines stands behind a field name (and a blank) of its own. */
+ * feeds: each of its lines stands behind a field name (and a blank) of its own, and the first of a
+ * stream may stand behind a byte order mark. */
 static bool place_in_raw(struct slice raw, struct slice data, size_t place, size_t *ret_place)
 {
     size_t seen = 0; /* bytes of data before the line that is looked at */
@@ -140,11 +151,12 @@ static bool place_in_raw(struct slice raw, struct slice data, size_t place, size
         *ret_place = (size_t)(data.ptr - raw.ptr) + place;
         return true;
     }
-    for (size_t at = 0; at < raw.len;) {
+    for (size_t at = slice_begins(raw, SLICE("\xef\xbb\xbf")) ? 3 : 0; at < raw.len;) {
         struct slice line = slice_from(raw, at);
         line.len = min_size(slice_find(line, '\n'), slice_find(line, '\r'));
-        if (slice_begins(line, SLICE("data:"))) {
-            size_t skip = line.len > 5 && line.ptr[5] == ' ' ? 6 : 5;
+        bool bare = slice_is(line, SLICE("data")); /* an empty line of data */
+        if (bare || slice_begins(line, SLICE("data:"))) {
+            size_t skip = bare ? 4 : line.len > 5 && line.ptr[5] == ' ' ? 6 : 5;
             if (place - seen < line.len - skip) {
                 *ret_place = at + skip + place - seen;
                 return true;
@@ -169,17 +181,29 @@ static struct slice value_of(struct slice json, const char *key)
     return (struct slice){json.ptr + span.value, span.end - span.value};
 }
 
+/* A value may go over several lines: in raw, what stands between them goes with it. */
+static bool value_in_raw(const struct changes *c, struct slice old, struct edit *edit)
+{
+    size_t at = (size_t)(old.ptr - c->data.ptr), last;
+    if (!place_in_raw(c->raw, c->data, at, &edit->at) ||
+        !place_in_raw(c->raw, c->data, at + old.len - 1, &last))
+        return false;
+    edit->len = last + 1 - edit->at;
+    struct slice found = {c->raw.ptr + edit->at, edit->len};
+    return slice_begins(found, slice_to(old, slice_find(old, '\n')));
+}
+
 static enum err change(struct changes *c, const char *key, struct slice value)
 {
     struct slice old = value_of(c->data, key);
-    size_t place;
+    struct edit in_raw = {.text = value};
     if (!old.len || !value.len || slice_is(old, value))
         return OK;
-    size_t at = (size_t)(old.ptr - c->data.ptr);
-    if (!place_in_raw(c->raw, c->data, at, &place))
+    if (!value_in_raw(c, old, &in_raw))
         return ERR_BAD_RESPONSE;
+    size_t at = (size_t)(old.ptr - c->data.ptr);
     enum err e = edits_add(&c->in_data, c->data, (struct edit){at, old.len, value});
-    return e ? e : edits_add(&c->in_raw, c->raw, (struct edit){place, old.len, value});
+    return e ? e : edits_add(&c->in_raw, c->raw, in_raw);
 }
 
 /* The first attempt's id and created stay for the whole answer, whoever goes on with it. */

@@ -3,6 +3,7 @@
 #include "provider/inside.h"
 
 #define MOST_REFUSAL 65536u
+#define LEAST_SECRET 4u /* so few bytes of a key tell nothing */
 
 static void fail_cut(struct link *k)
 {
@@ -28,9 +29,10 @@ static void take_head(struct link *k)
     k->refusal.limit = MOST_REFUSAL;
     if (k->is_stream) {
         link_move(k, ANSWERING);
+        stream_read(&k->stream, !k->paused);
         sse_parser_fini(&k->events);
         k->events = (struct sse_parser){0};
-        link_deadline(k, k->provider->terms.first_byte_ms);
+        link_deadline(k, k->paused ? 0 : k->provider->terms.first_byte_ms);
     } else {
         link_deadline(k, k->provider->terms.idle_ms);
     }
@@ -48,13 +50,18 @@ static void answer_end(struct link *k)
     attempt_done(a, OK, NULL);
 }
 
-/* Some servers repeat the key that they refuse. */
+/* Some servers repeat the key that they refuse. Their words may have been cut in the middle of it,
+ * so its beginning counts too at the end of them. */
 static void hide_key(const struct provider *p, struct why *why)
 {
     struct slice key = p->terms.api_key;
-    char *at = key.len ? strstr(why->text, key.ptr) : NULL;
-    for (; at; at = strstr(at, key.ptr))
-        memset(at, '*', key.len);
+    size_t len = strlen(why->text);
+    for (size_t at = 0; key.len && at < len; at++) {
+        size_t n = min_size(key.len, len - at);
+        bool tells = n == key.len || n >= LEAST_SECRET;
+        if (tells && memcmp(why->text + at, key.ptr, n) == 0)
+            memset(why->text + at, '*', n);
+    }
 }
 
 static void take_event(struct link *k, const struct sse_event *in)
@@ -69,13 +76,20 @@ static void take_event(struct link *k, const struct sse_event *in)
         link_fail(k, e, why.text);
         return;
     }
-    link_deadline(k, k->content_seen || event_is_content(&event)
-                         ? k->provider->terms.idle_ms
-                         : k->provider->terms.first_byte_ms);
     k->content_seen |= event_is_content(&event);
+    k->chunk_seen |= event.json.len > 0;
+    if (event.kind == EVENT_END && !k->chunk_seen) {
+        link_fail(k, ERR_BAD_RESPONSE, "its answer ended before it began");
+        return;
+    }
     k->attempt->ops->event(k->attempt, &event);
-    if (k->attempt && event.kind == EVENT_END)
+    if (!k->attempt)
+        return; /* that was the caller's end */
+    if (event.kind == EVENT_END)
         answer_end(k);
+    else if (!k->paused)
+        link_deadline(k, k->content_seen ? k->provider->terms.idle_ms
+                                         : k->provider->terms.first_byte_ms);
 }
 
 static void take_body(struct link *k, struct slice part)

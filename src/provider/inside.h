@@ -32,7 +32,7 @@ struct link { /* one connection, and the attempt that uses it */
     struct text refusal; /* the body of an answer that is no stream */
     unsigned address, served;
     uint64_t idle_since_ms, id;
-    bool got_byte, is_stream, content_seen, end_seen, closed;
+    bool got_byte, is_stream, chunk_seen, content_seen, end_seen, paused, closed;
 };
 
 enum { CONNECTING, SENT, ANSWERING, FINISHING, POOLED, CLOSED };

@@ -1,10 +1,10 @@
 /* link: one connection to the provider. States, and the function that makes each move:
- *   CONNECTING -> SENT       connected    the request is on its way
- *   SENT       -> ANSWERING  answer_head  a stream began
- *   ANSWERING  -> FINISHING  answer_end   the answer is complete, its HTTP message not yet
- *   any        -> POOLED     link_to_pool both are
- *   POOLED     -> SENT       reuse        the next attempt
- *   any        -> CLOSED     link_close   errors, cancelled attempts, age
+ *   CONNECTING -> SENT       send_request  the request is on its way
+ *   SENT       -> ANSWERING  take_head     a stream began (answer.c)
+ *   ANSWERING  -> FINISHING  answer_end    the answer is complete, its HTTP message not yet
+ *   FINISHING  -> POOLED     link_to_pool  both are; from SENT too, behind a refusal
+ *   POOLED     -> SENT       send_request  the next attempt
+ *   any        -> CLOSED     link_close    errors, cancelled attempts, age
  * A pooled connection that turns out to be closed is replaced by a new one, once and silently:
  * a request is sent again only when not one byte of an answer came. */
 #include "base/log.h"
@@ -116,7 +116,8 @@ static enum err connect_to(struct provider *p, struct link *from, unsigned addre
 static void send_request(struct link *k)
 {
     link_move(k, SENT);
-    k->got_byte = k->is_stream = k->content_seen = k->end_seen = false;
+    k->got_byte = k->is_stream = k->chunk_seen = k->content_seen = k->end_seen = false;
+    k->paused = false;
     stream_write(&k->stream, text_slice(&k->request));
     stream_read(&k->stream, true);
     link_deadline(k, k->provider->terms.first_byte_ms);
@@ -296,8 +297,11 @@ enum err link_start(struct provider *p, struct attempt *a, const struct order *o
         send_request(k);
         return OK;
     }
-    e = connect_to(p, &carrier, 0, &k, why);
-    if (e)
-        text_fini(&carrier.request);
+    for (unsigned i = 0; i < p->terms.n_addresses; i++) {
+        e = connect_to(p, &carrier, i, &k, why);
+        if (!e)
+            return OK;
+    }
+    text_fini(&carrier.request);
     return e;
 }

@@ -16,8 +16,9 @@ static enum err start(struct backend *b, struct attempt *a, const struct order *
 static void pause_attempt(struct attempt *a, bool on)
 {
     struct link *k = a->work;
+    k->paused = on;
     if (k->sm.state != ANSWERING)
-        return;
+        return; /* take_head sees it */
     stream_read(&k->stream, !on);
     link_deadline(k, on ? 0 : k->provider->terms.idle_ms); /* we are slow now, not they */
 }

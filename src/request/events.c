@@ -125,30 +125,43 @@ static void give_last(struct reader *d, const struct event *e)
     (void)d->ops->take(d, e);
 }
 
+/* What a reader cannot go on with ends the request for all. */
+static void stop_for(struct request *r, enum err e)
+{
+    struct why why;
+    if (!e || e == ERR_BUSY)
+        return;
+    why_set(&why, e, "the answer could not be put together");
+    request_stop(r, &why);
+}
+
 /* Gives the reader all it will take of what is kept. */
 static void pump(struct reader *d)
 {
     struct request *r = d->request;
+    enum err e = OK;
     bool last = false;
     if (d->pumping)
         return;
     hold_add(&r->hold);
     d->pumping = true;
-    while (d->at && !last) {
-        const struct event *e = &d->at->event;
-        last = is_last_event(e);
+    while (d->at && !last && !e) {
+        const struct event *event = &d->at->event;
+        last = is_last_event(event);
         if (last) {
-            give_last(d, e);
-        } else if (d->ops->take(d, e)) {
-            d->number = e->number + 1;
-            d->at = d->at->next;
-        } else {
+            give_last(d, event);
             break;
+        }
+        e = d->ops->take(d, event);
+        if (!e) {
+            d->number = event->number + 1;
+            d->at = d->at->next;
         }
     }
     if (!last)
         d->pumping = false;
     trim(r);
+    stop_for(r, e);
     if (r->sm.state == REQUEST_DONE && !r->readers)
         request_step(r);
     hold_drop(&r->hold);
@@ -211,12 +224,11 @@ static bool give_directly(struct request *r, const struct event *e)
         return true;
     }
     d->pumping = true;
-    bool taken = d->ops->take(d, e);
+    enum err err = d->ops->take(d, e);
     d->pumping = false;
-    d->number = e->number + taken;
-    if (taken && d->at) /* something was kept for it meanwhile: the request was stopped */
-        pump(d);
-    return taken;
+    d->number = e->number + (err == OK);
+    stop_for(r, err);
+    return err != ERR_BUSY;
 }
 
 /* No memory to keep an event: each reader hears of that instead of what is still kept for it. */

@@ -44,7 +44,7 @@ struct request {
     struct call call;
     struct decoding *decoding;
     struct route_plan plan;
-    unsigned candidate; /* of the plan, the next to try */
+    unsigned candidate, attempts; /* of the plan, the next to try; made so far */
     struct ticket ticket;
     struct attempt attempt;
     struct decoder decoder;
@@ -54,7 +54,7 @@ struct request {
     uint64_t began_us, try_began_us;
     struct why stop;   /* code set: on its way to SETTLING, for this reason */
     struct why failed; /* what the last attempt said */
-    bool stepping, again, has_body, content_sent, complete, paused, read_failed;
+    bool stepping, again, has_body, content_sent, complete, paused, try_failed, timed_out;
 };
 
 void request_step(struct request *r);

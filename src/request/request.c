@@ -7,10 +7,10 @@
  *   WAITING   -> TRYING     wait_for_slot   the target has a slot for it
  *   WAITING   -> ROUTING    wait_for_slot   its queue is full, or it took too long
  *   TRYING    -> ROUTING    try             the attempt failed and nothing was read yet
- *   TRYING    -> STREAMING  try             the first content is on its way to the readers
+ *   TRYING    -> STREAMING  on_event        the first content is on its way to the readers
  *   STREAMING -> RESUMING   stream          the attempt broke off
  *   RESUMING  -> STREAMING  resume          another instance goes on with it
- *   any       -> SETTLING   request_step    the answer is complete, or `stop` says why not
+ *   any       -> SETTLING   run_stage       the answer is complete, or `stop` says why not
  *   SETTLING  -> DONE       settle          told to the readers and to audit
  * Cancel, deadline, the last reader's leaving and shutdown all set `stop`; the first one stays. */
 #include "base/log.h"
@@ -79,6 +79,7 @@ static void on_time(struct timer *t)
             "it was %s for too long", sm_name(&r->sm));
     if (why.code == ERR_WAITED_TOO_LONG) {
         r->failed = why; /* another target may have a slot */
+        r->timed_out = true;
         request_tell_next(&r->ticket);
         request_step(r);
     } else {

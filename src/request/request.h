@@ -37,9 +37,11 @@ void desk_drain(struct desk *d, bool now);
 
 /* ---- readers ---- */
 struct reader_ops {
-    /* False: it is full; the same event comes again after reader_wake. END and ERROR must be
-     * taken: the reader is loose by then, hears no more, and its owner may free it right there. */
-    bool (*take)(struct reader *r, const struct event *e);
+    /* ERR_BUSY: it is full; the same event comes again after reader_wake. Any other error: it
+     * cannot go on, and the request ends with that. END and ERROR must be taken: the reader is
+     * loose by then, hears no more, and its owner may free it right there. It must not call this
+     * room back. */
+    enum err (*take)(struct reader *r, const struct event *e);
 };
 struct reader { /* embedded in whoever follows; zero-filled but for ops */
     const struct reader_ops *ops;

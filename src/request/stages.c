@@ -205,9 +205,10 @@ static bool make_plan(struct request *r)
     struct why why;
     if (route_plan(r->desk->routes, r->call.model, &r->plan))
         return no_model(r);
-    if (!r->decoder.model.len) /* the caller named none: it is told which one it got */
-        r->decoder.model = arena_dup(&r->arena, r->plan.list[0].target->model);
-    if (keep_plan(r)) {
+    struct slice found = r->plan.list[0].target->model;
+    if (!slice_is(found, r->call.model)) /* the caller named none: it is told which one it got */
+        r->decoder.model = arena_dup(&r->arena, found);
+    if (!r->decoder.model.ptr || keep_plan(r)) {
         r->plan.n = 0;
         why_set(&why, ERR_NO_MEMORY, "no memory");
         return stop(r, &why);
@@ -220,7 +221,7 @@ static bool route(struct request *r)
 {
     if (!r->plan.n)
         return make_plan(r);
-    if (r->candidate >= r->plan.n || r->row.n_tries >= r->desk->settings.attempts)
+    if (r->candidate >= r->plan.n || r->attempts >= r->desk->settings.attempts)
         return exhausted(r);
     request_move(r, REQUEST_WAITING);
     return true;
@@ -250,14 +251,15 @@ static bool wait_for_slot(struct request *r)
     }
     if (r->ticket.queue)
         return false;
-    if (r->failed.code == ERR_WAITED_TOO_LONG && !r->try_began_us)
-        return try_again(r); /* the timer took the ticket away */
+    if (r->timed_out) { /* the timer took the ticket away */
+        r->timed_out = false;
+        return try_again(r);
+    }
     if (queue_ask(&target_of(r)->queue, &r->ticket, loop_now_ms(r->desk->loop))) {
         why_set(&r->failed, ERR_NO_ROOM, "%u requests wait for it already",
                 target_of(r)->queue.waiting);
         return try_again(r);
     }
-    r->failed.code = OK;
     return true;
 }
 
@@ -289,7 +291,7 @@ static void on_done(struct attempt *a, enum err e, const struct why *why)
     r->desk->attempts--;
     if (e) {
         r->failed = *why;
-        r->read_failed = true;
+        r->try_failed = true;
     }
     request_step(r);
 }
@@ -304,10 +306,11 @@ static bool start(struct request *r)
         .id = r->row.id,
     };
     r->try_began_us = loop_now_us(r->desk->loop);
+    r->attempts++;
     enum err e = attempt_start(target_of(r), &r->attempt, &ops, &order, &r->failed);
     if (e) {
         r->failed.code = e;
-        r->read_failed = true;
+        r->try_failed = true;
         return true;
     }
     r->desk->attempts++;
@@ -318,9 +321,9 @@ static bool start(struct request *r)
 
 static bool try(struct request *r)
 {
-    if (!r->read_failed)
+    if (!r->try_failed)
         return r->attempt.backend ? false : start(r);
-    r->read_failed = false;
+    r->try_failed = false;
     request_tell_next(&r->ticket);
     return try_again(r);
 }
@@ -329,9 +332,9 @@ static bool try(struct request *r)
 
 static bool stream(struct request *r)
 {
-    if (!r->read_failed)
+    if (!r->try_failed)
         return false;
-    r->read_failed = false;
+    r->try_failed = false;
     note_try(r, r->failed.code);
     request_move(r, REQUEST_RESUMING);
     return true;

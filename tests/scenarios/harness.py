@@ -41,7 +41,7 @@ def program(name):
     """hearth, fake_upstream or fake_load, from the build or from where the environment says."""
     if name == "hearth" and "HEARTH_BIN" in os.environ:
         return pathlib.Path(os.environ["HEARTH_BIN"])
-    return build_folder() / ("src" if name == "hearth" else "tests/fake_upstream") / name
+    return build_folder() / ("." if name == "hearth" else "tests/fake_upstream") / name
 
 
 def wait_for(what, seconds=client.WAIT, every=0.01):
