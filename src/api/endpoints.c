@@ -58,7 +58,9 @@ void api_write_reference(struct text *out)
         const struct endpoint *e = &endpoints[i];
         text_format(out, "| %s | `%s` | %s | %s | %s | %s |\n", http_method_name(e->method).ptr,
                     e->path, whos[e->who],
-                    e->take == TAKE_NONE ? "none" : e->json ? "JSON" : "any, to a file",
+                    e->take == TAKE_NONE ? "none"
+                    : e->json            ? "JSON"
+                                         : "any, to a file",
                     leaves[e->leaves], e->help);
     }
 }

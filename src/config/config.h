@@ -92,7 +92,7 @@ struct config_provider {
     struct config_address address; /* set when it is on */
     const char *path;    /* what base_url had after the port, no slash at its end; "" when none */
     const char *api_key; /* NULL when none. A secret: never log it */
-    struct config_list models; /* empty: whatever the provider lists */
+    struct config_list models; /* none: it gets no requests */
     uint64_t timeout_ms;       /* 0: the times of `upstream` hold */
     uint64_t priority, parallel;
 };

@@ -4,6 +4,8 @@
 
 #include <arpa/inet.h>
 
+#include "base/log.h"
+
 static void set_ip(struct address *a, const char *host, uint16_t port)
 {
     struct sockaddr_in *v4 = (struct sockaddr_in *)&a->tcp;
@@ -108,6 +110,9 @@ static enum err make_backend(struct daemon *d, const struct config *c, struct re
     const struct config_provider *p = &c->providers[i];
     if (!p->on)
         return OK;
+    if (!p->models.n) /* until providers are asked what they have */
+        log_warn("config",
+                 "providers.%s: names no models, so it gets no requests; add models:", p->name);
     struct provider_terms t = terms_of(d, &r->arena, c, p);
     r->backends[i] = backend_of_old(d, p);
     if (r->backends[i])

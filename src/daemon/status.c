@@ -63,7 +63,7 @@ static void write_provider(struct json_writer *w, const struct config_provider *
     json_put_pair(w, "kind", slice_of(config_kind_name(p->kind)));
     write_address(w, p);
     json_put_pair(w, "state", b ? SLICE("on") : SLICE("off"));
-    json_put_pair(w, "why", slice_of(p->off));
+    json_put_pair(w, "why", p->models.n || !b ? slice_of(p->off) : SLICE("names no models"));
     json_key(w, "models");
     json_open_array(w);
     for (size_t i = 0; i < p->models.n; i++)
