@@ -30,6 +30,15 @@ struct event_log { /* events that are kept; the last is number next - 1 */
     uint64_t next;
 };
 
+struct tries {          /* of the plan's candidates */
+    unsigned candidate; /* the one that it is at */
+    unsigned made;      /* attempts, bounded by the settings */
+    uint64_t began_us;  /* the one under way; 0: none */
+    struct why failed;  /* what the last one said */
+    bool over;          /* it ended, and the stage has yet to see that */
+    bool timed_out;     /* the wait for a slot did */
+};
+
 struct decoding; /* a job that decodes a large body */
 
 struct request {
@@ -44,17 +53,16 @@ struct request {
     struct call call;
     struct decoding *decoding;
     struct route_plan plan;
-    unsigned candidate, attempts; /* of the plan, the next to try; made so far */
+    struct tries tries;
     struct ticket ticket;
     struct attempt attempt;
     struct decoder decoder;
     struct audit_row row;
     struct reader *readers;
     struct event_log log;
-    uint64_t began_us, try_began_us;
-    struct why stop;   /* code set: on its way to SETTLING, for this reason */
-    struct why failed; /* what the last attempt said */
-    bool stepping, again, has_body, content_sent, complete, paused, try_failed, timed_out;
+    uint64_t began_us;
+    struct why stop; /* code set: on its way to SETTLING, for this reason */
+    bool stepping, again, has_body, content_sent, complete, paused;
 };
 
 void request_step(struct request *r);

@@ -78,8 +78,8 @@ static void on_time(struct timer *t)
     why_set(&why, total || r->sm.state != REQUEST_WAITING ? ERR_DEADLINE : ERR_WAITED_TOO_LONG,
             "it was %s for too long", sm_name(&r->sm));
     if (why.code == ERR_WAITED_TOO_LONG) {
-        r->failed = why; /* another target may have a slot */
-        r->timed_out = true;
+        r->tries.failed = why; /* another target may have a slot */
+        r->tries.timed_out = true;
         request_tell_next(&r->ticket);
         request_step(r);
     } else {

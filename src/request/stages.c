@@ -130,7 +130,7 @@ static bool no_model(struct request *r)
 /* The last failure, and the names of all attempts when there were several. */
 static bool exhausted(struct request *r)
 {
-    struct why why = r->failed;
+    struct why why = r->tries.failed;
     struct text words = {0};
     for (unsigned i = 0; i < r->row.n_tries; i++) {
         const struct audit_try *t = &r->row.tries[i];
@@ -138,7 +138,7 @@ static bool exhausted(struct request *r)
         text_add(&words, t->target);
         text_format(&words, ": %s", err_row(t->err)->code);
     }
-    text_format(&words, " (%s)", r->failed.text);
+    text_format(&words, " (%s)", r->tries.failed.text);
     snprintf(why.text, sizeof why.text, "%s", text_cstr(&words));
     text_fini(&words);
     return stop(r, &why);
@@ -146,7 +146,7 @@ static bool exhausted(struct request *r)
 
 static struct backend *target_of(struct request *r)
 {
-    return r->plan.list[r->candidate].target->backend;
+    return r->plan.list[r->tries.candidate].target->backend;
 }
 
 static void note_try(struct request *r, enum err e)
@@ -156,9 +156,9 @@ static void note_try(struct request *r, enum err e)
     r->row.tries[r->row.n_tries++] = (struct audit_try){
         .target = target_of(r)->name,
         .err = e,
-        .took_us = r->try_began_us ? loop_now_us(r->desk->loop) - r->try_began_us : 0,
+        .took_us = r->tries.began_us ? loop_now_us(r->desk->loop) - r->tries.began_us : 0,
     };
-    r->try_began_us = 0;
+    r->tries.began_us = 0;
 }
 
 static bool tried_twice(const struct request *r)
@@ -170,12 +170,12 @@ static bool tried_twice(const struct request *r)
 /* After a failed try: back to ROUTING with another candidate, or the end. */
 static bool try_again(struct request *r)
 {
-    enum again again = err_row(r->failed.code)->again;
-    note_try(r, r->failed.code);
+    enum again again = err_row(r->tries.failed.code)->again;
+    note_try(r, r->tries.failed.code);
     if (again == NEVER || !r->desk->settings.failover)
         return exhausted(r);
     if (again == OTHER_TARGET || tried_twice(r))
-        r->candidate++;
+        r->tries.candidate++;
     request_move(r, REQUEST_ROUTING);
     return true;
 }
@@ -221,7 +221,7 @@ static bool route(struct request *r)
 {
     if (!r->plan.n)
         return make_plan(r);
-    if (r->candidate >= r->plan.n || r->attempts >= r->desk->settings.attempts)
+    if (r->tries.candidate >= r->plan.n || r->tries.made >= r->desk->settings.attempts)
         return exhausted(r);
     request_move(r, REQUEST_WAITING);
     return true;
@@ -251,12 +251,12 @@ static bool wait_for_slot(struct request *r)
     }
     if (r->ticket.queue)
         return false;
-    if (r->timed_out) { /* the timer took the ticket away */
-        r->timed_out = false;
+    if (r->tries.timed_out) { /* the timer took the ticket away */
+        r->tries.timed_out = false;
         return try_again(r);
     }
     if (queue_ask(&target_of(r)->queue, &r->ticket, loop_now_ms(r->desk->loop))) {
-        why_set(&r->failed, ERR_NO_ROOM, "%u requests wait for it already",
+        why_set(&r->tries.failed, ERR_NO_ROOM, "%u requests wait for it already",
                 target_of(r)->queue.waiting);
         return try_again(r);
     }
@@ -290,8 +290,8 @@ static void on_done(struct attempt *a, enum err e, const struct why *why)
     struct request *r = owner_of(a, struct request, attempt);
     r->desk->attempts--;
     if (e) {
-        r->failed = *why;
-        r->try_failed = true;
+        r->tries.failed = *why;
+        r->tries.over = true;
     }
     request_step(r);
 }
@@ -301,16 +301,16 @@ static bool start(struct request *r)
     static const struct attempt_ops ops = {on_event, on_done};
     struct order order = {
         .call = &r->call,
-        .model = r->plan.list[r->candidate].target->model,
+        .model = r->plan.list[r->tries.candidate].target->model,
         .decoder = &r->decoder,
         .id = r->row.id,
     };
-    r->try_began_us = loop_now_us(r->desk->loop);
-    r->attempts++;
-    enum err e = attempt_start(target_of(r), &r->attempt, &ops, &order, &r->failed);
+    r->tries.began_us = loop_now_us(r->desk->loop);
+    r->tries.made++;
+    enum err e = attempt_start(target_of(r), &r->attempt, &ops, &order, &r->tries.failed);
     if (e) {
-        r->failed.code = e;
-        r->try_failed = true;
+        r->tries.failed.code = e;
+        r->tries.over = true;
         return true;
     }
     r->desk->attempts++;
@@ -321,9 +321,9 @@ static bool start(struct request *r)
 
 static bool try(struct request *r)
 {
-    if (!r->try_failed)
+    if (!r->tries.over)
         return r->attempt.backend ? false : start(r);
-    r->try_failed = false;
+    r->tries.over = false;
     request_tell_next(&r->ticket);
     return try_again(r);
 }
@@ -332,10 +332,10 @@ static bool try(struct request *r)
 
 static bool stream(struct request *r)
 {
-    if (!r->try_failed)
+    if (!r->tries.over)
         return false;
-    r->try_failed = false;
-    note_try(r, r->failed.code);
+    r->tries.over = false;
+    note_try(r, r->tries.failed.code);
     request_move(r, REQUEST_RESUMING);
     return true;
 }
@@ -344,7 +344,7 @@ static bool stream(struct request *r)
 static bool resume(struct request *r)
 {
     if (!target_of(r)->resumes)
-        return stop(r, &r->failed);
+        return stop(r, &r->tries.failed);
     return false;
 }
 
@@ -358,7 +358,7 @@ static void tell_readers(struct request *r)
 
 static void tell_audit(struct request *r)
 {
-    if (r->try_began_us)
+    if (r->tries.began_us)
         note_try(r, r->complete ? OK : r->stop.code);
     r->row.outcome = r->complete ? OK : r->stop.code;
     r->row.total_us = loop_now_us(r->desk->loop) - r->began_us;
