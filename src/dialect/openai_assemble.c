@@ -14,10 +14,11 @@ struct tool_call {
 };
 
 struct choice {
-    bool seen, has_content, has_tools;
+    bool seen, has_content, has_tools, has_function;
     struct text role, content, refusal, reasoning, finish, logprobs;
     struct tool_call *calls;
     unsigned n_calls;
+    struct tool_call function; /* from before there were tools: name and arguments */
 };
 
 struct extra { /* a top-level field and its value as JSON */
@@ -48,13 +49,17 @@ struct assembler *assembler_new(enum dialect d)
     return a;
 }
 
+static void call_fini(struct tool_call *t)
+{
+    text_fini_all((struct text *[]){&t->id, &t->type, &t->name, &t->arguments}, 4);
+}
+
 static void choice_fini(struct choice *c)
 {
-    for (unsigned i = 0; i < c->n_calls; i++) {
-        struct tool_call *t = &c->calls[i];
-        text_fini_all((struct text *[]){&t->id, &t->type, &t->name, &t->arguments}, 4);
-    }
+    for (unsigned i = 0; i < c->n_calls; i++)
+        call_fini(&c->calls[i]);
     mem_free(c->calls);
+    call_fini(&c->function);
     text_fini_all((struct text *[]){&c->role, &c->content, &c->refusal, &c->reasoning, &c->finish,
                                     &c->logprobs},
                   6);
@@ -117,6 +122,15 @@ static enum err add_tool_call(struct choice *c, const struct json_value *v)
     return OK;
 }
 
+static void add_function_call(struct choice *c, const struct json_value *v)
+{
+    if (!json_is_object(v))
+        return;
+    once(&c->function.name, json_get(v, "name"));
+    append(&c->function.arguments, json_get(v, "arguments"));
+    c->has_function = true;
+}
+
 /* The tokens of all chunks one after another: the inside of each chunk's list. */
 static void add_logprobs(struct choice *c, const struct json_value *logprobs)
 {
@@ -141,8 +155,9 @@ static enum err add_choice(struct assembler *a, const struct json_value *v)
     once(&c->role, json_get(delta, "role"));
     append(&c->content, json_get(delta, "content"));
     append(&c->refusal, json_get(delta, "refusal"));
-    append(&c->reasoning, json_get(delta, json_get(delta, "reasoning_content") ? "reasoning_content"
-                                                                               : "reasoning"));
+    bool usual_name = json_is_text(json_get(delta, "reasoning_content"));
+    append(&c->reasoning, json_get(delta, usual_name ? "reasoning_content" : "reasoning"));
+    add_function_call(c, json_get(delta, "function_call"));
     if (json_is_text(json_get(v, "finish_reason"))) {
         text_clear(&c->finish);
         append(&c->finish, json_get(v, "finish_reason"));
@@ -232,6 +247,15 @@ static void put_text_or_null(struct json_writer *w, const char *key, const struc
         json_put_null(w);
 }
 
+static void write_function(struct json_writer *w, const char *key, const struct tool_call *t)
+{
+    json_key(w, key);
+    json_open_object(w);
+    json_put_pair(w, "name", text_slice(&t->name));
+    json_put_pair(w, "arguments", text_slice(&t->arguments));
+    json_close_object(w);
+}
+
 static void write_tool_calls(struct json_writer *w, const struct choice *c)
 {
     json_key(w, "tool_calls");
@@ -241,11 +265,7 @@ static void write_tool_calls(struct json_writer *w, const struct choice *c)
         json_open_object(w);
         json_put_pair(w, "id", text_slice(&t->id));
         json_put_pair(w, "type", t->type.len ? text_slice(&t->type) : SLICE("function"));
-        json_key(w, "function");
-        json_open_object(w);
-        json_put_pair(w, "name", text_slice(&t->name));
-        json_put_pair(w, "arguments", text_slice(&t->arguments));
-        json_close_object(w);
+        write_function(w, "function", t);
         json_close_object(w);
     }
     json_close_array(w);
@@ -259,12 +279,15 @@ static void write_choice(struct json_writer *w, const struct choice *c, unsigned
     json_key(w, "message");
     json_open_object(w);
     json_put_pair(w, "role", c->role.len ? text_slice(&c->role) : SLICE("assistant"));
-    put_text_or_null(w, "content", &c->content, c->has_content || !c->has_tools);
+    put_text_or_null(w, "content", &c->content,
+                     c->has_content || !(c->has_tools || c->has_function));
     put_text_or_null(w, "refusal", &c->refusal, c->refusal.len > 0);
     if (c->reasoning.len)
         json_put_pair(w, "reasoning_content", text_slice(&c->reasoning));
     if (c->has_tools)
         write_tool_calls(w, c);
+    if (c->has_function)
+        write_function(w, "function_call", &c->function);
     json_close_object(w);
     json_key(w, "logprobs");
     if (c->logprobs.len) {
@@ -283,14 +306,17 @@ static void write_choice(struct json_writer *w, const struct choice *c, unsigned
     json_close_object(w);
 }
 
+static bool call_failed(const struct tool_call *t)
+{
+    return t->id.failed || t->type.failed || t->name.failed || t->arguments.failed;
+}
+
 static bool choice_failed(const struct choice *c)
 {
     bool failed = c->role.failed || c->content.failed || c->refusal.failed || c->reasoning.failed ||
-                  c->finish.failed || c->logprobs.failed;
-    for (unsigned i = 0; i < c->n_calls; i++) {
-        const struct tool_call *t = &c->calls[i];
-        failed |= t->id.failed || t->type.failed || t->name.failed || t->arguments.failed;
-    }
+                  c->finish.failed || c->logprobs.failed || call_failed(&c->function);
+    for (unsigned i = 0; i < c->n_calls; i++)
+        failed |= call_failed(&c->calls[i]);
     return failed;
 }
 
