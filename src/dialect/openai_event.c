@@ -206,10 +206,16 @@ static enum err change(struct changes *c, const char *key, struct slice value)
     return e ? e : edits_add(&c->in_raw, c->raw, in_raw);
 }
 
+/* Empty for what goes over several lines: in an event of one line it would end that line. */
+static struct slice one_line(struct slice value)
+{
+    return slice_find(value, '\n') < value.len ? (struct slice){0} : value;
+}
+
 /* The first attempt's id and created stay for the whole answer, whoever goes on with it. */
 static enum err remember(struct decoder *d, struct slice json)
 {
-    struct slice id = value_of(json, "id"), created = value_of(json, "created");
+    struct slice id = one_line(value_of(json, "id")), created = one_line(value_of(json, "created"));
     if (!d->id.len && id.len) {
         d->id = arena_dup(d->arena, id);
         d->created = arena_dup(d->arena, created);

@@ -325,6 +325,29 @@ static void test_id_and_created(void **state)
     arena_fini(&arena);
 }
 
+/* An id over several lines would break events of one line: it is no id. */
+static void test_id_of_several_lines(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    struct decoder d = {.dialect = DIALECT_OPENAI, .model = SLICE("M"), .arena = &arena};
+    struct slice odd = SLICE("data: {\"id\":[\ndata: 1]}\n\n");
+    struct event event;
+    struct why why;
+    wrong = 0;
+    assert_int_equal(decode(&d, odd, &event, &why), OK);
+    expect_raw(&event, odd);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(decode(&d, SLICE(D("{\"id\":\"a\"}")), &event, &why), OK);
+        expect_raw(&event, SLICE(D("{\"id\":\"a\"}")));
+    }
+    assert_int_equal(decode(&d, odd, &event, &why), OK);
+    expect_raw(&event, SLICE(D("{\"id\":\"a\"}")));
+    assert_int_equal(wrong, 0);
+    decoder_fini(&d);
+    arena_fini(&arena);
+}
+
 /* A beginning that has no `created` leaves that of the others alone. */
 static void test_id_without_created(void **state)
 {
@@ -418,10 +441,15 @@ static void test_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds),          cmocka_unit_test(test_head_sent),
-        cmocka_unit_test(test_usage),          cmocka_unit_test(test_model),
-        cmocka_unit_test(test_id_and_created), cmocka_unit_test(test_id_without_created),
-        cmocka_unit_test(test_errors),         cmocka_unit_test(test_large),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_head_sent),
+        cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_model),
+        cmocka_unit_test(test_id_and_created),
+        cmocka_unit_test(test_id_without_created),
+        cmocka_unit_test(test_id_of_several_lines),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_large),
     };
     return cmocka_run_group_tests(tests, NULL, forget);
 }
