@@ -685,14 +685,15 @@ static void test_drain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_BENCH(test_plain),           WITH_BENCH(test_bodies),
-        WITH_BENCH(test_large_body),      WITH_BENCH(test_slow_reader),
-        WITH_BENCH(test_reader_leaves),   WITH_BENCH(test_many_readers),
-        WITH_BENCH(test_reader_breaks),   WITH_BENCH(test_next_place),
-        WITH_BENCH(test_limits_of_tries), WITH_BENCH(test_after_content),
-        WITH_BENCH(test_retired),         WITH_BENCH(test_queue),
-        WITH_BENCH(test_waited_too_long), WITH_BENCH(test_deadline),
-        WITH_BENCH(test_drain_now),       WITH_BENCH(test_drain),
+        WITH_BENCH(test_plain),         WITH_BENCH(test_bodies),
+        WITH_BENCH(test_large_body),    WITH_BENCH(test_slow_reader),
+        WITH_BENCH(test_reader_leaves), WITH_BENCH(test_many_readers),
+        WITH_BENCH(test_reader_breaks), WITH_BENCH(test_reader_frees_itself),
+        WITH_BENCH(test_next_place),    WITH_BENCH(test_limits_of_tries),
+        WITH_BENCH(test_after_content), WITH_BENCH(test_retired),
+        WITH_BENCH(test_queue),         WITH_BENCH(test_waited_too_long),
+        WITH_BENCH(test_deadline),      WITH_BENCH(test_drain_now),
+        WITH_BENCH(test_drain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
