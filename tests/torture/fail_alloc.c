@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 
-struct orders { /* the file, in the machine's own words */
+struct orders {               /* the file, in the machine's own words */
     _Atomic uint64_t count;   /* allocations so far: written here */
     _Atomic uint64_t fail_at; /* the number of the one to fail; 0: none. Written by the test */
     _Atomic uint64_t forever; /* 1: all from then on */
