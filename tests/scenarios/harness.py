@@ -12,6 +12,7 @@ import ctypes
 import json
 import os
 import pathlib
+import pwd
 import re
 import resource
 import shutil
@@ -26,7 +27,7 @@ import time
 import client
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
-NOBODY = 61234  # a uid and gid that no account has
+FIRST_UID = 61234  # from here on: uids and gids that no account has
 BAD_WORDS = re.compile(
     r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|Assertion .* failed|"
     r"stack smashing|double free|corrupted")
@@ -59,12 +60,21 @@ def wait_for(what, seconds=client.WAIT, every=0.01):
 # --- the folder and the user ----------------------------------------------------------------------
 
 
+def plain_user():
+    """A uid for this session: as root one that is no account's and no other session's."""
+    if os.geteuid() != 0:
+        return os.geteuid()
+    taken = {entry.pw_uid for entry in pwd.getpwall()}
+    return next(uid for uid in range(FIRST_UID + os.getpid() % 2000, 65000) if uid not in taken)
+
+
 class Ground:
     """The folder of one test session, the user that owns it, and the programs in it."""
 
     def __init__(self):
-        self.uid = NOBODY if os.geteuid() == 0 else os.geteuid()
-        self.gid = NOBODY if os.geteuid() == 0 else os.getegid()
+        self.began = time.time()
+        self.uid = plain_user()
+        self.gid = self.uid if os.geteuid() == 0 else os.getegid()
         self.path = self.make_folder()
         self.count = 0
         self.programs = {}
@@ -117,8 +127,8 @@ class Ground:
         return env
 
     def left_outside(self):
-        """Files of our own uid outside the folder. Told only where that uid is nobody else's."""
-        if self.uid != NOBODY:
+        """New files of our own uid outside the folder. Told only where that uid is nobody else's."""
+        if os.geteuid() != 0:
             return []
         found = []
         for top in ("/tmp", "/var/tmp", "/dev/shm", "/run"):
@@ -126,7 +136,8 @@ class Ground:
                 folders[:] = [f for f in folders if not str(self.path).startswith(f"{folder}/{f}")]
                 for name in [*folders, *files]:
                     with contextlib.suppress(OSError):
-                        if os.lstat(f"{folder}/{name}").st_uid == NOBODY:
+                        seen = os.lstat(f"{folder}/{name}")
+                        if seen.st_uid == self.uid and seen.st_ctime >= self.began:
                             found.append(f"{folder}/{name}")
         return found
 

@@ -360,8 +360,8 @@ def test_foreign_user_is_kept_out(make, fake, ground):
     if pid == 0:
         try:
             os.setgroups([])
-            os.setgid(61235)
-            os.setuid(61235)
+            os.setgid(ground.gid + 1)
+            os.setuid(ground.uid + 1)
             s = socket.socket(socket.AF_UNIX)
             s.connect(str(path))
             os._exit(1)

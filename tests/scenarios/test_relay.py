@@ -157,6 +157,13 @@ def test_stream_is_byte_exact(daemon, upstream, name):
     assert r.body == expected_stream(upstream.last()[0]["sent"])
 
 
+@pytest.mark.parametrize("name", [n for n in WORDS if not n.startswith(("big", "many"))])
+def test_stream_in_single_bytes_is_byte_exact(daemon, upstream, name):
+    r = daemon.chat("model=upstream-model slice=1 " + WORDS[name], stream=True)
+    assert r.status == 200
+    assert r.body == expected_stream(upstream.last()[0]["sent"])
+
+
 @pytest.mark.parametrize("dress", DRESSES)
 def test_whole_answer_of_any_clothes(daemon, dress):
     r = daemon.chat(f"dress={dress} text=%e2%82%ac")

@@ -15,7 +15,7 @@ from client import contents, is_done, stream_error
 sys.path.insert(0, str(harness.TOP / "tests/corpus"))
 from http_cases import RESPONSES  # noqa: E402
 
-QUICK = {"upstream": {"first_byte": "600ms", "idle": "600ms", "connect": "400ms"}}
+QUICK = {"upstream": {"first_byte": "600ms", "idle": "600ms", "connect": "400ms", "pool_idle": "500ms"}}
 
 
 def quoted(raw):
@@ -379,6 +379,22 @@ def test_client_gone(alone, fake, ground, words, stream, events, reset):
     harness.wait_for(lambda: re.search(r"(?i)audit.*client_gone", alone.said()), 3)
 
 
+def test_client_gone_while_it_waits(make):
+    """In the queue nobody asks the upstream for a client that has left."""
+    fake = make.fake()
+    daemon = make.home({"providers": {"fake": fake.provider(parallel=1)}}).up()
+    with daemon.stream("events=1000 gap_ms=20") as s:
+        s.take(1)
+        for i in range(5):
+            waiting = daemon.stream(f"events=1 nonce=gone{i}")
+            harness.wait_for(lambda: daemon.counts()["requests"] == 2, 3)
+            waiting.close()
+            harness.wait_for(lambda: daemon.counts()["requests"] == 1, 3)
+    daemon.idle(3)
+    assert daemon.chat("events=1").status == 200
+    assert fake.stats()["requests"] == 2
+
+
 def test_slow_reader_pauses_the_upstream(alone, fake, ground):
     """What is sent is bounded by buffers, and nothing is lost when the reader goes on."""
     memory = alone.memory_kib()
@@ -436,6 +452,12 @@ def test_many_at_once_get_their_own(alone, ground, words):
     assert (got["ok"], got["mixed"], got["lost_events"], got["extra_events"]) == (400, 0, 0, 0), got
 
 
+@pytest.mark.soak
+def test_very_many_get_their_own(alone, ground):
+    got = harness.load(ground, alone.port, streams=200_000, at_once=50, events=2, seconds=900, timeout=950)
+    assert (got["ok"], got["mixed"]) == (200_000, 0), got
+
+
 def test_faults_among_good_answers(pair, ground):
     """Half of the upstream's answers break; the others do not notice."""
     words = "first.reset=1 first.times=1 first.fault_ms=1"
@@ -465,3 +487,13 @@ def test_reset_on_accept(make):
     daemon = make.daemon(fake, spare)
     assert daemon.chat("events=1").status == 200
     assert spare.stats()["requests"] == 1
+
+
+def test_nothing_is_left_of_all_that(alone, pair, fake, spare):
+    """After every fault above: no request, no attempt, no connection, few descriptors."""
+    for daemon in (alone, pair):
+        counts = daemon.idle(5)
+        assert counts["attempts"] == 0 and counts["readers"] == 0, counts
+        harness.wait_for(lambda: daemon.fds() < 25, 5)
+    for upstream in (fake, spare):
+        harness.wait_for(lambda: upstream.stats()["open"] == 0, 5)
