@@ -82,10 +82,16 @@ static void test_line(void **state)
     row.n_tries = 2;
     row.total_us = 99;
     line_of(&row, line, sizeof line);
-    assert_non_null(strstr(line, "id=42 kind=chat model=a\\x0aid=1 \\x1b[31m outcome=HTTP_5XX "));
-    assert_non_null(strstr(line, " status=502 stream=0 tries=one:CONNECT_REFUSED:12us,"
-                                 "t\\x0awo:HTTP_5XX:34us events=0 total_us=99 "));
-    assert_non_null(strstr(line, " prompt_tokens=3 completion_tokens=-1\n"));
+    static const char *const parts[] = {
+        "id=42 kind=chat ",
+        "a\\x0aid=1 \\x1b[31m",
+        " outcome=HTTP_5XX status=502 stream=0 ",
+        " tries=one:CONNECT_REFUSED:12us,t\\x0awo:HTTP_5XX:34us ",
+        " events=0 total_us=99 ",
+        " prompt_tokens=3 completion_tokens=-1",
+    };
+    for (size_t i = 0; i < COUNT(parts); i++)
+        assert_non_null(strstr(line, parts[i]));
     assert_int_equal(slice_find(slice_of(line), '\n'), strlen(line) - 1); /* one line */
 }
 
@@ -95,7 +101,8 @@ static void test_line_without_anything(void **state)
     char line[4096];
     struct audit_row row = row_of(OK, -1, -1);
     line_of(&row, line, sizeof line);
-    assert_non_null(strstr(line, "id=0 kind=chat model= outcome=OK status="));
+    assert_non_null(strstr(line, "id=0 kind=chat "));
+    assert_non_null(strstr(line, " outcome=OK status="));
     assert_non_null(strstr(line, " tries= events=0 "));
 }
 
