@@ -50,11 +50,20 @@ static void answer_whole(struct visit *v, int status, struct fields *f, struct s
     visit_free(v);
 }
 
-void answer_json(struct visit *v, int status, struct slice json)
+/* What could not be written whole is not sent in part. */
+static void answer_text(struct visit *v, int status, struct fields *f, const struct text *json)
+{
+    add(f, SLICE("content-type"), json->failed ? SLICE("text/plain") : SLICE("application/json"));
+    if (json->failed)
+        answer_whole(v, 503, f, SLICE("The daemon is out of memory.\n"));
+    else
+        answer_whole(v, status, f, text_slice(json));
+}
+
+void answer_json(struct visit *v, int status, const struct text *json)
 {
     struct fields f = {0};
-    add(&f, SLICE("content-type"), SLICE("application/json"));
-    answer_whole(v, status, &f, json);
+    answer_text(v, status, &f, json);
 }
 
 void answer_error(struct visit *v, const struct why *why)
@@ -63,14 +72,13 @@ void answer_error(struct visit *v, const struct why *why)
     struct fields f = {0};
     struct text body = {0};
     dialect_write_error(v->endpoint ? v->endpoint->dialect : DIALECT_NONE, why, &body);
-    add(&f, SLICE("content-type"), SLICE("application/json"));
     if (why->code == ERR_METHOD_NOT_ALLOWED && v->allowed.len)
         add(&f, SLICE("allow"), text_slice(&v->allowed));
     if (row->http == 503 || row->http == 429)
         add(&f, SLICE("retry-after"), SLICE("1"));
     if (v->request) /* our own tries are over: clients that try again would only multiply them */
         add(&f, SLICE("x-should-retry"), SLICE("false"));
-    answer_whole(v, row->http, &f, text_slice(&body));
+    answer_text(v, row->http, &f, &body);
     text_fini(&body);
 }
 
@@ -109,13 +117,22 @@ static void end_stream(struct visit *v, bool close)
     exchange_end(x, close);
 }
 
+/* A stream with a hole must not look like a whole one. */
+static void send_whole(struct visit *v, struct text *words)
+{
+    if (words->failed)
+        exchange_break(v->x);
+    else
+        exchange_send(v->x, text_slice(words));
+    text_fini(words);
+}
+
 static void send_numbered(struct visit *v, const struct event *e)
 {
     struct text whole = {0};
     text_format(&whole, "id: %llu\n", (unsigned long long)e->number);
     text_add(&whole, e->raw);
-    exchange_send(v->x, text_slice(&whole));
-    text_fini(&whole);
+    send_whole(v, &whole);
 }
 
 static enum err take_for_stream(struct visit *v, const struct event *e)
@@ -132,8 +149,7 @@ static enum err take_for_stream(struct visit *v, const struct event *e)
         begin_stream(v);
     if (e->kind == EVENT_ERROR) {
         dialect_write_error_event(v->endpoint->dialect, e->why, &words);
-        exchange_send(v->x, text_slice(&words));
-        text_fini(&words);
+        send_whole(v, &words);
     } else if (v->numbered) {
         send_numbered(v, e);
     } else if (e->kind != EVENT_USAGE || request_wants_usage(v->request)) {
@@ -153,7 +169,7 @@ static void answer_object(struct visit *v)
         why_set(&why, e, "the answer could not be put together");
         answer_error(v, &why);
     } else {
-        answer_json(v, 200, text_slice(&body));
+        answer_json(v, 200, &body);
     }
     text_fini(&body);
 }

@@ -25,7 +25,7 @@ void visit_free(struct visit *v)
 
 static void no_memory(struct exchange *x)
 {
-    exchange_answer(x, 503, NULL, 0, SLICE(""));
+    exchange_answer(x, 503, NULL, 0, SLICE("The daemon is out of memory.\n"));
 }
 
 static struct visit *visit_new(struct server *s, struct exchange *x)

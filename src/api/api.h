@@ -31,5 +31,5 @@ struct api { /* made in the daemon, which fills all of it */
 
 extern const struct conn_app api_app; /* for a server whose context is a struct api */
 
-void api_reloaded(struct pending *ticket, int status, struct slice json);
+void api_reloaded(struct pending *ticket, int status, const struct text *json);
 void api_write_reference(struct text *out); /* all endpoints as Markdown */

@@ -11,7 +11,7 @@ void health(struct visit *v)
     json_put_pair(&w, "status", v->api->desk->draining ? SLICE("draining") : SLICE("ok"));
     json_put_pair(&w, "version", SLICE(HEARTH_VERSION));
     json_close_object(&w);
-    answer_json(v, 200, text_slice(&body));
+    answer_json(v, 200, &body);
     text_fini(&body);
 }
 
@@ -19,7 +19,7 @@ void models(struct visit *v)
 {
     struct text body = {0};
     dialect_write_models(v->endpoint->dialect, v->api->models, v->api->n_models, &body);
-    answer_json(v, 200, text_slice(&body));
+    answer_json(v, 200, &body);
     text_fini(&body);
 }
 
@@ -27,7 +27,7 @@ void status(struct visit *v)
 {
     struct text body = {0};
     v->api->admin->write_status(v->api->context, &body);
-    answer_json(v, 200, text_slice(&body));
+    answer_json(v, 200, &body);
     text_fini(&body);
 }
 
@@ -50,7 +50,7 @@ void bus(struct visit *v)
         json_close_object(&w);
     }
     json_close_array(&w);
-    answer_json(v, 200, text_slice(&body));
+    answer_json(v, 200, &body);
     text_fini(&body);
 }
 
@@ -69,7 +69,7 @@ void reload(struct visit *v)
     v->api->admin->reload(v->api->context, v->pending);
 }
 
-void api_reloaded(struct pending *ticket, int http, struct slice json)
+void api_reloaded(struct pending *ticket, int http, const struct text *json)
 {
     struct visit *v = ticket->visit;
     mem_free(ticket);
@@ -89,7 +89,7 @@ void shut_down(struct visit *v)
     json_key(&w, "draining");
     json_put_u64(&w, a->desk->live);
     json_close_object(&w);
-    answer_json(v, 200, text_slice(&body));
+    answer_json(v, 200, &body);
     text_fini(&body);
     a->admin->shut_down(a->context, now);
 }

@@ -53,7 +53,7 @@ enum err gate_check(struct visit *v, struct why *why) MUST_USE;
 bool gate_is_preflight(const struct visit *v);
 
 /* answer.c: each ends the exchange and frees the visit. */
-void answer_json(struct visit *v, int status, struct slice json);
+void answer_json(struct visit *v, int status, const struct text *json);
 void answer_error(struct visit *v, const struct why *why);
 void answer_preflight(struct visit *v);
 extern const struct reader_ops answer_reader; /* turns events into an answer */

@@ -55,7 +55,7 @@ void test_requests(struct visit *v)
         json_put_u64(&w, counts[i].count);
     }
     json_close_object(&w);
-    answer_json(v, 200, text_slice(&body));
+    answer_json(v, 200, &body);
     text_fini(&body);
 }
 
@@ -82,7 +82,7 @@ void test_upload(struct visit *v)
     json_put_u64(&w, v->x->body_bytes);
     json_put_pair(&w, "hash", text_slice(&hex));
     json_close_object(&w);
-    answer_json(v, 200, text_slice(&body));
+    answer_json(v, 200, &body);
     text_fini(&body);
     text_fini(&hex);
 }

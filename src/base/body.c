@@ -3,8 +3,8 @@
 
 enum err body_add(struct body *b, struct slice bytes)
 {
-    assert(b->budget->used <= b->budget->most);
-    if (bytes.len > b->budget->most - b->budget->used)
+    size_t most = b->budget->most, used = min_size(b->budget->used, most); /* it may have shrunk */
+    if (bytes.len > most - used)
         return ERR_BODIES_FULL;
     text_add(&b->bytes, bytes);
     if (b->bytes.failed)

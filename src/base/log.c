@@ -21,7 +21,7 @@ static struct {
     enum log_level least;
     bool is_file;
     size_t len;
-    unsigned long dropped;
+    bool dropped; /* lines, since the last that got through */
     char lines[GATHER];
 } out = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO, .least = LOG_INFO};
 
@@ -48,7 +48,7 @@ static void write_out(void)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
-            out.dropped++;
+            out.dropped = true;
             break;
         }
         at += (size_t)n;
@@ -121,6 +121,12 @@ static void line(enum log_level level, const char *room, const char *format, va_
     text[n++] = '\n';
 
     pthread_mutex_lock(&out.lock);
+    if (out.dropped && !would_wait()) {
+        more = snprintf(out.lines + out.len, sizeof out.lines - out.len,
+                        "(nobody took the log for a while: lines are missing)\n");
+        out.len += min_size(more > 0 ? (size_t)more : 0, sizeof out.lines - out.len - 1);
+        out.dropped = false;
+    }
     if (out.len + n > sizeof out.lines)
         write_out();
     memcpy(out.lines + out.len, text, n);

@@ -44,6 +44,7 @@ void exchange_answer(struct exchange *x, int status, const struct http_field *fi
 void exchange_begin(struct exchange *x, int status, const struct http_field *fields, size_t n);
 void exchange_send(struct exchange *x, struct slice bytes);
 void exchange_end(struct exchange *x, bool close); /* close: no further request on it */
+void exchange_break(struct exchange *x); /* it cannot be completed: the connection closes */
 size_t exchange_waiting(const struct exchange *x); /* bytes that the client has yet to take */
 struct server *exchange_server(const struct exchange *x);
 

@@ -70,15 +70,22 @@ static void fini(struct conn *c)
 
 /* ---- the end of an answer ------------------------------------------------------------------- */
 
+/* The client may still be taking the answer: as long as it does, nothing else counts. */
+static void rest(struct conn *c, uint64_t ms)
+{
+    c->h1.taken_before = c->stream.taken;
+    conn_deadline(c, c->stream.waiting ? c->server->limits.write_stall_ms : ms);
+}
+
 static void say_bye(struct conn *c)
 {
     move(c, LINGER);
     text_fini(&c->h1.held);
     stream_finish(&c->stream);
     stream_read(&c->stream, !c->h1.peer_ended);
-    conn_deadline(c, LINGER_MS);
-    if (c->h1.peer_ended && !c->stream.waiting)
-        conn_close(c);
+    rest(c, LINGER_MS);
+    if (!c->stream.waiting && (c->h1.peer_ended || !c->h1.served))
+        conn_close(c); /* nothing was ever said here, or nothing is left to say */
 }
 
 static void next(struct conn *c)
@@ -92,7 +99,7 @@ static void next(struct conn *c)
         return;
     }
     move(c, IDLE);
-    conn_deadline(c, c->server->limits.keep_alive_ms);
+    rest(c, c->server->limits.keep_alive_ms);
     if (!h->feeding)
         feed(c, (struct slice){0}); /* what was held back, if anything */
 }
@@ -197,9 +204,20 @@ void exchange_end(struct exchange *x, bool close)
 {
     struct conn *c = conn_of(x);
     c->h1.closes |= close;
-    if (c->h1.chunked && !c->h1.head_only)
-        stream_write(&c->stream, SLICE("0\r\n\r\n"));
+    if (c->h1.chunked && !c->h1.head_only) {
+        struct text last = {0};
+        http_write_chunk_last(&last);
+        stream_write(&c->stream, text_slice(&last));
+        if (last.failed)
+            stream_fail(&c->stream);
+        text_fini(&last);
+    }
     next(c);
+}
+
+void exchange_break(struct exchange *x)
+{
+    stream_fail(&conn_of(x)->stream);
 }
 
 size_t exchange_waiting(const struct exchange *x)
@@ -232,6 +250,7 @@ static void take_head(struct conn *c)
     h->x.admin = c->admin;
     h->x.began_us = loop_now_us(c->server->loop);
     h->x.body.budget = &c->server->bodies;
+    h->waited_ms = 0;
     h->head_only = http_is_head(&h->parser);
     h->how = TAKE_NONE;
     h->most = MOST_DISCARDED;
@@ -345,6 +364,8 @@ static void parse(struct conn *c, struct slice *in)
 {
     struct http1 *h = &c->h1;
     struct slice part;
+    if (h->sm.state == IDLE && h->served && slice_begins(*in, SLICE("\r\n")))
+        *in = slice_from(*in, 2); /* some clients send a line end behind a body */
     if (h->sm.state == IDLE && in->len) {
         move(c, HEAD);
         conn_deadline(c, c->server->limits.headers_ms);
@@ -393,7 +414,8 @@ static void feed(struct conn *c, struct slice in)
     if (!c->closed && h->sm.state != LINGER) {
         text_add(&h->held, in);
         failed |= h->held.failed;
-        stream_read(&c->stream, h->held.len < MOST_HELD && !h->spool.busy && !h->owed.len);
+        bool more = h->held.len < MOST_HELD && !h->spool.busy && !h->owed.len;
+        stream_read(&c->stream, more && !h->peer_ended);
     }
     text_fini(&held);
     if (failed)
@@ -408,13 +430,19 @@ static void bytes(struct conn *c, struct slice in)
         feed(c, in);
 }
 
+/* Is there at least the whole head of another request? */
+static bool holds_request(const struct http1 *h)
+{
+    return h->held.len && memmem(h->held.ptr, h->held.len, "\r\n\r\n", 4);
+}
+
 static void ended(struct conn *c, enum err e)
 {
     struct http1 *h = &c->h1;
     h->peer_ended = true;
     if (e == OK && h->sm.state == IDLE)
         say_bye(c); /* the last answer may be on its way still */
-    else if (e == OK && h->sm.state == BUSY && h->held.len)
+    else if (e == OK && h->sm.state == BUSY && holds_request(h))
         return; /* several requests and then the end: all are answered */
     else if (e || h->sm.state != LINGER || !c->stream.waiting)
         conn_close(c);
@@ -424,14 +452,16 @@ static void drained(struct conn *c)
 {
     struct http1 *h = &c->h1;
     if (h->sm.state == LINGER) {
+        conn_deadline(c, LINGER_MS);
         if (h->peer_ended)
             conn_close(c);
     } else if (h->sm.state == BUSY) {
         conn_deadline(c, 0);
-        if (h->answering)
-            c->server->app->writable(&h->x);
-    } else if (h->held.len) {
-        feed(c, (struct slice){0});
+        c->server->app->writable(&h->x);
+    } else if (h->sm.state == IDLE) {
+        conn_deadline(c, c->server->limits.keep_alive_ms);
+        if (h->held.len)
+            feed(c, (struct slice){0});
     }
 }
 
@@ -480,14 +510,17 @@ static void ring(struct conn *c)
         }
         break;
     default:
-        conn_close(c);
+        if (c->stream.waiting && c->stream.taken != h->taken_before)
+            rest(c, 0); /* slow, but it takes what it is sent */
+        else
+            conn_close(c);
     }
 }
 
 static void drain(struct conn *c)
 {
     if (c->h1.sm.state == IDLE)
-        conn_close(c); /* others end after the answer they are at */
+        say_bye(c); /* others end after the answer they are at */
 }
 
 const struct conn_proto http1_proto = {

@@ -35,8 +35,7 @@ void apply_settings(struct daemon *d, const struct config *c)
         .write_stall_ms = c->limits.write_stall_ms,
         .stream_buffer = c->limits.stream_buffer_bytes,
     };
-    /* bodies held already may be more than a new, smaller budget: it shrinks as they go */
-    d->server.bodies.most = max_u64(c->limits.bodies_total_bytes, d->server.bodies.used);
+    d->server.bodies.most = c->limits.bodies_total_bytes;
     d->desk.settings = (struct desk_settings){
         .total_ms = c->request.total_ms,
         .queue_wait_ms = c->queue.wait_ms,
@@ -83,11 +82,11 @@ static void write_changes(const struct config_change *changes, size_t n, struct 
 static void answer(struct reload *l, int http, struct text *body)
 {
     if (l->ticket)
-        api_reloaded(l->ticket, http, text_slice(body));
+        api_reloaded(l->ticket, http, body);
     text_fini(body);
 }
 
-static void log_report(const struct config_report *report)
+void log_report(const struct config_report *report)
 {
     for (size_t i = 0; i < report->n; i++) {
         const struct config_problem *p = &report->problems[i];
@@ -206,7 +205,7 @@ void reload_start(struct daemon *d, struct pending *ticket)
         d->reload->again = true; /* files may have changed since it read them */
     if (ticket) {
         dialect_write_error(DIALECT_NONE, &why, &body);
-        api_reloaded(ticket, err_row(why.code)->http, text_slice(&body));
+        api_reloaded(ticket, err_row(why.code)->http, &body);
         text_fini(&body);
     }
 }

@@ -20,7 +20,14 @@
 static void close_all(struct daemon *d)
 {
     struct registry none = {0};
+    sigset_t last_words; /* without their watches they would end us before the last lines */
+    sigemptyset(&last_words);
+    sigaddset(&last_words, SIGTERM);
+    sigaddset(&last_words, SIGINT);
+    sigaddset(&last_words, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &last_words, NULL);
     server_close(&d->server);
+    desk_close(&d->desk);
     registry_install(d, &none);
     watch_close(&d->term);
     watch_close(&d->interrupt);
@@ -34,7 +41,8 @@ static void shut(struct daemon *d)
     if (d->shut)
         return;
     d->shut = true;
-    timer_set(&d->patience, d->at_once ? AT_ONCE_MS : LAST_BYTES_MS);
+    uint64_t patient = max_u64(LAST_BYTES_MS, d->config->request.drain_ms);
+    timer_set(&d->patience, d->at_once ? AT_ONCE_MS : patient);
     server_shut(&d->server);
 }
 
@@ -181,6 +189,7 @@ static void wire(struct daemon *d)
                                 .spool_folder = d->data_folder,
                                 .quiet = on_server_quiet};
     server_init(&d->server);
+    desk_open(&d->desk, &d->hold);
     d->api = (struct api){.desk = &d->desk,
                           .server = &d->server,
                           .loop = &d->loop,
@@ -219,10 +228,7 @@ static enum err open_rooms(struct daemon *d, struct why *why)
 static void tell_up(struct daemon *d)
 {
     struct text line = {0};
-    for (size_t i = 0; i < d->report.n; i++) {
-        const struct config_problem *p = &d->report.problems[i];
-        log_warn("config", "%s:%u: %s: %s", p->file, p->line, p->key, p->text);
-    }
+    log_report(&d->report);
     log_info("daemon", "hearth " HEARTH_VERSION " is up at %.*s, pid %d",
              SLICE_ARG(d->listening[0]), (int)getpid());
     bus_say(&d->loop, "daemon", "up at %.*s", SLICE_ARG(d->listening[0]));

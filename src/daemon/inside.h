@@ -10,7 +10,8 @@
 
 struct registry { /* what a configuration's providers come to; replaced as a whole */
     struct arena arena;
-    struct backend **backends; /* by the provider's place in the configuration; NULL: off */
+    struct backend **backends;    /* by the provider's place in the configuration; NULL: off */
+    struct provider_terms *terms; /* likewise */
     size_t n_backends;
     struct route_table routes;
     struct model_entry *models;
@@ -49,6 +50,7 @@ void registry_install(struct daemon *d, struct registry *r);
 enum err listen_all(struct daemon *d, struct why *why) MUST_USE;
 
 /* apply.c: a configuration's live settings, and reloading */
+void log_report(const struct config_report *report);
 void apply_settings(struct daemon *d, const struct config *c);
 void reload_start(struct daemon *d, struct pending *ticket);
 

@@ -71,18 +71,14 @@ static struct provider_terms terms_of(struct daemon *d, struct arena *a, const s
 
 /* ---- what stays over a reload --------------------------------------------------------------- */
 
-static bool is_same_text(const char *a, const char *b)
-{
-    return slice_is(slice_of(a), slice_of(b));
-}
-
 /* Models, priority and times may change under a living backend; where it is and as whom may not. */
 static bool is_same_place(const struct config_provider *a, const struct config_provider *b)
 {
-    return is_same_text(a->name, b->name) && a->kind == b->kind && a->on && b->on &&
+    return slice_is(slice_of(a->name), slice_of(b->name)) && a->kind == b->kind && a->on && b->on &&
            a->address.place == b->address.place && a->address.port == b->address.port &&
-           is_same_text(a->address.host, b->address.host) && is_same_text(a->path, b->path) &&
-           is_same_text(a->api_key, b->api_key) && a->parallel == b->parallel;
+           slice_is(slice_of(a->address.host), slice_of(b->address.host)) &&
+           slice_is(slice_of(a->path), slice_of(b->path)) &&
+           slice_is(slice_of(a->api_key), slice_of(b->api_key)) && a->parallel == b->parallel;
 }
 
 static struct backend *backend_of_old(struct daemon *d, const struct config_provider *p)
@@ -115,9 +111,8 @@ static enum err make_backend(struct daemon *d, const struct config *c, struct re
                  "providers.%s: names no models, so it gets no requests; add models:", p->name);
     struct provider_terms t = terms_of(d, &r->arena, c, p);
     r->backends[i] = backend_of_old(d, p);
-    if (r->backends[i])
-        provider_set_times(r->backends[i], &t);
-    else
+    r->terms[i] = t;
+    if (!r->backends[i])
         r->backends[i] = provider_new(&d->loop, &d->hold, &t);
     return r->backends[i] ? OK : ERR_NO_MEMORY;
 }
@@ -164,8 +159,9 @@ enum err registry_make(struct daemon *d, const struct config *c, struct registry
         models += c->providers[i].models.n;
     r.backends = arena_array(&r.arena, struct backend *, c->providers_n);
     r.models = arena_array(&r.arena, struct model_entry, models);
+    r.terms = arena_array(&r.arena, struct provider_terms, c->providers_n);
     struct route_target *targets = arena_array(&r.arena, struct route_target, models);
-    enum err e = r.backends && r.models && targets ? OK : ERR_NO_MEMORY;
+    enum err e = r.backends && r.models && r.terms && targets ? OK : ERR_NO_MEMORY;
     for (size_t i = 0; !e && i < c->providers_n; i++) {
         e = make_backend(d, c, &r, i);
         if (!e && r.backends[i])
@@ -190,6 +186,10 @@ void registry_install(struct daemon *d, struct registry *r)
     for (size_t i = 0; i < old.n_backends; i++) {
         if (old.backends[i] && !is_in(r, old.backends[i]))
             backend_retire(old.backends[i]);
+    }
+    for (size_t i = 0; i < r->n_backends; i++) { /* those that stayed: nothing can fail any more */
+        if (r->backends[i])
+            provider_set_times(r->backends[i], &r->terms[i]);
     }
     arena_fini(&old.arena);
 }

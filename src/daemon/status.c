@@ -49,6 +49,7 @@ static void write_address(struct json_writer *w, const struct config_provider *p
                     p->address.place == CONFIG_LOCALHOST ? "localhost" : p->address.host,
                     p->address.port, p->path ? p->path : "");
     json_put_pair(w, "address", text_slice(&words));
+    w->out->failed |= words.failed;
     text_fini(&words);
 }
 

@@ -47,6 +47,16 @@ void edits_write(const struct edits *e, struct slice source, struct text *out)
 
 /* ---- calls --------------------------------------------------------------------------------- */
 
+const char *dialect_kind_name(enum call_kind kind)
+{
+    static const char *const names[] = {
+        [CALL_NONE] = "none",   [CALL_CHAT] = "chat",       [CALL_COMPLETE] = "complete",
+        [CALL_EMBED] = "embed", [CALL_RERANK] = "rerank",   [CALL_TRANSCRIBE] = "transcribe",
+        [CALL_SPEAK] = "speak", [CALL_PICTURE] = "picture",
+    };
+    return names[kind];
+}
+
 const char *dialect_path(enum dialect d, enum call_kind kind)
 {
     return codecs[d]->path(kind);

@@ -54,6 +54,7 @@ enum err dialect_decode_call(enum dialect d, enum call_kind kind, struct slice b
 enum err dialect_encode_call(const struct call *c, struct slice target_model,
                              struct text *out) MUST_USE;
 /* Where calls of this kind are posted, below the target's base path. */
+const char *dialect_kind_name(enum call_kind kind); /* as in logs */
 const char *dialect_path(enum dialect d, enum call_kind kind);
 
 /* ---- events ---- */

@@ -5,6 +5,7 @@
 #include "dialect/codec.h"
 
 #define MOST_CHOICES 8u
+#define KEEP_ROOM 65536u /* between chunks */
 #define MOST_CALLS 128u
 #define MOST_EXTRAS 16u
 #define MOST_BYTES (64u * 1024 * 1024) /* of one answer held in memory */
@@ -226,6 +227,8 @@ enum err assembler_add(struct assembler *a, const struct event *event)
         return e == ERR_NO_MEMORY ? e : ERR_BAD_RESPONSE;
     e = add_chunk(a, doc.root);
     json_done(&doc);
+    if (a->scratch.room > KEEP_ROOM)
+        text_fini(&a->scratch);
     return e;
 }
 

@@ -4,6 +4,7 @@
 #include "dialect/codec.h"
 
 #define MOST_CHUNK_VALUES 200000u
+#define KEEP_ROOM 65536u /* between chunks */
 
 static const struct json_limits chunk_limits = {.depth = 64, .values = MOST_CHUNK_VALUES};
 
@@ -280,6 +281,8 @@ static enum err decode_chunk(struct decoder *d, struct slice raw, struct slice d
             event->raw = (struct slice){0};
     }
     json_done(&doc);
+    if (d->scratch.room > KEEP_ROOM)
+        text_fini(&d->scratch);
     return e;
 }
 

@@ -3,6 +3,8 @@
 
 #include "loop/loop.h"
 
+#define READ_BUFFER 65536u /* of the loop, for all streams */
+
 /* Around the work of a callback: what takes longer than 5 ms is logged and counted. */
 void step_begin(struct loop *l);
 void step_end(struct loop *l, const char *what);

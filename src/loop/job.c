@@ -13,8 +13,11 @@ static void on_loop(uv_work_t *uv, int status)
 {
     struct job *j = owner_of(uv, struct job, uv);
     struct hold *hold = j->hold;
+    struct loop *l = owner_of(uv->loop, struct loop, uv);
     (void)status;
+    step_begin(l);
     j->done(j);
+    step_end(l, "job's end");
     hold_drop(hold);
 }
 
@@ -43,10 +46,10 @@ static void on_closed(uv_handle_t *handle)
 enum err watch_open(struct watch *w, struct loop *l, struct hold *hold, int signal,
                     void (*came)(struct watch *))
 {
-    w->hold = hold;
     w->came = came;
     if (uv_signal_init(&l->uv, &w->uv) != 0)
         return ERR_SYSTEM;
+    w->hold = hold; /* from here on watch_close has something to close */
     hold_add(hold);
     if (uv_signal_start(&w->uv, on_signal, signal) == 0)
         return OK;

@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "loop/inside.h"
 
-#define READ_BUFFER 65536u
 #define SLOW_STEP_US 5000u
 
 void hold_add(struct hold *h)

@@ -94,6 +94,7 @@ void stream_read(struct stream *s, bool on);
 /* Bytes are copied and leave at the end of this turn of the loop, all writes of a turn in one
  * call to the kernel. Writing to a closed stream is a no-op. */
 void stream_write(struct stream *s, struct slice bytes);
+void stream_give(struct stream *s, struct text *bytes); /* as write, but takes the memory over */
 void stream_fail(struct stream *s);   /* sets `failed`; `drained` follows: the owner closes */
 void stream_finish(struct stream *s); /* no more writes: sends our end once all has left */
 void stream_close(struct stream *s);  /* at once; any number of times */

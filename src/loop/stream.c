@@ -10,7 +10,6 @@
 #include "loop/inside.h"
 #include "os/os.h"
 
-#define READ_BUFFER 65536u
 #define KEEP_ROOM 4096u /* an idle stream gives larger buffers back */
 
 enum err err_from_uv(int status)
@@ -145,12 +144,14 @@ void streams_send_all(struct loop *l)
     while (l->unsent) {
         struct stream *s = l->unsent;
         unlink_unsent(s);
+        step_begin(l);
         if (s->fresh) {
             s->fresh = false;
             s->ops->connected(s, OK);
         } else {
             send_some(s);
         }
+        step_end(l, "send");
     }
 }
 
@@ -163,6 +164,20 @@ void stream_write(struct stream *s, struct slice bytes)
     s->failed |= s->unsent.failed;
     s->waiting += s->unsent.len - before;
     link_unsent(s);
+}
+
+void stream_give(struct stream *s, struct text *bytes)
+{
+    if (!s->open || s->unsent.ptr || bytes->failed) { /* it holds room already: copy */
+        stream_write(s, text_slice(bytes));
+        s->failed |= bytes->failed;
+    } else {
+        s->unsent = *bytes;
+        *bytes = (struct text){0};
+        s->waiting += s->unsent.len;
+        link_unsent(s);
+    }
+    text_fini(bytes);
 }
 
 void stream_fail(struct stream *s)

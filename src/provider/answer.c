@@ -23,7 +23,8 @@ static bool is_event_stream(const struct http_head *head)
 static void take_head(struct link *k)
 {
     const struct http_head *head = http_head(&k->parser);
-    text_fini(&k->request); /* an answer began: it is not sent again */
+    text_fini(&k->head); /* an answer began: it is not sent again */
+    text_fini(&k->body);
     k->is_stream = head->status == 200 && is_event_stream(head);
     text_clear(&k->refusal);
     k->refusal.limit = MOST_REFUSAL;
@@ -46,6 +47,7 @@ static void answer_end(struct link *k)
     k->attempt = NULL;
     k->end_seen = true;
     link_move(k, FINISHING);
+    stream_read(&k->stream, true); /* perhaps it was paused */
     link_deadline(k, 1000);
     attempt_done(a, OK, NULL);
 }

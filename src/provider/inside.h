@@ -26,7 +26,8 @@ struct link { /* one connection, and the attempt that uses it */
     struct sm sm;
     struct attempt *attempt; /* NULL: idle, or its answer is complete */
     struct decoder *decoder;
-    struct text request; /* kept until the first byte of the answer, to be sent again */
+    struct text head, body; /* of the request; kept on a used connection until the first byte of the
+                               answer, to be sent again */
     struct http_parser parser;
     struct sse_parser events;
     struct text refusal; /* the body of an answer that is no stream */

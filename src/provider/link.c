@@ -68,7 +68,8 @@ static void gone(struct hold *h)
     take_off(k);
     http_parser_fini(&k->parser);
     sse_parser_fini(&k->events);
-    text_fini(&k->request);
+    text_fini(&k->head);
+    text_fini(&k->body);
     text_fini(&k->refusal);
     mem_free(k);
     hold_drop(&p->hold);
@@ -118,7 +119,11 @@ static void send_request(struct link *k)
     link_move(k, SENT);
     k->got_byte = k->is_stream = k->chunk_seen = k->content_seen = k->end_seen = false;
     k->paused = false;
-    stream_write(&k->stream, text_slice(&k->request));
+    stream_write(&k->stream, text_slice(&k->head));
+    if (k->served) /* it may turn out to be closed: then a new one gets the same */
+        stream_write(&k->stream, text_slice(&k->body));
+    else
+        stream_give(&k->stream, &k->body);
     stream_read(&k->stream, true);
     link_deadline(k, k->provider->terms.first_byte_ms);
 }
@@ -127,11 +132,12 @@ static void take_over(struct link *k, struct link *from)
 {
     k->attempt = from->attempt;
     k->decoder = from->decoder;
-    k->request = from->request;
+    k->head = from->head;
+    k->body = from->body;
     k->id = from->id;
     k->attempt->work = k;
     from->attempt = NULL;
-    from->request = (struct text){0};
+    from->head = from->body = (struct text){0};
 }
 
 /* What was sent on a connection that was dead already, or asked at one of several addresses, goes
@@ -184,6 +190,8 @@ static void on_drained(struct stream *s)
     struct link *k = owner_of(s, struct link, stream);
     if (s->failed)
         link_fail(k, ERR_NO_MEMORY, "no memory to send the request");
+    else if (k->sm.state == SENT && !k->got_byte)
+        link_deadline(k, k->provider->terms.first_byte_ms); /* from the last byte sent on */
 }
 
 static void on_ring(struct timer *t)
@@ -252,15 +260,15 @@ static struct link *pooled(struct provider *p)
 
 /* ---- the request ---------------------------------------------------------------------------- */
 
-static enum err write_request(struct provider *p, const struct order *o, struct text *out)
+static enum err write_request(struct provider *p, const struct order *o, struct link *k)
 {
     const struct provider_terms *t = &p->terms;
-    struct text body = {0}, target = {0}, key = {0}, length = {0};
-    enum err e = dialect_encode_call(o->call, o->model, &body);
+    struct text target = {0}, key = {0}, length = {0};
+    enum err e = dialect_encode_call(o->call, o->model, &k->body);
     text_add(&target, t->path);
     text_add(&target, slice_of(dialect_path(t->dialect, o->call->kind)));
     text_format(&key, "Bearer %.*s", SLICE_ARG(t->api_key));
-    text_u64(&length, body.len);
+    text_u64(&length, k->body.len);
     struct http_field fields[] = {
         {SLICE("host"), t->host},
         {SLICE("content-type"), SLICE("application/json")},
@@ -271,25 +279,29 @@ static enum err write_request(struct provider *p, const struct order *o, struct 
         {SLICE("authorization"), text_slice(&key)},
     };
     size_t n = COUNT(fields) - (t->api_key.len == 0);
-    if (!e && !http_write_request(out, METHOD_POST, text_slice(&target), fields, n))
+    if (!e && !http_write_request(&k->head, METHOD_POST, text_slice(&target), fields, n))
         e = ERR_CONFIG; /* a key or a path with a byte that may not be sent */
-    text_add(out, text_slice(&body));
-    if (!e && (out->failed || target.failed || key.failed || length.failed))
+    if (!e && (k->head.failed || target.failed || key.failed || length.failed))
         e = ERR_NO_MEMORY;
-    text_fini(&body);
     text_fini(&target);
     text_fini(&key);
     text_fini(&length);
     return e;
 }
 
+static void drop_request(struct link *k)
+{
+    text_fini(&k->head);
+    text_fini(&k->body);
+}
+
 enum err link_start(struct provider *p, struct attempt *a, const struct order *o, struct why *why)
 {
     struct link carrier = {.attempt = a, .decoder = o->decoder, .id = o->id};
     struct link *k = pooled(p);
-    enum err e = write_request(p, o, &carrier.request);
+    enum err e = write_request(p, o, &carrier);
     if (e) {
-        text_fini(&carrier.request);
+        drop_request(&carrier);
         return why_set(why, e, "the request for %.*s cannot be written", SLICE_ARG(p->terms.name));
     }
     if (k) {
@@ -302,6 +314,6 @@ enum err link_start(struct provider *p, struct attempt *a, const struct order *o
         if (!e)
             return OK;
     }
-    text_fini(&carrier.request);
+    drop_request(&carrier);
     return e;
 }

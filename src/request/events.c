@@ -244,17 +244,22 @@ static void break_readers(struct request *r)
     request_stop(r, &why);
 }
 
+/* One that waits for this event; those with `at` set are full, those with a later number not yet
+ * interested. */
+static struct reader *idle_reader(struct request *r, const struct kept *k)
+{
+    struct reader *d = r->readers;
+    while (d && (d->at || d->number > k->event.number))
+        d = d->next;
+    return d;
+}
+
 static void give_to_all(struct request *r, struct kept *k)
 {
-    for (struct reader *d = r->readers, *next; d; d = next) {
-        next = d->next; /* d may leave; others leave only by their own connections */
-        if (d->number > k->event.number)
-            continue; /* it waits for a later one */
-        if (!d->at) {
-            d->at = k;
-            d->number = k->event.number;
-        }
-        pump(d);
+    for (struct reader *d; (d = idle_reader(r, k));) {
+        d->at = k;
+        d->number = k->event.number;
+        pump(d); /* it may end the request, and with that every reader */
     }
     trim(r);
 }

@@ -62,17 +62,19 @@ struct request {
     struct event_log log;
     uint64_t began_us;
     struct why stop; /* code set: on its way to SETTLING, for this reason */
-    bool stepping, again, has_body, content_sent, complete, paused;
+    bool stepping, again, woken, has_body, content_sent, complete, paused;
 };
 
 void request_step(struct request *r);
+void request_after_done(struct request *r); /* lets it go unless somebody reads it still */
 void request_move(struct request *r, enum request_state to);
 
 /* stages.c: one function a state; true: go on, false: wait. */
 typedef bool stage_fn(struct request *r);
 extern stage_fn *const request_stages[REQUEST_STATE_COUNT];
-void request_granted(struct ticket *t);   /* queue.c's news: its turn has come */
-void request_tell_next(struct ticket *t); /* gives up the ticket and tells who follows */
+
+/* desk.c: also while it only waits, or is nowhere; who gets the slot is stepped next turn */
+void request_give_up_slot(struct request *r);
 
 /* events.c */
 void request_emit(struct request *r, struct event *e);

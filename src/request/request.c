@@ -54,7 +54,7 @@ static void let_go(struct request *r)
     }
 }
 
-static void after_done(struct request *r)
+void request_after_done(struct request *r)
 {
     body_fini(&r->body);
     if (r->readers)
@@ -80,7 +80,7 @@ static void on_time(struct timer *t)
     if (why.code == ERR_WAITED_TOO_LONG) {
         r->tries.failed = why; /* another target may have a slot */
         r->tries.timed_out = true;
-        request_tell_next(&r->ticket);
+        request_give_up_slot(r);
         request_step(r);
     } else {
         request_stop(r, &why);
@@ -96,7 +96,7 @@ struct request *request_new(struct desk *d, const struct request_terms *terms)
     r->terms = *terms;
     r->began_us = loop_now_us(d->loop);
     r->row.id = ++d->last_id;
-    r->row.kind = "chat";
+    r->row.kind = dialect_kind_name(terms->kind);
     r->row.prompt_tokens = r->row.completion_tokens = -1;
     r->hold.gone = free_request;
     sm_init(&r->sm, &table, REQUEST_GATING, r->began_us);
@@ -155,7 +155,7 @@ void request_step(struct request *r)
     } while (r->again);
     r->stepping = false;
     if (r->sm.state == REQUEST_DONE)
-        after_done(r);
+        request_after_done(r);
     hold_drop(&r->hold);
 }
 
@@ -180,20 +180,6 @@ void request_stop(struct request *r, const struct why *why)
         return; /* the first reason stays */
     r->stop = *why;
     request_step(r);
-}
-
-void desk_drain(struct desk *d, bool now)
-{
-    struct why why;
-    why_set(&why, ERR_SHUTTING_DOWN, "the daemon was told to stop");
-    d->draining = true;
-    for (struct request *r = d->requests, *next; r; r = next) {
-        next = r->next;
-        if (r->sm.state == REQUEST_DONE)
-            after_done(r);
-        else if (now)
-            request_stop(r, &why);
-    }
 }
 
 uint64_t request_id(const struct request *r)

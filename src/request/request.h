@@ -27,12 +27,18 @@ struct desk { /* where requests are; one, in the daemon. Read freely */
     const struct route_table *routes; /* replaced at a reload */
     struct desk_settings settings;
     struct request *requests;
+    struct timer wake; /* for those who just got a slot: */
+    struct ticket *woken, *last_woken;
     uint64_t live, kept; /* not DONE yet; DONE, but somebody may read its events still */
     uint64_t readers, attempts, last_id;
     bool draining;
     void (*quiet)(struct desk *d); /* while draining: the last request is done */
 };
-/* New requests are refused; those under way go on, or with `now` end with ERR_SHUTTING_DOWN. */
+/* After the fields above are set; the desk is open until its hold is let go. */
+void desk_open(struct desk *d, struct hold *hold);
+void desk_close(struct desk *d);
+/* Those under way go on, or with `now` end with ERR_SHUTTING_DOWN. Whoever makes requests looks at
+ * `draining` before. */
 void desk_drain(struct desk *d, bool now);
 
 /* ---- readers ---- */

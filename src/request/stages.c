@@ -96,15 +96,10 @@ static bool decode(struct request *r)
 
 static bool admit(struct request *r)
 {
-    struct why why;
     r->row.model = r->call.model;
     r->row.streamed = r->call.stream;
     r->decoder =
         (struct decoder){.dialect = r->call.dialect, .model = r->call.model, .arena = &r->arena};
-    if (r->desk->draining) {
-        why_set(&why, ERR_SHUTTING_DOWN, "the daemon was told to stop");
-        return stop(r, &why);
-    }
     request_move(r, REQUEST_ROUTING);
     return true;
 }
@@ -229,19 +224,6 @@ static bool route(struct request *r)
 
 /* ---- WAITING, TRYING ------------------------------------------------------------------------- */
 
-void request_granted(struct ticket *t)
-{
-    struct request *r = owner_of(t, struct request, ticket);
-    request_step(r);
-}
-
-void request_tell_next(struct ticket *t)
-{
-    struct ticket *next = queue_leave(t);
-    if (next)
-        request_granted(next);
-}
-
 static bool wait_for_slot(struct request *r)
 {
     if (r->ticket.granted) {
@@ -324,7 +306,7 @@ static bool try(struct request *r)
     if (!r->tries.over)
         return r->attempt.backend ? false : start(r);
     r->tries.over = false;
-    request_tell_next(&r->ticket);
+    request_give_up_slot(r);
     return try_again(r);
 }
 
@@ -377,7 +359,7 @@ static bool settle(struct request *r)
     }
     tell_readers(r);
     tell_audit(r);
-    request_tell_next(&r->ticket);
+    request_give_up_slot(r);
     for (unsigned i = 0; i < r->plan.n; i++)
         backend_unuse(r->plan.list[i].target->backend);
     r->plan.n = 0;

@@ -7,19 +7,23 @@
 unsigned route_distance(struct slice a, struct slice b, unsigned most)
 {
     unsigned row[LONGEST_NAME + 1];
-    if (a.len > LONGEST_NAME || b.len > LONGEST_NAME)
+    size_t apart = a.len > b.len ? a.len - b.len : b.len - a.len;
+    if (a.len > LONGEST_NAME || b.len > LONGEST_NAME || apart > most)
         return most + 1;
     for (unsigned j = 0; j <= b.len; j++)
         row[j] = j;
     for (unsigned i = 1; i <= a.len; i++) {
-        unsigned corner = row[0];
+        unsigned corner = row[0], least = i;
         row[0] = i;
         for (unsigned j = 1; j <= b.len; j++) {
             unsigned change = corner + (a.ptr[i - 1] != b.ptr[j - 1]);
             corner = row[j];
             unsigned add = row[j - 1] + 1, drop = row[j] + 1;
             row[j] = change < add ? (change < drop ? change : drop) : (add < drop ? add : drop);
+            least = row[j] < least ? row[j] : least;
         }
+        if (least > most)
+            return most + 1;
     }
     return row[b.len] <= most ? row[b.len] : most + 1;
 }
@@ -83,7 +87,8 @@ enum err route_plan(const struct route_table *t, struct slice name, struct route
     }
     for (size_t i = 0; i < t->n && !p.n; i++) {
         unsigned far = route_distance(t->targets[i].model, name, FAR);
-        note_near(&p, distances, t->targets[i].model, far);
+        if (far <= FAR)
+            note_near(&p, distances, t->targets[i].model, far);
     }
     *ret_plan = p;
     return p.n ? OK : ERR_NO_MODEL;
