@@ -217,23 +217,50 @@ static void put_stream_options(struct json_writer *w)
     json_close_object(w);
 }
 
-/* The value that a target gets in place of the caller's. */
-static enum err replace(struct call *call, struct arena *arena, const struct json_span *span,
-                        bool options)
+static enum err add_kept(struct call *call, struct arena *arena, struct edit edit)
 {
-    struct text value = {0};
-    struct json_writer w = json_writer(&value);
-    if (options)
-        put_stream_options(&w);
-    else
-        json_put_bool(&w, true);
-    struct slice kept = arena_dup(arena, text_slice(&value));
-    bool failed = value.failed || !kept.ptr;
-    text_fini(&value);
-    if (failed)
-        return ERR_NO_MEMORY;
-    return edits_add(&call->edits, call->body,
-                     (struct edit){span->value, span->end - span->value, kept});
+    edit.text = arena_dup(arena, edit.text);
+    return edit.text.ptr ? edits_add(&call->edits, call->body, edit) : ERR_NO_MEMORY;
+}
+
+/* Where include_usage stands in the caller's options: its value, or the place before their first
+ * member, or all of them when they are empty. */
+static struct json_span usage_place(struct slice body, const struct json_span *options)
+{
+    struct slice key;
+    struct json_span span, first = *options;
+    for (size_t at = options->value; json_next_span(body, &at, &key, &span);) {
+        if (slice_is(key, SLICE("include_usage")))
+            return span;
+        if (first.value == options->value)
+            first = (struct json_span){span.key, span.key, span.key};
+    }
+    return first;
+}
+
+/* What else the options hold stays as it is. */
+static enum err ask_for_usage(struct call *call, struct arena *arena,
+                              const struct json_span *options)
+{
+    struct json_span place = usage_place(call->body, options);
+    struct edit edit = {place.value, place.end - place.value, SLICE("true")};
+    struct text members = {0};
+    struct json_writer w = json_writer(&members);
+    put_stream_options(&w);
+    enum err e = members.failed ? ERR_NO_MEMORY : OK;
+    if (e) {
+        text_fini(&members);
+        return e;
+    }
+    if (place.value == options->value) {
+        edit.text = text_slice(&members);
+    } else if (place.value == place.end) { /* one more member, before the first */
+        members.ptr[members.len - 1] = ',';
+        edit.text = slice_from(text_slice(&members), 1);
+    }
+    e = add_kept(call, arena, edit);
+    text_fini(&members);
+    return e;
 }
 
 static enum err edit_member(struct members *m, struct call *call, struct slice key,
@@ -247,7 +274,12 @@ static enum err edit_member(struct members *m, struct call *call, struct slice k
     m->has_stream_options |= options;
     if (slice_is(key, SLICE("model")))
         call->model_span = *span;
-    return !e && (stream || options) ? replace(call, m->arena, span, options) : e;
+    if (!e && stream)
+        e = add_kept(call, m->arena,
+                     (struct edit){span->value, span->end - span->value, SLICE("true")});
+    if (!e && options)
+        e = ask_for_usage(call, m->arena, span);
+    return e;
 }
 
 /* What is missing is put in front of the first member, all in one edit. The model's name is kept
@@ -273,9 +305,8 @@ static enum err insert_missing(struct members *m, struct call *call)
         e = ERR_NO_MEMORY;
     } else if (object.len > 2) { /* its members and a comma, without the braces */
         object.ptr[object.len - 1] = ',';
-        struct slice text = arena_dup(m->arena, slice_from(text_slice(&object), 1));
-        e = text.ptr ? edits_add(&call->edits, call->body, (struct edit){m->brace, 0, text})
-                     : ERR_NO_MEMORY;
+        e = add_kept(call, m->arena,
+                     (struct edit){m->brace, 0, slice_from(text_slice(&object), 1)});
     }
     text_fini(&object);
     return e;

@@ -280,8 +280,17 @@ static void test_edits(void **state)
         {"{\"stream\":false," MESSAGES "}", "{\"model\":\"T\"," O "," S "," MESSAGES "}"},
         {CALL("\"stream\":true"), "{\"model\":\"T\"," O "," MESSAGES "," S "}"},
         {"{\"stream_options\":{}," MESSAGES "}", "{\"model\":\"T\"," S "," O "," MESSAGES "}"},
-        {CALL("\"stream_options\":{\"include_usage\":false,\"x\":1}"),
-         "{\"model\":\"T\"," S "," MESSAGES "," O "}"},
+        /* what else the options hold stays as it is */
+        {"{\"model\":\"m\",\"stream\":true,\"stream_options\":{\"include_usage\":false,\"x\":1}," MESSAGES
+         "}",
+         "{\"model\":\"T\",\"stream\":true,\"stream_options\":{\"include_usage\":true,\"x\":1}," MESSAGES
+         "}"},
+        {"{\"model\":\"m\",\"stream\":true,\"stream_options\":{ \"x\" : {\"include_usage\":0}}," MESSAGES
+         "}",
+         "{\"model\":\"T\",\"stream\":true,\"stream_options\":{ \"include_usage\":true,\"x\" : {\"include_usage\":0}}," MESSAGES
+         "}"},
+        {"{\"model\":\"m\",\"stream\":true,\"stream_options\":null," MESSAGES "}",
+         "{\"model\":\"T\",\"stream\":true," O "," MESSAGES "}"},
         /* two, and all three, in every order */
         {"{\"model\":\"a\",\"stream\":true," MESSAGES "}",
          "{" O ",\"model\":\"T\"," S "," MESSAGES "}"},
