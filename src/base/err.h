@@ -17,7 +17,7 @@ enum err {
 };
 
 struct err_row {
-    const char *name; /* as in the table, lower case in logs and documents */
+    const char *name; /* as in the table, also in logs and documents */
     int http;
     const char *type, *code;
     enum again again;

@@ -265,6 +265,8 @@ static bool encode(struct slice body, struct slice model, struct text *out)
 }
 
 #define S "\"stream\":true"
+#define WITH(model, options)                                                                       \
+    "{\"model\":\"" model "\",\"stream\":true,\"stream_options\":" options "," MESSAGES "}"
 #define O "\"stream_options\":{\"include_usage\":true}"
 
 static void test_edits(void **state)
@@ -281,16 +283,11 @@ static void test_edits(void **state)
         {CALL("\"stream\":true"), "{\"model\":\"T\"," O "," MESSAGES "," S "}"},
         {"{\"stream_options\":{}," MESSAGES "}", "{\"model\":\"T\"," S "," O "," MESSAGES "}"},
         /* what else the options hold stays as it is */
-        {"{\"model\":\"m\",\"stream\":true,\"stream_options\":{\"include_usage\":false,\"x\":1}," MESSAGES
-         "}",
-         "{\"model\":\"T\",\"stream\":true,\"stream_options\":{\"include_usage\":true,\"x\":1}," MESSAGES
-         "}"},
-        {"{\"model\":\"m\",\"stream\":true,\"stream_options\":{ \"x\" : {\"include_usage\":0}}," MESSAGES
-         "}",
-         "{\"model\":\"T\",\"stream\":true,\"stream_options\":{ \"include_usage\":true,\"x\" : {\"include_usage\":0}}," MESSAGES
-         "}"},
-        {"{\"model\":\"m\",\"stream\":true,\"stream_options\":null," MESSAGES "}",
-         "{\"model\":\"T\",\"stream\":true," O "," MESSAGES "}"},
+        {WITH("m", "{\"include_usage\":false,\"x\":1}"),
+         WITH("T", "{\"include_usage\":true,\"x\":1}")},
+        {WITH("m", "{ \"x\" : {\"include_usage\":0}}"),
+         WITH("T", "{ \"include_usage\":true,\"x\" : {\"include_usage\":0}}")},
+        {WITH("m", "null"), WITH("T", "{\"include_usage\":true}")},
         /* two, and all three, in every order */
         {"{\"model\":\"a\",\"stream\":true," MESSAGES "}",
          "{" O ",\"model\":\"T\"," S "," MESSAGES "}"},

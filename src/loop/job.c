@@ -9,16 +9,20 @@ static void on_thread(uv_work_t *uv)
         j->work(j);
 }
 
-static void on_loop(uv_work_t *uv, int status)
+static void end(struct job *j, struct loop *l)
 {
-    struct job *j = owner_of(uv, struct job, uv);
-    struct hold *hold = j->hold;
-    struct loop *l = owner_of(uv->loop, struct loop, uv);
-    (void)status;
+    struct hold *hold = j->hold; /* `done` may free the job */
     step_begin(l);
     j->done(j);
     step_end(l, "job's end");
     hold_drop(hold);
+}
+
+static void on_loop(uv_work_t *uv, int status)
+{
+    struct job *j = owner_of(uv, struct job, uv);
+    (void)status;
+    end(j, owner_of(uv->loop, struct loop, uv));
 }
 
 enum err job_start(struct job *j, struct loop *l, struct hold *hold)

@@ -125,13 +125,15 @@ static void give_last(struct reader *d, const struct event *e)
     (void)d->ops->take(d, e);
 }
 
-/* What a reader cannot go on with ends the request for all. */
-static void stop_for(struct request *r, enum err e)
+/* What a reader cannot go on with ends the request for all; it hears that at once, whatever else is
+ * kept for it. */
+static void stop_for(struct reader *d, enum err e)
 {
+    struct request *r = d->request;
     struct why why;
-    if (!e || e == ERR_BUSY)
-        return;
     why_set(&why, e, "the answer could not be put together");
+    struct event last = {.kind = EVENT_ERROR, .number = r->log.next, .why = &why};
+    give_last(d, &last);
     request_stop(r, &why);
 }
 
@@ -160,8 +162,9 @@ static void pump(struct reader *d)
     }
     if (!last)
         d->pumping = false;
+    if (e && e != ERR_BUSY)
+        stop_for(d, e);
     trim(r);
-    stop_for(r, e);
     if (r->sm.state == REQUEST_DONE && !r->readers)
         request_step(r);
     hold_drop(&r->hold);
@@ -227,7 +230,8 @@ static bool give_directly(struct request *r, const struct event *e)
     enum err err = d->ops->take(d, e);
     d->pumping = false;
     d->number = e->number + (err == OK);
-    stop_for(r, err);
+    if (err && err != ERR_BUSY)
+        stop_for(d, err);
     return err != ERR_BUSY;
 }
 
