@@ -62,8 +62,8 @@ bench: ## the figures, side by side with other programs
 	@if [ -e tests/bench/run.py ]; then $(PYTHON) tests/bench/run.py; else echo "no benchmarks here yet"; fi
 
 docs: ## write docs/reference/ anew from the tables in the code
-	@tools/setup.sh check
-	@tools/build.sh check
+	@tools/setup.sh build
+	@tools/build.sh release
 	@$(PYTHON) tools/gen_docs.py
 
 format: ## let clang-format 14 lay out the C code

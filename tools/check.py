@@ -75,7 +75,7 @@ def house():
         code, said = run([sys.executable, TOP / f"tools/check_{name}.py"], 120)
         if code not in (0, SKIPPED):
             show(said)
-        count = add(count, Count(code == 0, code not in (0, SKIPPED), code == SKIPPED))
+        count = add(count, Count(int(code == 0), int(code not in (0, SKIPPED)), int(code == SKIPPED)))
     return add(count, pytest("tests/house", 300) or NOTHING)
 
 
@@ -180,7 +180,7 @@ def docs():
     code, said = run([sys.executable, TOP / "tools/gen_docs.py", "--check"], 120)
     if code:
         show(said)
-    return Count(code == 0, code != 0, 0)
+    return Count(int(code == 0), int(code != 0), 0)
 
 
 SUITES = {f.__name__: f for f in (house, unit, scenarios, examples, fuzz, docs)}

@@ -91,11 +91,10 @@ struct address { /* where to connect; text is for people */
 enum err stream_connect(struct stream *s, struct loop *l, struct hold *hold,
                         const struct address *to, struct why *why) MUST_USE;
 void stream_read(struct stream *s, bool on);
-/* As write, but takes the memory over. */
-void stream_give(struct stream *s, struct text *bytes);
-*call to the kernel.Writing to a closed stream is a no -
-    op.* / void stream_write(struct stream *s, struct slice bytes);
-void stream_give(struct stream *s, struct text *bytes); /* as write, but takes the memory over */
+/* Not before `connected`. Bytes are copied and leave at the end of this turn of the loop, all
+ * writes of a turn in one call to the kernel. Writing to a closed stream is a no-op. */
+void stream_write(struct stream *s, struct slice bytes);
+void stream_give(struct stream *s, struct text *bytes); /* the same, taking the memory over */
 void stream_fail(struct stream *s);   /* sets `failed`; `drained` follows: the owner closes */
 void stream_finish(struct stream *s); /* no more writes: sends our end once all has left */
 void stream_close(struct stream *s);  /* at once; any number of times */
