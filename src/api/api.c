@@ -46,7 +46,7 @@ static enum err begin_request(struct visit *v, struct why *why)
     struct request_terms terms = {
         .kind = v->endpoint->kind,
         .dialect = v->endpoint->dialect,
-        .ends_by_itself = slice_begins(slice_of(v->endpoint->path), SLICE("/test/")),
+        .ends_by_itself = v->endpoint->ends == ENDS_ITSELF,
     };
     if (v->api->desk->draining)
         return why_set(why, ERR_SHUTTING_DOWN, "%s", "");

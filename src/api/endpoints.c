@@ -5,8 +5,8 @@
 #define JSON_BODY 0, true
 #define SPOOL_BODY (1ull << 40), false
 
-#define ENDPOINT(method, path, who, kind, dialect, take, leaves, body, handler, help)              \
-    {METHOD_##method, path, who,     CALL_##kind, DIALECT_##dialect, TAKE_##take,                  \
+#define ENDPOINT(method, path, who, kind, ends, dialect, take, leaves, body, handler, help)        \
+    {METHOD_##method, path, who,     CALL_##kind, ENDS_##ends, DIALECT_##dialect, TAKE_##take,     \
      LEAVES_##leaves, body, handler, help},
 static const struct endpoint endpoints[] = {
 #include "api/endpoints.def"

@@ -4,6 +4,7 @@
 #include "api/api.h"
 
 enum who { ANYBODY, ADMIN }; /* admin: over admin.sock only */
+enum ends { ENDS_READER, ENDS_ITSELF };
 enum leaves { LEAVES_JSON, LEAVES_SSE, LEAVES_NDJSON, LEAVES_BYTES };
 
 struct visit;
@@ -14,6 +15,7 @@ struct endpoint {
     const char *path;
     enum who who;
     enum call_kind kind;
+    enum ends ends;
     enum dialect dialect;
     enum take take;
     enum leaves leaves;
