@@ -84,8 +84,8 @@ static void say_bye(struct conn *c)
     stream_finish(&c->stream);
     stream_read(&c->stream, !c->h1.peer_ended);
     rest(c, LINGER_MS);
-    if (!c->stream.waiting && (c->h1.peer_ended || !c->h1.served))
-        conn_close(c); /* nothing was ever said here, or nothing is left to say */
+    if (c->h1.peer_ended && !c->stream.waiting)
+        conn_close(c);
 }
 
 static void next(struct conn *c)
@@ -117,8 +117,9 @@ static void write_head(struct exchange *x, int status, const struct http_field *
     size_t count = 0;
     for (size_t i = 0; i < n && count < COUNT(all) - 4; i++)
         all[count++] = fields[i];
+    h->served++;
     h->closes |= !h->message_over || c->server->draining || !x->head || !x->head->keep_alive ||
-                 ++h->served >= c->server->limits.requests_per_connection;
+                 h->served >= c->server->limits.requests_per_connection;
     if (length >= 0) {
         text_u64(&number, (uint64_t)length);
         memcpy(digits, text_cstr(&number), number.failed ? 0 : number.len);
@@ -519,8 +520,12 @@ static void ring(struct conn *c)
 
 static void drain(struct conn *c)
 {
-    if (c->h1.sm.state == IDLE)
-        say_bye(c); /* others end after the answer they are at */
+    if (c->h1.sm.state != IDLE)
+        return; /* it ends after the answer that it is at */
+    if (c->stream.waiting)
+        say_bye(c); /* the last answer is on its way still */
+    else
+        conn_close(c);
 }
 
 const struct conn_proto http1_proto = {
