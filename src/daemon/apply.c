@@ -64,17 +64,24 @@ static void write_list(struct json_writer *w, const char *key, const struct conf
     json_close_array(w);
 }
 
-static void write_changes(const struct config_change *changes, size_t n, struct text *out)
+struct changes {
+    struct config_change *list;
+    size_t n;
+};
+
+/* now: from the configuration in force; since: from the one it was started with, which is what
+ * settings that wait for a restart still are. */
+static void write_changes(const struct changes *now, const struct changes *since, struct text *out)
 {
     struct json_writer w = json_writer(out);
     json_open_object(&w);
-    write_list(&w, "changed", changes, n, CONFIG_SETTING, true);
-    write_list(&w, "restart_needed", changes, n, CONFIG_SETTING, false);
+    write_list(&w, "changed", now->list, now->n, CONFIG_SETTING, true);
+    write_list(&w, "restart_needed", since->list, since->n, CONFIG_SETTING, false);
     json_key(&w, "providers");
     json_open_object(&w);
-    write_list(&w, "added", changes, n, CONFIG_ADDED, true);
-    write_list(&w, "removed", changes, n, CONFIG_REMOVED, true);
-    write_list(&w, "changed", changes, n, CONFIG_CHANGED, true);
+    write_list(&w, "added", now->list, now->n, CONFIG_ADDED, true);
+    write_list(&w, "removed", now->list, now->n, CONFIG_REMOVED, true);
+    write_list(&w, "changed", now->list, now->n, CONFIG_CHANGED, true);
     json_close_object(&w);
     json_close_object(&w);
 }
@@ -118,16 +125,36 @@ static void fail(struct reload *l, const struct why *why)
     config_free(l->config);
 }
 
+static void take_over(struct reload *l, struct registry *registry, const struct changes *now)
+{
+    struct daemon *d = l->daemon;
+    registry_install(d, registry);
+    apply_settings(d, l->config);
+    log_open(STDERR_FILENO, l->config->log_level);
+    log_report(&l->report);
+    for (size_t i = 0; i < now->n; i++)
+        log_info("config", "reload: %s%s", now->list[i].what,
+                 now->list[i].live ? "" : " waits for a restart");
+    log_info("config", "reloaded: %zu changes", now->n);
+    bus_say(&d->loop, "config", "reloaded: %zu changes", now->n);
+    if (d->config != d->started)
+        config_free(d->config);
+    config_report_fini(&d->report);
+    d->config = l->config;
+    d->report = l->report;
+}
+
 static void apply(struct reload *l)
 {
     struct daemon *d = l->daemon;
     struct arena arena = {0};
     struct registry registry;
-    struct config_change *changes = NULL;
+    struct changes now = {0}, since = {0};
     struct text body = {0};
     struct why why;
-    size_t n = 0;
-    enum err e = config_diff(d->config, l->config, &arena, &changes, &n);
+    enum err e = config_diff(d->config, l->config, &arena, &now.list, &now.n);
+    if (!e)
+        e = config_diff(d->started, l->config, &arena, &since.list, &since.n);
     if (e)
         why_set(&why, e, "no memory to compare the configurations");
     else
@@ -135,20 +162,8 @@ static void apply(struct reload *l)
     if (e) {
         fail(l, &why);
     } else {
-        registry_install(d, &registry);
-        apply_settings(d, l->config);
-        log_open(STDERR_FILENO, l->config->log_level);
-        log_report(&l->report);
-        for (size_t i = 0; i < n; i++)
-            log_info("config", "reload: %s%s", changes[i].what,
-                     changes[i].live ? "" : " waits for a restart");
-        log_info("config", "reloaded: %zu changes", n);
-        bus_say(&d->loop, "config", "reloaded: %zu changes", n);
-        write_changes(changes, n, &body);
-        config_free(d->config);
-        config_report_fini(&d->report);
-        d->config = l->config;
-        d->report = l->report;
+        take_over(l, &registry, &now);
+        write_changes(&now, &since, &body);
         answer(l, 200, &body);
     }
     arena_fini(&arena);

@@ -276,9 +276,12 @@ int daemon_run(const struct cli_up *up)
     } else if (open_folders(d, &why)) {
         code = fail(d, why.code, why.text);
     } else {
+        d->started = d->config;
         log_open(STDERR_FILENO, d->config->log_level);
         code = serve(d);
     }
+    if (d->started != d->config)
+        config_free(d->started);
     config_free(d->config);
     config_report_fini(&d->report);
     arena_fini(&d->arena);

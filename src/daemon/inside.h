@@ -22,7 +22,8 @@ struct daemon {
     struct loop loop;
     struct hold hold; /* everything that must be closed before the end */
     const struct cli_up *up;
-    struct config *config;
+    struct config *config;       /* in force */
+    struct config *started;      /* with which it was started; often the same */
     struct config_report report; /* of the configuration in force: its warnings */
     struct registry registry;
     struct audit audit;

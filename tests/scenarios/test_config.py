@@ -264,3 +264,19 @@ def test_many_reloads_leave_nothing(make, fake):
         daemon.write(harness.merge(daemon.config, {"upstream": {"idle": f"{i + 1}s"}}))
         assert daemon.hearth("reload")[0] == 0
     assert daemon.fds() <= fds and daemon.chat("events=1").status == 200
+
+
+def test_a_restart_is_not_forgotten(make):
+    """What waits for a restart is named by every reload until then."""
+    fake, spare = make.fake(), make.fake("spare")
+    daemon = make.daemon(fake, spare)
+    text = daemon.config_file.read_text()
+    daemon.config_file.write_text(text + '\nlisten: ["127.0.0.1:1"]\n'
+                                  if "listen" not in text else
+                                  re.sub(r"listen: .*", 'listen: ["127.0.0.1:1"]', text))
+    for _ in range(2):
+        code, out, err = daemon.hearth("reload", "--json")
+        assert code == 0, err
+        assert json.loads(out)["restart_needed"] == ["listen"]
+    daemon.config_file.write_text(text)
+    assert json.loads(daemon.hearth("reload", "--json")[1])["restart_needed"] == []
