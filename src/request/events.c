@@ -248,12 +248,13 @@ static void break_readers(struct request *r)
     request_stop(r, &why);
 }
 
-/* One that waits for this event; those with `at` set are full, those with a later number not yet
- * interested. */
+/* One that waits for this event. Those with `at` set are full; those that wait for a later number
+ * hear the end all the same. */
 static struct reader *idle_reader(struct request *r, const struct kept *k)
 {
     struct reader *d = r->readers;
-    while (d && (d->at || d->number > k->event.number))
+    bool last = is_last_event(&k->event);
+    while (d && (d->at || (d->number > k->event.number && !last)))
         d = d->next;
     return d;
 }

@@ -190,3 +190,13 @@ def test_event_numbers_and_bytes_agree(daemon, fake):
     first.close()
     assert theirs == mine
     assert all(json.dumps(event_json(e)).find('"other"') < 0 for e in mine if event_json(e))
+
+
+def test_a_reader_that_waits_for_too_much(daemon, fake):
+    """Who follows from a number that never comes hears the end."""
+    request, first = start(daemon, "events=20 gap_ms=10")
+    late = follow(daemon, request, 1000)
+    first.rest()
+    rest = late.rest()
+    assert len(rest) == 1 and b"[DONE]" in rest[0]
+    daemon.idle()
