@@ -224,12 +224,14 @@ static enum err add_kept(struct call *call, struct arena *arena, struct edit edi
 }
 
 /* Where include_usage stands in the caller's options: its value, or the place before their first
- * member, or all of them when they are empty. */
+ * member, or all of them when they are empty or hold names with escapes. */
 static struct json_span usage_place(struct slice body, const struct json_span *options)
 {
     struct slice key;
     struct json_span span, first = *options;
     for (size_t at = options->value; json_next_span(body, &at, &key, &span);) {
+        if (slice_find(key, '\\') < key.len)
+            return *options; /* it might spell include_usage: better without */
         if (slice_is(key, SLICE("include_usage")))
             return span;
         if (first.value == options->value)

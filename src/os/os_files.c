@@ -251,11 +251,14 @@ enum err os_temp_file(int dirfd, int *ret_fd, struct why *why)
 
 /* ---- the lock ---- */
 
+#define LOCK_TRIES 20 /* 40 ms in all */
+
 /* flock and not fcntl: a lock of fcntl's is lost when any descriptor of the file is closed. Who
- * only looks (os_lock_holder) holds the lock for a few µs, so a first refusal is not believed. */
+ * only looks (os_lock_holder) holds the lock for a few µs, or for a time slice when it is unlucky,
+ * so a first refusal is not believed. */
 static bool take_lock(int fd)
 {
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < LOCK_TRIES; i++) {
         if (flock(fd, LOCK_EX | LOCK_NB) == 0)
             return true;
         if (errno != EINTR && errno != EWOULDBLOCK)

@@ -326,6 +326,7 @@ static void looking_at_the_lock_makes_nobody_busy(void **state)
             pid_t pid;
             if (os_lock_holder(p->dirfd, "lock", &pid) == ERR_SYSTEM)
                 _exit(1);
+            usleep(200);
         }
     }
     int refused = 0;

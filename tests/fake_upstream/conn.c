@@ -225,7 +225,7 @@ static bool next_request(struct conn *c)
 {
     struct frame f = {0};
     bool begun = false;
-    if (find_frame(text_slice(&c->in), &f)) {
+    if (text_cstr(&c->in) && find_frame(text_slice(&c->in), &f)) {
         bool early = !f.whole && c->server->usual.len && answers_early(c);
         if (f.whole || early) {
             size_t end = min_size(f.end, c->in.len);

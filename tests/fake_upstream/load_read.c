@@ -63,7 +63,7 @@ static bool take_head(struct reader *r)
 {
     const char *end = memmem(r->in.ptr, r->in.len, "\r\n\r\n", 4);
     struct slice value;
-    if (!end)
+    if (!end || !text_cstr(&r->in)) /* numbers are read up to a NUL */
         return false;
     size_t len = (size_t)(end - r->in.ptr) + 4;
     struct slice head = slice_to(text_slice(&r->in), len);
@@ -87,7 +87,7 @@ static bool take_head(struct reader *r)
 static bool take_line(struct reader *r)
 {
     size_t end = slice_find(text_slice(&r->in), '\n');
-    if (end == r->in.len)
+    if (end == r->in.len || !text_cstr(&r->in))
         return false;
     switch (r->state) {
     case READ_SIZE:
