@@ -160,9 +160,25 @@ void text_u64(struct text *t, uint64_t n)
     text_add(t, (struct slice){digits + at, sizeof digits - at});
 }
 
+/* Marks that turn the direction of text: U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069. */
+static bool turns_text(struct slice s)
+{
+    const unsigned char *p = (const unsigned char *)s.ptr;
+    if (s.len < 3 || p[0] != 0xe2)
+        return false;
+    return (p[1] == 0x80 && (p[2] == 0x8e || p[2] == 0x8f || (p[2] >= 0xaa && p[2] <= 0xae))) ||
+           (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9);
+}
+
 void text_visible(struct text *t, struct slice s)
 {
     for (size_t i = 0; i < s.len; i++) {
+        if (turns_text(slice_from(s, i))) {
+            for (size_t end = i + 3; i < end; i++)
+                text_format(t, "\\x%02x", (unsigned)(unsigned char)s.ptr[i]);
+            i--; /* the loop's own step */
+            continue;
+        }
         unsigned char c = (unsigned char)s.ptr[i];
         /* U+0080 to U+009F are two bytes in UTF-8, C2 80 to C2 9F */
         bool c1 = c == 0xc2 && i + 1 < s.len && ((unsigned char)s.ptr[i + 1] & 0xe0) == 0x80;

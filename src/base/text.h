@@ -61,7 +61,8 @@ void text_add(struct text *t, struct slice s);
 void text_byte(struct text *t, char c);
 void text_format(struct text *t, const char *format, ...) PRINTF(2, 3);
 void text_u64(struct text *t, uint64_t n);
-/* As `s`, but bytes that could fool a terminal or a log (controls, DEL, C1) become \xNN. */
+/* As `s`, but bytes that could fool a terminal or a log (controls, DEL, C1, marks that turn the
+ * direction of text) become \xNN. */
 void text_visible(struct text *t, struct slice s);
 void text_drop(struct text *t, size_t n); /* the first n bytes */
 /* At least n free bytes at ptr + len, to be filled by the caller who then adds to len; NULL when

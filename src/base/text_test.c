@@ -199,6 +199,12 @@ static void check_visible(void **state)
         {{"\x1b[31m", 5}, "\\x1b[31m"},
         {{"\0", 1}, "\\x00"},
         {{"\x7f", 1}, "\\x7f"},
+        {SLICE("a\xe2\x80\xae"
+               "b"),
+         "a\\xe2\\x80\\xae"
+         "b"},
+        {SLICE("\xe2\x81\xa6"), "\\xe2\\x81\\xa6"},
+        {SLICE("\xe2\x80\x94\xe2\x81"), "\xe2\x80\x94\xe2\x81"},
         {{"\xc2\x9b"
           "1m",
           4},

@@ -186,16 +186,18 @@ void exchange_send(struct exchange *x, struct slice bytes)
         conn_deadline(c, c->server->limits.write_stall_ms);
     }
     if (c->h1.chunked) {
-        struct text frame = {0};
-        http_write_chunk_open(&frame, bytes.len);
-        stream_write(&c->stream, text_slice(&frame));
-        stream_write(&c->stream, bytes);
-        text_clear(&frame);
-        http_write_chunk_close(&frame);
-        stream_write(&c->stream, text_slice(&frame));
-        if (frame.failed)
+        struct text size = {0}, close = {0};
+        http_write_chunk_open(&size, bytes.len);
+        http_write_chunk_close(&close);
+        if (size.failed || close.failed) { /* nothing may stand where a size belongs */
             stream_fail(&c->stream);
-        text_fini(&frame);
+        } else {
+            stream_write(&c->stream, text_slice(&size));
+            stream_write(&c->stream, bytes);
+            stream_write(&c->stream, text_slice(&close));
+        }
+        text_fini(&size);
+        text_fini(&close);
     } else {
         stream_write(&c->stream, bytes);
     }
