@@ -56,27 +56,6 @@ void json_close_array(struct json_writer *w)
     close(w, ']');
 }
 
-/* Length of the valid UTF-8 sequence at s, 0 when there is none. */
-static size_t utf8_len(struct slice s)
-{
-    const unsigned char *p = (const unsigned char *)s.ptr;
-    size_t n = p[0] < 0x80                   ? 1
-               : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
-               : (p[0] & 0xf0) == 0xe0       ? 3
-               : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
-                                             : 0;
-    if (!n || n > s.len)
-        return 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
-    bool surrogate = p[0] == 0xed && p[1] >= 0xa0;
-    bool beyond = p[0] == 0xf4 && p[1] >= 0x90;
-    return overlong || surrogate || beyond ? 0 : n;
-}
-
 static void escape(struct text *out, unsigned char c)
 {
     static const char names[] = "\"\"\\\\\bb\ff\nn\rr\tt"; /* pairs: byte, letter */
@@ -96,7 +75,7 @@ static void quoted(struct text *out, struct slice s)
     size_t plain = 0; /* start of the run that needs no change */
     for (size_t i = 0; i < s.len;) {
         unsigned char c = (unsigned char)s.ptr[i];
-        size_t n = utf8_len(slice_from(s, i));
+        size_t n = slice_utf8(slice_from(s, i));
         if (n && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) {
             i += n;
             continue;

@@ -84,6 +84,28 @@ bool slice_u64(struct slice s, uint64_t *ret_n)
     return true;
 }
 
+size_t slice_utf8(struct slice s)
+{
+    if (!s.len)
+        return 0;
+    const unsigned char *p = (const unsigned char *)s.ptr;
+    size_t n = p[0] < 0x80                   ? 1
+               : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+               : (p[0] & 0xf0) == 0xe0       ? 3
+               : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+                                             : 0;
+    if (!n || n > s.len)
+        return 0;
+    for (size_t i = 1; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
+    bool surrogate = p[0] == 0xed && p[1] >= 0xa0;
+    bool beyond = p[0] == 0xf4 && p[1] >= 0x90;
+    return overlong || surrogate || beyond ? 0 : n;
+}
+
 void text_fini(struct text *t)
 {
     mem_free(t->ptr);

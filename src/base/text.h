@@ -55,6 +55,9 @@ bool slice_split(struct slice *rest, char at, struct slice *ret_part);
 /* Decimal digits only, no sign, no blank; false when anything else is there or it overflows. */
 MUST_USE bool slice_u64(struct slice s, uint64_t *ret_n);
 
+/* Length of the valid UTF-8 sequence at the start of s; 0: there is none. */
+size_t slice_utf8(struct slice s);
+
 void text_fini(struct text *t);
 void text_clear(struct text *t); /* keeps its room, forgets its failure */
 void text_add(struct text *t, struct slice s);

@@ -5,26 +5,15 @@
 #include <unistd.h>
 
 #include "cli/inner.h"
-
-static bool write_all(int fd, struct slice bytes)
-{
-    while (bytes.len) {
-        ssize_t n = write(fd, bytes.ptr, bytes.len);
-        if (n < 0 && errno != EINTR)
-            return false;
-        if (n > 0)
-            bytes = slice_from(bytes, (size_t)n);
-    }
-    return true;
-}
+#include "os/os.h"
 
 void cli_flush(struct cli *c)
 {
     if (c->out.failed || c->err.failed)
         c->broken = true; /* no memory for what was to be said */
-    if (!write_all(STDOUT_FILENO, text_slice(&c->out)))
+    if (!os_write_all(STDOUT_FILENO, text_slice(&c->out)))
         c->broken = true;
-    if (!write_all(STDERR_FILENO, text_slice(&c->err)))
+    if (!os_write_all(STDERR_FILENO, text_slice(&c->err)))
         c->broken = true;
     text_clear(&c->out);
     text_clear(&c->err);

@@ -58,29 +58,10 @@ bool http_host_split(struct slice host, struct slice *ret_host, uint16_t *ret_po
     return true;
 }
 
-/* The length of the UTF-8 sequence at the front, 0 when there is none. */
-static size_t utf8_length(struct slice s)
-{
-    const unsigned char *b = (const unsigned char *)s.ptr;
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* shorter ones are overlong */
-    size_t n = b[0] < 0x80 ? 1 : b[0] >= 0xf0 ? 4 : b[0] >= 0xe0 ? 3 : b[0] >= 0xc0 ? 2 : 0;
-    if (n <= 1)
-        return n;
-    if (n > s.len || b[0] > 0xf4)
-        return 0;
-    uint32_t c = b[0] & (0x7fu >> n);
-    for (size_t i = 1; i < n; i++) {
-        if ((b[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (b[i] & 0x3f);
-    }
-    return c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : n;
-}
-
 static bool is_utf8(struct slice s)
 {
     while (s.len) {
-        size_t n = utf8_length(s);
+        size_t n = slice_utf8(s);
         if (!n)
             return false;
         s = slice_from(s, n);

@@ -32,6 +32,9 @@ MUST_USE enum err os_read_file(int dirfd, const char *name, size_t limit, struct
 MUST_USE enum err os_write_file_whole(int dirfd, const char *name, struct slice bytes, mode_t mode,
                                       struct why *why);
 
+/* All of it, however many calls that takes; false with errno set. */
+MUST_USE bool os_write_all(int fd, struct slice bytes);
+
 /* For writing at the end, 0600 when it is new: logs. */
 MUST_USE enum err os_open_append(int dirfd, const char *name, int *ret_fd, struct why *why);
 

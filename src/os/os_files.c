@@ -191,7 +191,7 @@ static int open_new(int dirfd, char *name, size_t room)
     return -1;
 }
 
-static bool write_all(int fd, struct slice bytes)
+bool os_write_all(int fd, struct slice bytes)
 {
     while (bytes.len) {
         ssize_t n = write(fd, bytes.ptr, bytes.len);
@@ -219,7 +219,7 @@ enum err os_write_file_whole(int dirfd, const char *name, struct slice bytes, mo
     if (folder >= 0)
         fd = open_new(folder, temporary, sizeof temporary);
     if (fd >= 0)
-        done = fchmod(fd, mode) == 0 && write_all(fd, bytes) && os_sys_sync(fd) == 0 &&
+        done = fchmod(fd, mode) == 0 && os_write_all(fd, bytes) && os_sys_sync(fd) == 0 &&
                renameat(folder, temporary, folder, last) == 0 && sync_folder(folder);
     enum err e = OK;
     if (!done)

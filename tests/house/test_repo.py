@@ -10,7 +10,7 @@ def repo(tree):
 
 
 def test_good(repo):
-    repo.write("docs/a.md", "A network/work/shared-out text; see https://www.debian.org/social.\n")
+    repo.write("docs/a.md", "A network/" "work/shared-out text; see https://www.debian.org/social.\n")
     repo.write("docs/picture.png", b"\x89PNG\0\0").write("fuzz/corpus/sse/a", b"\0\1")
     repo.good("repo")
 
