@@ -23,6 +23,9 @@ build          pc:libuv            libuv1-dev                         libuv-deve
 build          pc:yaml-0.1         libyaml-dev                        libyaml-devel   libyaml    libyaml
 build          pc:yyjson           libyyjson-dev@!bookworm            yyjson-devel    yyjson     yyjson
 build          pc:libllhttp        libllhttp-dev@!bookworm            llhttp-devel    llhttp     llhttp
+build          pc:libsodium        libsodium-dev                      libsodium-devel libsodium  libsodium
+build          pc:libssl           libssl-dev                         openssl-devel   openssl    openssl@3
+build          pc:sqlite3          libsqlite3-dev                     sqlite-devel    sqlite     sqlite
 check          cmd:python3         python3                            python3         python     python3
 check          py:pytest           python3-pytest                     python3-pytest  python-pytest  pytest
 check          pc:cmocka           libcmocka-dev                      libcmocka-devel cmocka     cmocka

@@ -203,11 +203,14 @@ static void wire(struct daemon *d)
 static enum err open_watches(struct daemon *d, struct why *why)
 {
     signal(SIGPIPE, SIG_IGN);
-    enum err e = watch_open(&d->term, &d->loop, &d->hold, SIGTERM, on_term);
+    d->term.came = on_term;
+    d->interrupt.came = on_interrupt;
+    d->hangup.came = on_hangup;
+    enum err e = watch_open(&d->term, &d->loop, &d->hold, SIGTERM);
     if (!e)
-        e = watch_open(&d->interrupt, &d->loop, &d->hold, SIGINT, on_interrupt);
+        e = watch_open(&d->interrupt, &d->loop, &d->hold, SIGINT);
     if (!e)
-        e = watch_open(&d->hangup, &d->loop, &d->hold, SIGHUP, on_hangup);
+        e = watch_open(&d->hangup, &d->loop, &d->hold, SIGHUP);
     return e ? why_set(why, e, "signals cannot be watched") : OK;
 }
 

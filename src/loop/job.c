@@ -47,10 +47,8 @@ static void on_closed(uv_handle_t *handle)
     hold_drop(w->hold);
 }
 
-enum err watch_open(struct watch *w, struct loop *l, struct hold *hold, int signal,
-                    void (*came)(struct watch *))
+enum err watch_open(struct watch *w, struct loop *l, struct hold *hold, int signal)
 {
-    w->came = came;
     if (uv_signal_init(&l->uv, &w->uv) != 0)
         return ERR_SYSTEM;
     w->hold = hold; /* from here on watch_close has something to close */

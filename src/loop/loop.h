@@ -1,7 +1,6 @@
 /* loop: how hearth uses libuv. One loop thread owns every connection, request, engine and timer;
  * it never blocks. Handles are embedded in their owner and counted in its hold: memory is free
- * only after the last close. Callbacks never come before the call that caused them returned.
- * Only this room and conn name libuv's functions. */
+ * only after the last close. Callbacks never come before the call that caused them returned. */
 #pragma once
 
 #include <uv.h>
@@ -9,7 +8,6 @@
 #include "base/cancel.h"
 
 struct loop;
-struct stream;
 
 /* ---- hold: how many handles an owner has open; `gone` is called once, when all are closed ---- */
 struct hold {
@@ -91,8 +89,8 @@ struct address { /* where to connect; text is for people */
 enum err stream_connect(struct stream *s, struct loop *l, struct hold *hold,
                         const struct address *to, struct why *why) MUST_USE;
 void stream_read(struct stream *s, bool on);
-/* Not before `connected`. Bytes are copied and leave at the end of this turn of the loop, all
- * writes of a turn in one call to the kernel. Writing to a closed stream is a no-op. */
+/* Not before `connected`. Bytes are copied and leave at the end of this turn of the loop, all of
+ * a turn in one call to the kernel. Writing to a closed stream is a no-op. */
 void stream_write(struct stream *s, struct slice bytes);
 void stream_give(struct stream *s, struct text *bytes); /* the same, taking the memory over */
 void stream_fail(struct stream *s);   /* sets `failed`; `drained` follows: the owner closes */
@@ -115,9 +113,10 @@ struct listener {
 };
 enum err listener_open_tcp(struct listener *n, struct loop *l, struct hold *hold,
                            const struct sockaddr_storage *at, struct why *why) MUST_USE;
+/* A bound Unix socket; takes fd over. */
 enum err listener_open_fd(struct listener *n, struct loop *l, struct hold *hold, int fd,
-                          struct why *why) MUST_USE; /* a bound Unix socket; takes fd over */
-int listener_port(const struct listener *n);         /* 0 for a Unix socket */
+                          struct why *why) MUST_USE;
+int listener_port(const struct listener *n); /* 0 for a Unix socket */
 void listener_close(struct listener *n);
 enum err stream_accept(struct stream *s, struct listener *n, struct hold *hold) MUST_USE;
 
@@ -131,12 +130,21 @@ struct job {
 };
 enum err job_start(struct job *j, struct loop *l, struct hold *hold) MUST_USE;
 
+/* ---- mail: another thread says that there is something to look at ---- */
+struct mail {
+    uv_async_t uv;
+    struct hold *hold;
+    void (*came)(struct mail *m); /* set by the owner; on the loop, once for several sent */
+};
+enum err mail_open(struct mail *m, struct loop *l, struct hold *hold) MUST_USE;
+void mail_send(struct mail *m);  /* any thread, until mail_close */
+void mail_close(struct mail *m); /* any number of times */
+
 /* ---- signals ---- */
 struct watch {
     uv_signal_t uv;
     struct hold *hold;
-    void (*came)(struct watch *w);
+    void (*came)(struct watch *w); /* set by the owner */
 };
-enum err watch_open(struct watch *w, struct loop *l, struct hold *hold, int signal,
-                    void (*came)(struct watch *)) MUST_USE;
+enum err watch_open(struct watch *w, struct loop *l, struct hold *hold, int signal) MUST_USE;
 void watch_close(struct watch *w);

@@ -68,6 +68,12 @@ MUST_USE enum err os_unix_connect(const char *path, bool nonblocking, int *ret_f
 /* Who is at the other end of a Unix socket. Any thread. */
 MUST_USE enum err os_peer_uid(int fd, uid_t *ret_uid);
 
+/* Who is at the other end of an accepted TCP connection, if that is a process of this machine: the
+ * kernel is asked, by `asker`. ERR_NOT_FOUND when it cannot say: the peer is elsewhere, or its
+ * socket is no longer anybody's (a closed one would read as root's). 2 to 3 us; the loop may. */
+MUST_USE enum err os_peer_asker(int *ret_asker); /* ERR_SYSTEM: never, on this system */
+MUST_USE enum err os_peer_uid_tcp(int asker, int fd, uid_t *ret_uid);
+
 /* ---- the process itself ---- */
 
 /* Opens /dev/null for those of the descriptors 0, 1 and 2 that are closed: else the next socket

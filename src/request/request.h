@@ -69,6 +69,9 @@ struct request_terms {
     enum call_kind kind;
     enum dialect dialect;
     bool ends_by_itself; /* goes on without readers, and stays for 60 s for those who come back */
+    int64_t principal;   /* who asks, and owns it; 0: nobody that is recorded */
+    struct slice who;    /* its name; copied */
+    struct slice models; /* names and NAME* that it may ask; "": all. Copied */
 };
 /* In GATING. NULL when there is no memory. It frees itself when it is done and the last reader is
  * loose. */

@@ -226,7 +226,8 @@ static void give(struct bench *b, struct request *r, struct slice bytes)
 
 static struct request *begin(struct bench *b, struct follower *f, bool by_itself)
 {
-    struct request_terms terms = {CALL_CHAT, DIALECT_OPENAI, by_itself};
+    struct request_terms terms = {
+        .kind = CALL_CHAT, .dialect = DIALECT_OPENAI, .ends_by_itself = by_itself};
     struct request *r = request_new(&b->desk, &terms);
     assert_non_null(r);
     if (f)
