@@ -5,12 +5,25 @@
  * protocol. It owns nothing of a request beyond its exchange. */
 #pragma once
 
+#include <sys/socket.h>
+#include <sys/types.h>
+
 #include "base/body.h"
 #include "http/http.h"
 #include "loop/loop.h"
 
 struct server;
 struct conn;
+
+/* Who is at the other end, known at accept. For as long as the connection. */
+struct peer {
+    bool admin;    /* came over the admin socket */
+    bool tls;      /* speaks TLS */
+    bool loopback; /* asked at an address that only this machine reaches; false for a socket file */
+    bool user_known; /* the kernel says whose process it is: uid */
+    uid_t uid;
+    struct sockaddr_storage local, remote; /* AF_UNSPEC where the system does not say */
+};
 
 enum take { TAKE_NONE, TAKE_MEMORY, TAKE_SPOOL }; /* how a body is collected */
 
@@ -21,6 +34,7 @@ struct exchange {
     int spool_fd;                 /* TAKE_SPOOL: complete at `ready`, closed by conn; else -1 */
     uint64_t body_bytes;          /* so far */
     bool admin;                   /* came over the admin socket */
+    const struct peer *peer;      /* as long as the connection */
     uint64_t began_us, sent;      /* sent: bytes of the answer's body */
     void *owner;
 };

@@ -45,7 +45,7 @@ void http1_init(struct conn *c)
     sm_init(&h->sm, &table, IDLE, loop_now_us(c->server->loop));
     http_parser_init(&h->parser, HTTP_REQUEST, NULL);
     h->spool.fd = -1;
-    h->x.spool_fd = -1;
+    h->x = (struct exchange){.spool_fd = -1, .peer = &c->peer};
     conn_deadline(c, c->server->limits.headers_ms); /* a newcomer should say something */
 }
 
@@ -54,7 +54,7 @@ static void drop_exchange(struct http1 *h)
     body_fini(&h->x.body);
     text_fini(&h->owed);
     spool_fini(&h->spool);
-    h->x = (struct exchange){.spool_fd = -1};
+    h->x = (struct exchange){.spool_fd = -1, .peer = h->x.peer};
     h->answering = h->chunked = h->message_over = h->head_only = false;
 }
 
@@ -250,7 +250,7 @@ static void take_head(struct conn *c)
 {
     struct http1 *h = &c->h1;
     h->x.head = http_head(&h->parser);
-    h->x.admin = c->admin;
+    h->x.admin = c->peer.admin;
     h->x.began_us = loop_now_us(c->server->loop);
     h->x.body.budget = &c->server->bodies;
     h->waited_ms = 0;

@@ -39,8 +39,9 @@ struct conn {
     struct conn *next, **link;
     const struct conn_proto *proto;
     void *state;
+    struct peer peer;
     uint64_t id;
-    bool admin, closed;
+    bool closed;
     struct http1 h1;
 };
 

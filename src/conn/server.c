@@ -1,4 +1,5 @@
 /* server: listeners and the list of connections. */
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -107,18 +108,40 @@ void conn_hand_over(struct conn *c, const struct conn_proto *proto, void *state)
 
 /* ---- listeners ------------------------------------------------------------------------------ */
 
-static bool is_ours(struct conn *c)
+static bool is_loopback(const struct sockaddr_storage *at)
 {
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)at;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)at;
+    if (at->ss_family == AF_INET)
+        return (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
+    return at->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+}
+
+static void know_peer(struct conn *c)
+{
+    struct peer *p = &c->peer;
+    socklen_t n = sizeof p->local, m = sizeof p->remote;
     uv_os_fd_t fd;
-    uid_t uid;
-    if (uv_fileno(&c->stream.handle, &fd) != 0 || os_peer_uid(fd, &uid))
-        return false;
-    return uid == geteuid() || uid == 0;
+    if (uv_fileno(&c->stream.handle, &fd) != 0)
+        return;
+    if (getsockname(fd, (struct sockaddr *)&p->local, &n) != 0)
+        p->local.ss_family = AF_UNSPEC;
+    if (getpeername(fd, (struct sockaddr *)&p->remote, &m) != 0)
+        p->remote.ss_family = AF_UNSPEC;
+    p->loopback = is_loopback(&p->local);
+    if (p->admin)
+        p->user_known = !os_peer_uid(fd, &p->uid);
+}
+
+static bool is_ours(const struct peer *p)
+{
+    return p->user_known && (p->uid == geteuid() || p->uid == 0);
 }
 
 static void start(struct conn *c)
 {
-    if (c->admin && !is_ours(c)) {
+    know_peer(c);
+    if (c->peer.admin && !is_ours(&c->peer)) {
         log_warn("conn", "somebody else's connection to the admin socket was refused");
         conn_close(c);
         return;
@@ -144,7 +167,7 @@ static void let_in(struct door *d)
     c->server = s;
     c->hold.gone = on_gone;
     c->stream.ops = &ops;
-    c->admin = d->admin;
+    c->peer.admin = d->admin;
     c->id = ++s->accepted;
     c->proto = &http1_proto;
     c->next = s->conns;
