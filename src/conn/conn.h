@@ -78,6 +78,7 @@ struct server { /* made in the daemon; read freely */
     struct conn *conns;
     uint64_t open, accepted, served;
     struct door *doors;
+    int asker;          /* of the kernel, whose a TCP connection is; -1: it cannot say */
     struct timer retry; /* there was no memory for a newcomer: try again */
     bool draining, shut;
     void (*quiet)(struct server *s); /* after server_shut: the last connection is gone */

@@ -131,6 +131,8 @@ static void know_peer(struct conn *c)
     p->loopback = is_loopback(&p->local);
     if (p->admin)
         p->user_known = !os_peer_uid(fd, &p->uid);
+    else if (c->server->asker >= 0)
+        p->user_known = !os_peer_uid_tcp(c->server->asker, fd, &p->uid);
 }
 
 static bool is_ours(const struct peer *p)
@@ -207,6 +209,8 @@ static struct door *door_new(struct server *s, bool admin)
 static void on_server_gone(struct hold *h)
 {
     struct server *s = owner_of(h, struct server, hold);
+    if (s->asker >= 0)
+        close(s->asker);
     while (s->doors) {
         struct door *d = s->doors;
         s->doors = d->next;
@@ -218,6 +222,9 @@ void server_init(struct server *s)
 {
     s->hold = (struct hold){.count = 1, .gone = on_server_gone}; /* dropped by server_close */
     timer_open(&s->retry, s->loop, &s->hold, on_retry);
+    s->asker = -1;
+    if (os_peer_asker(&s->asker))
+        log_warn("conn", "this system does not tell whose a TCP connection is: it needs a key");
 }
 
 enum err server_listen(struct server *s, const struct sockaddr_storage *at, int *ret_port,
