@@ -35,7 +35,8 @@ check          cmd:strace          strace                             strace    
 check          cmd:clang-format-14 clang-format-14@bookworm           -               -          -
 check,fuzz     cmd:clang           clang                              clang           clang      -
 check,fuzz     run:clang_fuzzer    libclang-rt-dev                    compiler-rt     compiler-rt -
-bench          cmd:wrk             wrk                                wrk             wrk        wrk
+bench          cmd:python3         python3                            python3         python     python3
+bench          cmd:taskset         util-linux                         util-linux      util-linux -
 bench          cmd:nginx           nginx-light                        nginx           nginx      nginx
 bench          cmd:haproxy         haproxy                            haproxy         haproxy    haproxy
 '

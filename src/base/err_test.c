@@ -20,7 +20,8 @@ static void check_table(void **state)
     static const char upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
     static const char *const types[] = {
         "invalid_request_error", "permission_error", "rate_limit_error",
-        "insufficient_quota",    "api_error",        "overloaded_error"};
+        "insufficient_quota",    "api_error",        "overloaded_error",
+        "authentication_error"};
     assert_int_equal(OK, 0);
     assert_string_equal(err_row(OK)->name, "OK");
     for (size_t i = 1; i < ERR_COUNT; i++) {

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "bench/bench.h"
 #include "cli/cli.h"
 #include "config/config.h"
 #include "http/http.h"
@@ -62,11 +63,18 @@ struct words {
     size_t n;
 };
 
+struct bench_options {
+    uint64_t connections, chunks, rate, port, gap_ms;
+    bool stream;
+    const char *against, *model, *key, *seconds, *body;
+};
+
 struct options { /* what the command line said */
     bool help, json, detach, now, follow, origin;
     uint64_t lines;
     const char *markdown;
     struct words listen, set, arguments;
+    struct bench_options bench;
 };
 
 /* ---- what a command gets ---- */
@@ -136,6 +144,18 @@ void status_headline(const struct json_value *status, bool colours, struct text 
 void status_next(const struct json_value *status, const char *config_folder, struct text *out);
 /* logs.c: what was added to the log after `from`, at most so many lines of it. */
 void logs_print_since(int dirfd, off_t from, uint64_t lines, struct text *out);
+
+/* bench_print.c: what was measured of one address, and of two, as JSON and for people. */
+#define BENCH_ROUNDS 5u
+struct measured {
+    const char *url;
+    struct bench_figures rounds[BENCH_ROUNDS];
+    size_t n;
+};
+void bench_json(const struct bench_load *load, const struct measured *all, size_t n,
+                struct text *out);
+void bench_print(const struct bench_load *load, const struct measured *all, size_t n,
+                 struct text *out);
 
 /* reload.c: the readable form of its answer. */
 void reload_print(const struct json_value *answer, bool colours, struct text *out);

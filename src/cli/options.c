@@ -275,7 +275,14 @@ static enum err take_first(struct parser *p)
 enum err cli_parse(int argc, char **argv, struct options *ret, enum command *ret_command,
                    struct why *why)
 {
-    struct options options = {.lines = 100};
+    struct options options = {
+        .lines = 100,
+        .bench = {.connections = 1,
+                  .chunks = BENCH_CHUNKS,
+                  .model = BENCH_MODEL,
+                  .seconds = "3",
+                  .body = "1K"},
+    };
     struct parser p = {argv, argc, 1, COMMAND_COUNT, &options, why};
     enum err e = argc > 1 ? take_first(&p) : OK;
     for (bool only_arguments = false; !e && p.at < argc; p.at++) {

@@ -74,6 +74,28 @@ MUST_USE enum err os_peer_uid(int fd, uid_t *ret_uid);
 MUST_USE enum err os_peer_asker(int *ret_asker); /* ERR_SYSTEM: never, on this system */
 MUST_USE enum err os_peer_uid_tcp(int asker, int fd, uid_t *ret_uid);
 
+/* ---- many sockets on one thread, for programs that run without the loop ---- */
+
+struct sockaddr;
+
+/* TCP, non-blocking, each write sent at once. A connection may still be under way: it is there, or
+ * SO_ERROR says why not, when the socket becomes writable. Listening is on 127.0.0.1 only; port 0:
+ * a free one. os_accept: -1 and errno. */
+MUST_USE enum err os_tcp_connect(const struct sockaddr *to, size_t len, int *ret_fd);
+MUST_USE enum err os_tcp_listen(uint16_t port, int *ret_fd, uint16_t *ret_port, struct why *why);
+int os_accept(int listener);
+
+struct os_ready {
+    void *owner;
+    bool readable, writable; /* both when it broke: the next call on it says how */
+};
+/* os_poll_add: each change to readable or writable is told once, so read and write until less was
+ * done than asked for. A descriptor that is closed is watched no more. os_poll_wait returns how
+ * many of `ready` it filled, 0 when the time is over; to the microsecond where the system can. */
+MUST_USE enum err os_poll_open(int *ret_poll);
+MUST_USE enum err os_poll_add(int poll, int fd, void *owner);
+size_t os_poll_wait(int poll, struct os_ready *ready, size_t most, uint64_t wait_us);
+
 /* ---- the process itself ---- */
 
 /* Opens /dev/null for those of the descriptors 0, 1 and 2 that are closed: else the next socket

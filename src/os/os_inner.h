@@ -12,6 +12,7 @@
 #define OS_SOCKET_NAME_MOST 64
 
 int os_sys_socket(int family, bool nonblocking); /* a stream, close-on-exec */
+int os_sys_accept(int listener);                 /* close-on-exec, does not block */
 int os_sys_pipe(int ends[2]);                    /* close-on-exec */
 int os_sys_unnamed_file(int dirfd);              /* -1 and ENOTSUP: make a named one */
 int os_sys_sync(int fd);                         /* the data and what finds it are on the disk */
@@ -22,3 +23,5 @@ bool os_sys_folder_path(int dirfd, char *path, size_t room);
 
 /* Opens the folder that `name` stands in, for use as a dirfd, and points at the last part. */
 int os_open_parent(int dirfd, const char *name, const char **ret_last);
+
+#define OS_READY_MOST 256u /* that one os_poll_wait tells */

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <mach/mach.h>
 #include <stdlib.h>
+#include <sys/event.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -26,6 +27,18 @@ int os_sys_socket(int family, bool nonblocking)
         return -1;
     if (set_flags(fd, nonblocking) != 0 ||
         setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+int os_sys_accept(int listener)
+{
+    int on = 1, fd = accept(listener, NULL, NULL);
+    if (fd < 0)
+        return -1;
+    if (set_flags(fd, true) != 0 || setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on) != 0) {
         close(fd);
         return -1;
     }
@@ -123,4 +136,40 @@ enum err os_peer_uid_tcp(int asker, int fd, uid_t *ret_uid)
     (void)fd;
     (void)ret_uid;
     return ERR_SYSTEM;
+}
+
+enum err os_poll_open(int *ret_poll)
+{
+    int fd = kqueue();
+    if (fd < 0)
+        return os_err_of(errno);
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+        close(fd);
+        return ERR_SYSTEM;
+    }
+    *ret_poll = fd;
+    return OK;
+}
+
+enum err os_poll_add(int poll, int fd, void *owner)
+{
+    struct kevent wanted[2];
+    EV_SET(&wanted[0], (uintptr_t)fd, EVFILT_READ, EV_ADD | EV_CLEAR, 0, 0, owner);
+    EV_SET(&wanted[1], (uintptr_t)fd, EVFILT_WRITE, EV_ADD | EV_CLEAR, 0, 0, owner);
+    return kevent(poll, wanted, 2, NULL, 0, NULL) == 0 ? OK : os_err_of(errno);
+}
+
+/* A socket that is both readable and writable comes as two. */
+size_t os_poll_wait(int poll, struct os_ready *ready, size_t most, uint64_t wait_us)
+{
+    struct kevent events[OS_READY_MOST];
+    struct timespec wait = {(time_t)(wait_us / 1000000), (long)(wait_us % 1000000) * 1000};
+    int n = kevent(poll, NULL, 0, events, (int)min_size(most, OS_READY_MOST), &wait);
+    for (int i = 0; i < n; i++) {
+        bool broken = events[i].flags & (EV_EOF | EV_ERROR);
+        ready[i] = (struct os_ready){.owner = events[i].udata,
+                                     .readable = broken || events[i].filter == EVFILT_READ,
+                                     .writable = broken || events[i].filter == EVFILT_WRITE};
+    }
+    return n > 0 ? (size_t)n : 0;
 }

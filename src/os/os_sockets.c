@@ -1,9 +1,11 @@
-/* os_sockets: Unix sockets with paths of any length. An address has room for about 100 bytes of
- * path and longer ones are cut or refused, so longer ones go through a descriptor of the folder:
- * /proc/self/fd/N/name where there is such a thing, else the working folder, for a moment. */
+/* os_sockets: TCP sockets for programs without the loop, and Unix sockets with paths of any length.
+ * An address has room for about 100 bytes of path and longer ones are cut or refused, so longer
+ * ones go through a descriptor of the folder: /proc/self/fd/N/name where there is such a thing,
+ * else the working folder, for a moment. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -12,6 +14,7 @@
 #include "os/os_inner.h"
 
 #define BACKLOG 128
+#define TCP_BACKLOG 1024
 
 struct place { /* an address that is valid until place_close */
     struct sockaddr_un address;
@@ -180,6 +183,56 @@ enum err os_unix_connect(const char *path, bool nonblocking, int *ret_fd, struct
     }
     *ret_fd = fd;
     return OK;
+}
+
+static bool send_at_once(int fd)
+{
+    int on = 1;
+    return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0;
+}
+
+enum err os_tcp_connect(const struct sockaddr *to, size_t len, int *ret_fd)
+{
+    int fd = os_sys_socket(to->sa_family, true);
+    if (fd < 0)
+        return os_err_of(errno);
+    if (!send_at_once(fd) || (connect(fd, to, (socklen_t)len) != 0 && errno != EINPROGRESS)) {
+        enum err e = errno == ECONNREFUSED ? ERR_CONNECT_REFUSED : os_err_of(errno);
+        close(fd);
+        return e;
+    }
+    *ret_fd = fd;
+    return OK;
+}
+
+enum err os_tcp_listen(uint16_t port, int *ret_fd, uint16_t *ret_port, struct why *why)
+{
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
+    socklen_t len = sizeof at;
+    int on = 1, fd = os_sys_socket(AF_INET, true);
+    if (fd < 0)
+        return why_sys(why, os_err_of(errno), errno, "cannot make a socket");
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        bind(fd, (const struct sockaddr *)&at, sizeof at) != 0 || listen(fd, TCP_BACKLOG) != 0 ||
+        getsockname(fd, (struct sockaddr *)&at, &len) != 0) {
+        enum err e = errno == EADDRINUSE ? ERR_BUSY : os_err_of(errno);
+        why_sys(why, e, errno, "cannot listen on 127.0.0.1:%u", (unsigned)port);
+        close(fd);
+        return e;
+    }
+    *ret_fd = fd;
+    *ret_port = ntohs(at.sin_port);
+    return OK;
+}
+
+int os_accept(int listener)
+{
+    int fd = os_sys_accept(listener);
+    if (fd < 0 || send_at_once(fd))
+        return fd;
+    close(fd);
+    return -1;
 }
 
 bool os_has_loopback6(void)
