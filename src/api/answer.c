@@ -29,9 +29,11 @@ static void add_origin(struct fields *f, const struct visit *v)
 static struct text request_name(const struct visit *v)
 {
     struct text name = {0};
-    if (v->request)
-        text_format(&name, "%.*s-%llu", SLICE_ARG(v->api->instance),
-                    (unsigned long long)request_id(v->request));
+    if (v->request) {
+        text_add(&name, v->api->instance);
+        text_byte(&name, '-');
+        text_u64(&name, request_id(v->request));
+    }
     return name;
 }
 

@@ -1,13 +1,14 @@
-/* json_read: the reading half of json.h, over yyjson's immutable documents. A scan before the
- * parser bounds depth and number of values (the parser has no such limits), the parser checks
- * grammar and UTF-8, and a walk after it refuses duplicate keys. */
+/* json_read: the reading half of json.h, over yyjson's immutable documents. The parser checks
+ * grammar and UTF-8, and a walk after it refuses duplicate keys and what is too deep. The parser has
+ * no limits of its own, so before a large text a scan bounds depth and number of values. */
 #include <stdlib.h>
 #include <yyjson.h>
 
 #include "base/json.h"
 #include "base/mem.h"
 
-#define FEW_KEYS 24u /* up to here comparing all pairs is cheaper than sorting */
+#define SMALL_TEXT 32768u /* can hold no more than half as many values: 16 bytes of memory each */
+#define FEW_KEYS 24u      /* up to here comparing all pairs is cheaper than sorting */
 
 const struct json_limits json_usual_limits = {.depth = 64, .values = 1000000};
 
@@ -23,13 +24,25 @@ static const struct json_value *outer(yyjson_val *v)
 
 /* ---- before the parser -------------------------------------------------------------------- */
 
-static size_t skip_string(struct slice text, size_t at) /* at: after the opening quote */
+/* at: after the opening quote. Keys end within a few bytes; a prompt goes on for long, and there
+ * the library's search is ten times as fast as a loop. Each byte is looked at twice at most. */
+static size_t skip_string(struct slice text, size_t at)
 {
+    size_t soon = min_size(text.len, at + 24), quote = 0;
     while (at < text.len) {
-        char c = text.ptr[at];
-        if (c == '"')
-            return at + 1;
-        at += c == '\\' ? 2 : 1;
+        if (at < soon) {
+            char c = text.ptr[at];
+            if (c == '"')
+                return at + 1;
+            at += c == '\\' ? 2 : 1;
+            continue;
+        }
+        if (quote <= at)
+            quote = at + slice_find(slice_from(text, at), '"');
+        size_t escape = slice_find((struct slice){text.ptr + at, quote - at}, '\\');
+        if (escape == quote - at)
+            return min_size(quote + 1, text.len);
+        at += escape + 2;
     }
     return text.len;
 }
@@ -127,23 +140,23 @@ static enum err check_keys(yyjson_val *object, struct why *why)
     return OK;
 }
 
-/* Depth is bounded by check_size, so recursion is too. */
-static enum err check_duplicates(yyjson_val *v, struct why *why)
+/* depth: how many levels more there may be; with it recursion is bounded too. */
+static enum err check_tree(yyjson_val *v, unsigned depth, struct why *why)
 {
-    enum err e = OK;
-    if (unsafe_yyjson_is_obj(v)) {
+    enum err e = depth ? OK : ERR_JSON_TOO_DEEP;
+    if (!e && unsafe_yyjson_is_obj(v)) {
         e = check_keys(v, why);
         yyjson_obj_iter iter = yyjson_obj_iter_with(v);
         for (yyjson_val *key; !e && (key = yyjson_obj_iter_next(&iter));) {
             yyjson_val *value = yyjson_obj_iter_get_val(key);
             if (unsafe_yyjson_is_ctn(value))
-                e = check_duplicates(value, why);
+                e = check_tree(value, depth - 1, why);
         }
-    } else if (unsafe_yyjson_is_arr(v)) {
+    } else if (!e && unsafe_yyjson_is_arr(v)) {
         yyjson_arr_iter iter = yyjson_arr_iter_with(v);
         for (yyjson_val *item; !e && (item = yyjson_arr_iter_next(&iter));) {
             if (unsafe_yyjson_is_ctn(item))
-                e = check_duplicates(item, why);
+                e = check_tree(item, depth - 1, why);
         }
     }
     return e;
@@ -172,7 +185,8 @@ static void alc_free(void *context, void *block)
 enum err json_read(struct slice text, const struct json_limits *limits, struct text *scratch,
                    struct json_doc *ret_doc, struct why *why)
 {
-    enum err e = check_size(text, limits, why);
+    bool small = text.len <= min_size(SMALL_TEXT, limits->values);
+    enum err e = small ? OK : check_size(text, limits, why);
     if (e)
         return e;
     yyjson_alc heap = {alc_malloc, alc_realloc, alc_free, NULL}, pool;
@@ -193,7 +207,10 @@ enum err json_read(struct slice text, const struct json_limits *limits, struct t
     if (!doc)
         return why_set(why, ERR_BAD_JSON, "%s at byte %zu", text.len ? failed.msg : "nothing there",
                        failed.pos);
-    e = check_duplicates(doc->root, why);
+    if (yyjson_is_ctn(doc->root))
+        e = check_tree(doc->root, limits->depth, why);
+    if (e == ERR_JSON_TOO_DEEP)
+        e = check_size(text, limits, why); /* it knows the place */
     if (e) {
         yyjson_doc_free(doc);
         return e;
@@ -210,11 +227,21 @@ void json_done(struct json_doc *doc)
 
 /* ---- spans -------------------------------------------------------------------------------- */
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
 static size_t skip_blanks(struct slice text, size_t at)
 {
-    while (at < text.len && strchr(" \t\r\n", text.ptr[at]))
+    while (at < text.len && is_blank(text.ptr[at]))
         at++;
     return at;
+}
+
+static bool ends_scalar(char c)
+{
+    return c == ',' || c == '}' || c == ']' || is_blank(c);
 }
 
 static size_t skip_value(struct slice text, size_t at)
@@ -231,7 +258,7 @@ static size_t skip_value(struct slice text, size_t at)
         } else if (depth) {
             at++;
         } else {
-            while (at < text.len && !strchr(",}] \t\r\n", text.ptr[at]))
+            while (at < text.len && !ends_scalar(text.ptr[at]))
                 at++;
         }
     } while (depth && at < text.len);

@@ -75,7 +75,7 @@ static void quoted(struct text *out, struct slice s)
     size_t plain = 0; /* start of the run that needs no change */
     for (size_t i = 0; i < s.len;) {
         unsigned char c = (unsigned char)s.ptr[i];
-        size_t n = slice_utf8(slice_from(s, i));
+        size_t n = c < 0x80 ? 1 : slice_utf8(slice_from(s, i));
         if (n && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) {
             i += n;
             continue;

@@ -159,11 +159,13 @@ void text_format(struct text *t, const char *format, ...)
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    size_t free_room = t->room - t->len; /* usually enough: then it is formatted once */
+    int n = vsnprintf(free_room ? t->ptr + t->len : NULL, free_room, format, args);
     va_end(args);
     char *to = n < 0 ? NULL : text_room(t, (size_t)n); /* and the byte for the NUL */
     if (to) {
-        vsnprintf(to, (size_t)n + 1, format, again);
+        if ((size_t)n >= free_room)
+            vsnprintf(to, (size_t)n + 1, format, again);
         t->len += (size_t)n;
     } else {
         t->failed = true;

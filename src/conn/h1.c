@@ -186,18 +186,10 @@ void exchange_send(struct exchange *x, struct slice bytes)
         conn_deadline(c, c->server->limits.write_stall_ms);
     }
     if (c->h1.chunked) {
-        struct text size = {0}, close = {0};
-        http_write_chunk_open(&size, bytes.len);
-        http_write_chunk_close(&close);
-        if (size.failed || close.failed) { /* nothing may stand where a size belongs */
-            stream_fail(&c->stream);
-        } else {
-            stream_write(&c->stream, text_slice(&size));
-            stream_write(&c->stream, bytes);
-            stream_write(&c->stream, text_slice(&close));
-        }
-        text_fini(&size);
-        text_fini(&close);
+        char room[HTTP_CHUNK_OPEN];
+        stream_write(&c->stream, http_chunk_open(room, bytes.len));
+        stream_write(&c->stream, bytes);
+        stream_write(&c->stream, HTTP_CHUNK_CLOSE);
     } else {
         stream_write(&c->stream, bytes);
     }
@@ -207,14 +199,8 @@ void exchange_end(struct exchange *x, bool close)
 {
     struct conn *c = conn_of(x);
     c->h1.closes |= close;
-    if (c->h1.chunked && !c->h1.head_only) {
-        struct text last = {0};
-        http_write_chunk_last(&last);
-        stream_write(&c->stream, text_slice(&last));
-        if (last.failed)
-            stream_fail(&c->stream);
-        text_fini(&last);
-    }
+    if (c->h1.chunked && !c->h1.head_only)
+        stream_write(&c->stream, HTTP_CHUNK_LAST);
     next(c);
 }
 

@@ -76,6 +76,9 @@ struct event {
     uint64_t number;   /* given by the request */
     struct slice raw;  /* wire bytes, whole, for readers of the same dialect */
     struct slice json; /* the object that raw carries; empty when there is none */
+    /* The same parsed, but as the target sent it: model, id and created are its own. NULL: parse
+     * json. Borrowed like raw. */
+    const struct json_value *parsed;
     struct usage usage;
     const struct why *why; /* EVENT_ERROR */
 };
@@ -90,6 +93,7 @@ struct decoder {
     enum dialect dialect;
     struct slice model;       /* the name that the caller used */
     struct slice id, created; /* raw JSON of the first attempt's; empty: this is the first */
+    struct slice model_json;  /* model as JSON, made with the first chunk */
     bool head_sent;           /* an earlier attempt's head reached the caller: drop this one's */
     struct text scratch, edited;
     struct arena *arena; /* keeps id and created */

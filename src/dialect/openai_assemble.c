@@ -194,14 +194,30 @@ static void add_extra(struct assembler *a, struct slice key, const struct json_v
     replace(&a->extras[i].value, v);
 }
 
+/* The first that is told of each. They are read from the event's own bytes, where they are the
+ * caller's; in what was parsed they may be the target's. */
+static void add_names(struct assembler *a, struct slice json)
+{
+    struct {
+        struct text *text;
+        struct slice name;
+    } names[] = {
+        {&a->id, SLICE("id")}, {&a->created, SLICE("created")}, {&a->model, SLICE("model")}};
+    struct slice key;
+    struct json_span span;
+    if (a->id.len && a->created.len && a->model.len)
+        return;
+    for (size_t at = 0; json_next_span(json, &at, &key, &span);) {
+        for (size_t i = 0; i < COUNT(names); i++) {
+            if (slice_is(key, names[i].name) && !names[i].text->len)
+                text_add(names[i].text,
+                         (struct slice){json.ptr + span.value, span.end - span.value});
+        }
+    }
+}
+
 static enum err add_chunk(struct assembler *a, const struct json_value *chunk)
 {
-    if (!a->id.len && json_get(chunk, "id"))
-        replace(&a->id, json_get(chunk, "id"));
-    if (!a->created.len && json_get(chunk, "created"))
-        replace(&a->created, json_get(chunk, "created"));
-    if (!a->model.len && json_get(chunk, "model"))
-        replace(&a->model, json_get(chunk, "model"));
     if (json_is_object(json_get(chunk, "usage")))
         replace(&a->usage, json_get(chunk, "usage"));
     for (struct json_iter i = json_begin(chunk); json_next(&i);) {
@@ -222,6 +238,9 @@ enum err assembler_add(struct assembler *a, const struct event *event)
     a->bytes += event->json.len;
     if (a->bytes > MOST_BYTES)
         return ERR_BAD_RESPONSE;
+    add_names(a, event->json);
+    if (event->parsed)
+        return add_chunk(a, event->parsed);
     enum err e = json_read(event->json, &json_usual_limits, &a->scratch, &doc, NULL);
     if (e)
         return e == ERR_NO_MEMORY ? e : ERR_BAD_RESPONSE;

@@ -169,17 +169,30 @@ static bool place_in_raw(struct slice raw, struct slice data, size_t place, size
     return false;
 }
 
+/* The members that are kept the same over a whole answer. */
+enum { PLACE_MODEL, PLACE_ID, PLACE_CREATED, PLACES };
+static const char *const place_names[PLACES] = {"model", "id", "created"};
+
 struct changes { /* of one chunk: to the event as it came, and to its data */
     struct slice raw, data;
+    struct slice old[PLACES]; /* in data; empty: it has none */
     struct edits in_raw, in_data;
 };
 
-static struct slice value_of(struct slice json, const char *key)
+/* They usually stand before what is long, so the walk ends there. */
+static void find_places(struct changes *c)
 {
+    struct slice key;
     struct json_span span;
-    if (!json_find_span(json, slice_of(key), &span))
-        return (struct slice){0};
-    return (struct slice){json.ptr + span.value, span.end - span.value};
+    unsigned found = 0;
+    for (size_t at = 0; found < PLACES && json_next_span(c->data, &at, &key, &span);) {
+        for (unsigned i = 0; i < PLACES; i++) {
+            if (!slice_is(key, slice_of(place_names[i])))
+                continue;
+            c->old[i] = (struct slice){c->data.ptr + span.value, span.end - span.value};
+            found++;
+        }
+    }
 }
 
 /* A value may go over several lines: in raw, what stands between them goes with it. */
@@ -194,9 +207,9 @@ static bool value_in_raw(const struct changes *c, struct slice old, struct edit 
     return slice_begins(found, slice_to(old, slice_find(old, '\n')));
 }
 
-static enum err change(struct changes *c, const char *key, struct slice value)
+static enum err change(struct changes *c, unsigned place, struct slice value)
 {
-    struct slice old = value_of(c->data, key);
+    struct slice old = c->old[place];
     struct edit in_raw = {.text = value};
     if (!old.len || !value.len || slice_is(old, value))
         return OK;
@@ -214,9 +227,9 @@ static struct slice one_line(struct slice value)
 }
 
 /* The first attempt's id and created stay for the whole answer, whoever goes on with it. */
-static enum err remember(struct decoder *d, struct slice json)
+static enum err remember(struct decoder *d, const struct changes *c)
 {
-    struct slice id = one_line(value_of(json, "id")), created = one_line(value_of(json, "created"));
+    struct slice id = one_line(c->old[PLACE_ID]), created = one_line(c->old[PLACE_CREATED]);
     if (!d->id.len && id.len) {
         d->id = arena_dup(d->arena, id);
         d->created = arena_dup(d->arena, created);
@@ -226,22 +239,35 @@ static enum err remember(struct decoder *d, struct slice json)
     return OK;
 }
 
+static enum err write_model(struct decoder *d)
+{
+    struct text model = {0};
+    struct json_writer w = json_writer(&model);
+    if (d->model_json.len)
+        return OK;
+    json_put_text(&w, d->model);
+    if (!model.failed)
+        d->model_json = arena_dup(d->arena, text_slice(&model));
+    text_fini(&model);
+    return d->model_json.ptr ? OK : ERR_NO_MEMORY;
+}
+
 static enum err edit_chunk(struct decoder *d, struct slice raw, struct slice data,
                            struct event *event)
 {
     struct changes c = {.raw = raw, .data = data};
-    struct text model = {0};
-    struct json_writer w = json_writer(&model);
-    json_put_text(&w, d->model);
     event->raw = raw;
     event->json = data;
-    enum err e = model.failed ? ERR_NO_MEMORY : remember(d, data);
+    find_places(&c);
+    enum err e = write_model(d);
     if (!e)
-        e = change(&c, "model", text_slice(&model));
+        e = remember(d, &c);
     if (!e)
-        e = change(&c, "id", d->id);
+        e = change(&c, PLACE_MODEL, d->model_json);
     if (!e)
-        e = change(&c, "created", d->created);
+        e = change(&c, PLACE_ID, d->id);
+    if (!e)
+        e = change(&c, PLACE_CREATED, d->created);
     if (!e && c.in_raw.n) {
         size_t len = edits_len(&c.in_raw, raw);
         text_clear(&d->edited);
@@ -251,7 +277,6 @@ static enum err edit_chunk(struct decoder *d, struct slice raw, struct slice dat
         event->json = (struct slice){d->edited.ptr + len, d->edited.len - len};
         e = d->edited.failed ? ERR_NO_MEMORY : OK;
     }
-    text_fini(&model);
     return e;
 }
 
@@ -260,29 +285,27 @@ static enum err edit_chunk(struct decoder *d, struct slice raw, struct slice dat
 static enum err decode_chunk(struct decoder *d, struct slice raw, struct slice data,
                              struct event *event, struct why *why)
 {
-    struct json_doc doc;
+    struct json_doc doc; /* lies in scratch until the next chunk: event->parsed points there */
     enum err e = json_read(data, &chunk_limits, &d->scratch, &doc, why);
     if (e && e != ERR_NO_MEMORY)
         return why_set(why, ERR_BAD_RESPONSE, "a chunk is not valid JSON");
     if (e)
         return e;
-    const struct json_value *error = json_get(doc.root, "error");
+    const struct json_value *chunk = doc.root, *error = json_get(chunk, "error");
     if (error && !json_is_null(error)) {
         e = refusal_of(500, error, why);
-    } else if (!json_is_object(doc.root)) {
+    } else if (!json_is_object(chunk)) {
         e = why_set(why, ERR_BAD_RESPONSE, "a chunk is not an object");
     } else {
-        event->kind = kind_of(doc.root);
-        event->usage = usage_of(doc.root);
+        event->kind = kind_of(chunk);
+        event->usage = usage_of(chunk);
+        event->parsed = chunk;
         e = edit_chunk(d, raw, data, event);
         if (e)
             why_set(why, e, "a chunk could not be edited");
         if (event->kind == EVENT_HEAD && d->head_sent)
             event->raw = (struct slice){0};
     }
-    json_done(&doc);
-    if (d->scratch.room > KEEP_ROOM)
-        text_fini(&d->scratch);
     return e;
 }
 
@@ -290,6 +313,8 @@ enum err openai_decode_event(struct decoder *d, struct slice raw, struct slice d
                              struct event *event, struct why *why)
 {
     *event = (struct event){.kind = EVENT_BYTES, .raw = raw, .usage = {-1, -1}};
+    if (d->scratch.room > KEEP_ROOM)
+        text_fini(&d->scratch);
     if (!data.len)
         return OK; /* a comment: keeps the line warm */
     if (slice_is(slice_trim(data), SLICE("[DONE]"))) {

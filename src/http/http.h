@@ -114,9 +114,10 @@ bool http_write_request(struct text *out, enum http_method method, struct slice 
 bool http_write_response(struct text *out, int status, const struct http_field *fields, size_t n);
 const char *http_status_words(int status); /* "OK"; for an unknown one the words of its class */
 /* open, then `bytes` (at least 1) of data, then close; last ends the body. */
-void http_write_chunk_open(struct text *out, size_t bytes);
-void http_write_chunk_close(struct text *out);
-void http_write_chunk_last(struct text *out);
+#define HTTP_CHUNK_OPEN 18u /* 16 digits and a line end */
+struct slice http_chunk_open(char room[HTTP_CHUNK_OPEN], size_t bytes);
+#define HTTP_CHUNK_CLOSE SLICE("\r\n")
+#define HTTP_CHUNK_LAST SLICE("0\r\n\r\n")
 
 enum sse_step { SSE_MORE, SSE_EVENT, SSE_BAD, SSE_CUT };
 

@@ -2,6 +2,8 @@
  * value can begin neither a field nor a message. */
 #include "http/http.h"
 
+#define USUAL_HEAD 400u /* bytes: one block of memory for most heads */
+
 static const struct {
     int status;
     const char *words;
@@ -76,10 +78,23 @@ static bool is_value(struct slice s)
     return true;
 }
 
-static bool is_plain(struct slice s, const char *but)
+/* What a field's name may be made of. */
+static bool is_token(struct slice s)
+{
+    static const bool token[256] = {
+        ['!'] = 1,         ['#' ... '\''] = 1, ['*'] = 1,         ['+'] = 1, ['-'] = 1, ['.'] = 1,
+        ['0' ... '9'] = 1, ['A' ... 'Z'] = 1,  ['^' ... 'z'] = 1, ['|'] = 1, ['~'] = 1};
+    for (size_t i = 0; i < s.len; i++) {
+        if (!token[(unsigned char)s.ptr[i]])
+            return false;
+    }
+    return s.len > 0;
+}
+
+static bool is_target(struct slice s)
 {
     for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] <= ' ' || s.ptr[i] > '~' || strchr(but, s.ptr[i]))
+        if (s.ptr[i] <= ' ' || s.ptr[i] > '~' || s.ptr[i] == '#')
             return false;
     }
     return s.len > 0;
@@ -90,7 +105,7 @@ static bool write_fields(struct text *out, const struct http_field *fields, size
     bool as_given = true;
     for (size_t i = 0; i < n; i++) {
         struct slice value = fields[i].value;
-        if (!is_plain(fields[i].name, "\"(),/:;<=>?@[\\]{}")) {
+        if (!is_token(fields[i].name)) {
             as_given = false;
             continue;
         }
@@ -110,8 +125,10 @@ static bool write_fields(struct text *out, const struct http_field *fields, size
 bool http_write_request(struct text *out, enum http_method method, struct slice target,
                         const struct http_field *fields, size_t n)
 {
-    bool good = is_plain(target, "#");
+    bool good = is_target(target);
     assert(method != METHOD_NONE);
+    if (!text_room(out, USUAL_HEAD))
+        return false;
     text_add(out, http_method_name(method));
     text_byte(out, ' ');
     text_add(out, good ? target : SLICE("/"));
@@ -122,22 +139,24 @@ bool http_write_request(struct text *out, enum http_method method, struct slice 
 bool http_write_response(struct text *out, int status, const struct http_field *fields, size_t n)
 {
     assert(status >= 100 && status <= 599);
-    text_format(out, "HTTP/1.1 %d %s\r\n", status, http_status_words(status));
+    if (!text_room(out, USUAL_HEAD))
+        return false;
+    text_add(out, SLICE("HTTP/1.1 "));
+    text_u64(out, (uint64_t)status);
+    text_byte(out, ' ');
+    text_add(out, slice_of(http_status_words(status)));
+    text_add(out, SLICE("\r\n"));
     return write_fields(out, fields, n);
 }
 
-void http_write_chunk_open(struct text *out, size_t bytes)
+struct slice http_chunk_open(char room[HTTP_CHUNK_OPEN], size_t bytes)
 {
+    static const char digits[] = "0123456789abcdef";
+    size_t at = HTTP_CHUNK_OPEN - 2;
     assert(bytes > 0); /* 0 would end the body */
-    text_format(out, "%zx\r\n", bytes);
-}
-
-void http_write_chunk_close(struct text *out)
-{
-    text_add(out, SLICE("\r\n"));
-}
-
-void http_write_chunk_last(struct text *out)
-{
-    text_add(out, SLICE("0\r\n\r\n"));
+    room[at] = '\r';
+    room[at + 1] = '\n';
+    for (; bytes; bytes >>= 4)
+        room[--at] = digits[bytes & 15];
+    return (struct slice){room + at, HTTP_CHUNK_OPEN - at};
 }

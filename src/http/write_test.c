@@ -85,11 +85,14 @@ static void test_chunks(void **state)
 {
     (void)state;
     struct text out = {0};
-    http_write_chunk_open(&out, 26);
+    char room[HTTP_CHUNK_OPEN];
+    text_add(&out, http_chunk_open(room, 26));
     text_add(&out, SLICE("abcdefghijklmnopqrstuvwxyz"));
-    http_write_chunk_close(&out);
-    http_write_chunk_last(&out);
+    text_add(&out, HTTP_CHUNK_CLOSE);
+    text_add(&out, HTTP_CHUNK_LAST);
     assert_string_equal(text_cstr(&out), "1a\r\nabcdefghijklmnopqrstuvwxyz\r\n0\r\n\r\n");
+    assert_true(slice_is(http_chunk_open(room, 1), SLICE("1\r\n")));
+    assert_true(slice_is(http_chunk_open(room, SIZE_MAX), SLICE("ffffffffffffffff\r\n")));
     text_fini(&out);
 }
 

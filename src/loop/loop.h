@@ -8,7 +8,6 @@
 #include "base/cancel.h"
 
 struct loop;
-
 /* ---- hold: how many handles an owner has open; `gone` is called once, when all are closed ---- */
 struct hold {
     unsigned count;
@@ -49,6 +48,7 @@ struct timer {
     uv_timer_t uv;
     struct hold *hold;
     void (*ring)(struct timer *t);
+    uint64_t due_ms, wakes_ms; /* when it rings, 0: not set; when libuv looks */
 };
 void timer_open(struct timer *t, struct loop *l, struct hold *hold, void (*ring)(struct timer *));
 void timer_set(struct timer *t, uint64_t after_ms); /* again: replaces the time */

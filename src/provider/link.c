@@ -267,7 +267,10 @@ static enum err write_request(struct provider *p, const struct order *o, struct 
     enum err e = dialect_encode_call(o->call, o->model, &k->body);
     text_add(&target, t->path);
     text_add(&target, slice_of(dialect_path(t->dialect, o->call->kind)));
-    text_format(&key, "Bearer %.*s", SLICE_ARG(t->api_key));
+    if (t->api_key.len) {
+        text_add(&key, SLICE("Bearer "));
+        text_add(&key, t->api_key);
+    }
     text_u64(&length, k->body.len);
     struct http_field fields[] = {
         {SLICE("host"), t->host},
