@@ -1,6 +1,6 @@
 /* json_read: the reading half of json.h, over yyjson's immutable documents. The parser checks
- * grammar and UTF-8, and a walk after it refuses duplicate keys and what is too deep. The parser has
- * no limits of its own, so before a large text a scan bounds depth and number of values. */
+ * grammar and UTF-8, and a walk after it refuses duplicate keys and what is too deep. The parser
+ * has no limits of its own, so before a large text a scan bounds depth and number of values. */
 #include <stdlib.h>
 #include <yyjson.h>
 

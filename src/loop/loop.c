@@ -2,6 +2,7 @@
  * sends what streams gathered and writes the log. */
 #include "loop/loop.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
@@ -42,13 +43,37 @@ static void before_wait(uv_prepare_t *p)
     log_flush();
 }
 
+static void do_nothing(uv_work_t *work)
+{
+    (void)work;
+}
+
+static void did_nothing(uv_work_t *work, int status)
+{
+    (void)work, (void)status;
+}
+
+/* libuv makes its threads with the first job. They are made here, with every signal blocked: one
+ * that ends the process by default would, if it came to them after the watches are closed. */
+static bool make_threads(struct loop *l)
+{
+    sigset_t all, before;
+    uv_work_t first;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool made = uv_queue_work(&l->uv, &first, do_nothing, did_nothing) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    uv_run(&l->uv, UV_RUN_DEFAULT);
+    return made;
+}
+
 enum err loop_open(struct loop *l, struct why *why)
 {
     *l = (struct loop){0};
     uv_replace_allocator(replaced_malloc, mem_grow, replaced_calloc, mem_free);
     l->bus = mem_alloc(BUS_ROOM * sizeof *l->bus);
     l->read_buffer = mem_alloc(READ_BUFFER);
-    if (!l->bus || !l->read_buffer || uv_loop_init(&l->uv) != 0) {
+    if (!l->bus || !l->read_buffer || uv_loop_init(&l->uv) != 0 || !make_threads(l)) {
         mem_free(l->bus);
         mem_free(l->read_buffer);
         return why_set(why, ERR_NO_MEMORY, "the event loop cannot be made");
