@@ -227,10 +227,11 @@ static void write_event(const struct script_key *key, unsigned i, struct text *o
 static void add_part(struct script_answer *a, struct slice data)
 {
     struct text event = {0};
+    char room[HTTP_CHUNK_OPEN];
     sse_write_event(&event, (struct slice){0}, data);
-    http_write_chunk_open(&a->bytes, event.len);
+    text_add(&a->bytes, http_chunk_open(room, event.len));
     text_add(&a->bytes, text_slice(&event));
-    http_write_chunk_close(&a->bytes);
+    text_add(&a->bytes, HTTP_CHUNK_CLOSE);
     a->bytes.failed |= event.failed;
     text_fini(&event);
     a->ends[a->parts++] = a->bytes.len;
@@ -248,7 +249,7 @@ static void write_stream(struct script_answer *a)
     }
     text_fini(&event);
     add_part(a, SLICE("[DONE]"));
-    http_write_chunk_last(&a->bytes);
+    text_add(&a->bytes, HTTP_CHUNK_LAST);
     a->ends[a->parts - 1] = a->bytes.len;
 }
 
