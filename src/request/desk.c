@@ -78,3 +78,14 @@ void desk_drain(struct desk *d, bool now)
             request_stop(r, &why);
     }
 }
+
+void desk_revoke(struct desk *d, uint64_t grant)
+{
+    struct why why;
+    why_set(&why, ERR_REVOKED, "%s", "");
+    for (struct request *r = d->requests, *next; r; r = next) {
+        next = r->next;
+        if (r->terms.grant == grant && r->sm.state != REQUEST_DONE)
+            request_stop(r, &why);
+    }
+}

@@ -188,10 +188,10 @@ uint64_t request_id(const struct request *r)
     return r->row.id;
 }
 
-struct request *request_find(struct desk *d, uint64_t id)
+struct request *request_find(struct desk *d, uint64_t id, int64_t principal)
 {
     struct request *r = d->requests;
-    while (r && !(r->row.id == id && r->terms.ends_by_itself))
+    while (r && !(r->row.id == id && r->terms.ends_by_itself && r->terms.principal == principal))
         r = r->next;
     return r;
 }

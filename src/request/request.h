@@ -40,6 +40,8 @@ void desk_close(struct desk *d);
 /* Those under way go on, or with `now` end with ERR_SHUTTING_DOWN. Whoever makes requests looks at
  * `draining` before. */
 void desk_drain(struct desk *d, bool now);
+/* What is asked by this right ends with ERR_REVOKED, at once. */
+void desk_revoke(struct desk *d, uint64_t grant);
 
 /* ---- readers ---- */
 struct reader_ops {
@@ -70,6 +72,7 @@ struct request_terms {
     enum dialect dialect;
     bool ends_by_itself; /* goes on without readers, and stays for 60 s for those who come back */
     int64_t principal;   /* who asks, and owns it; 0: nobody that is recorded */
+    uint64_t grant;      /* by what right; see desk_revoke */
     struct slice who;    /* its name; copied */
     struct slice models; /* names and NAME* that it may ask; "": all. Copied */
 };
@@ -82,6 +85,7 @@ void request_give(struct request *r, struct body *body); /* the whole body; take
 void request_stop(struct request *r, const struct why *why);
 
 uint64_t request_id(const struct request *r);
-struct request *request_find(struct desk *d, uint64_t id); /* those that end by themselves only */
-bool request_streams(const struct request *r);             /* the caller asked for a stream */
+/* One that ends by itself and belongs to this principal; to others it is not there. */
+struct request *request_find(struct desk *d, uint64_t id, int64_t principal);
+bool request_streams(const struct request *r); /* the caller asked for a stream */
 bool request_wants_usage(const struct request *r);

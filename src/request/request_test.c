@@ -393,6 +393,42 @@ static void test_reader_leaves(void **state)
     assert_int_equal(b->audit.done, 1);
 }
 
+/* A right is taken back: what is asked by it ends wherever it is, and nothing else does. */
+static void test_revoked(void **state)
+{
+    static const struct {
+        uint64_t grant;
+        const char *got;
+    } cases[] = {{7, "h!REVOKED"}, {7, "!REVOKED"}, {7, "!REVOKED"}, {8, "E"}};
+    struct bench *b = *state;
+    struct place *p = &b->places[0];
+    struct follower followers[COUNT(cases)];
+    struct request *requests[COUNT(cases)];
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct request_terms terms = {
+            .kind = CALL_CHAT, .dialect = DIALECT_OPENAI, .grant = cases[i].grant};
+        followers[i] = follower(WITHOUT_END);
+        requests[i] = request_new(&b->desk, &terms);
+        assert_int_equal(reader_follow(&followers[i].reader, requests[i], 0), OK);
+    }
+    p->backend.queue.slots = 1;
+    give(b, requests[0], SLICE(CALL));
+    say(p, EVENT_TEXT, "h");
+    give(b, requests[1], SLICE(CALL)); /* waits for the slot */
+    request_admit(requests[2]);        /* its body is on its way still */
+    give(b, requests[3], SLICE(CALL)); /* waits behind it */
+    desk_revoke(&b->desk, 7);
+    desk_revoke(&b->desk, 7); /* again, and one that nobody has */
+    desk_revoke(&b->desk, 9);
+    assert_int_equal(b->desk.live, 1);
+    while (p->starts < 2)
+        uv_run(&b->loop.uv, UV_RUN_ONCE);
+    end(p);
+    for (size_t i = 0; i < COUNT(cases); i++)
+        expect(&followers[i], cases[i].got);
+    assert_int_equal(p->cancels, 1);
+}
+
 /* Three readers of one request: all from the start, one that leaves and comes back, one late. */
 static void test_many_readers(void **state)
 {
@@ -411,8 +447,9 @@ static void test_many_readers(void **state)
     reader_leave(&all.reader, ERR_CLIENT_GONE); /* nobody left: it goes on */
     say(p, EVENT_TEXT, TWENTY TWENTY TWENTY TWENTY TWENTY TWENTY);
     assert_int_equal(p->pauses, 0); /* and nobody slows it down */
-    assert_ptr_equal(request_find(&b->desk, request_id(r)), r);
-    assert_null(request_find(&b->desk, request_id(r) + 1));
+    assert_ptr_equal(request_find(&b->desk, request_id(r), 0), r);
+    assert_null(request_find(&b->desk, request_id(r) + 1, 0));
+    assert_null(request_find(&b->desk, request_id(r), 7)); /* another's */
     back.room = WITHOUT_END;
     assert_int_equal(reader_follow(&back.reader, r, back.next), OK);
     assert_int_equal(reader_follow(&late.reader, r, 0), OK);
@@ -726,6 +763,7 @@ int main(void)
         WITH_BENCH(test_queue),
         WITH_BENCH(test_waited_too_long),
         WITH_BENCH(test_deadline),
+        WITH_BENCH(test_revoked),
         WITH_BENCH(test_drain_now),
         WITH_BENCH(test_drain),
     };

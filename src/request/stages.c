@@ -198,7 +198,12 @@ static enum err keep_plan(struct request *r)
 static bool make_plan(struct request *r)
 {
     struct why why;
-    if (route_plan(r->desk->routes, r->call.model, &r->plan))
+    enum err e = route_plan(r->desk->routes, r->call.model, r->terms.models, &r->plan);
+    if (e == ERR_OUT_OF_SCOPE) {
+        why_set(&why, e, "%s", "");
+        return stop(r, &why);
+    }
+    if (e)
         return no_model(r);
     struct slice found = r->plan.list[0].target->model;
     if (!slice_is(found, r->call.model)) /* the caller named none: it is told which one it got */

@@ -65,29 +65,48 @@ static void note_near(struct route_plan *p, unsigned distances[], struct slice n
     distances[i] = far;
 }
 
-static const struct route_target *first_of(const struct route_table *t)
+bool route_may(struct slice scope, struct slice name)
+{
+    struct slice word;
+    if (!scope.len)
+        return true;
+    while (slice_split(&scope, ' ', &word)) {
+        bool open = slice_ends(word, SLICE("*"));
+        if (open ? slice_begins(name, slice_to(word, word.len - 1)) : slice_is(name, word))
+            return true;
+    }
+    return false;
+}
+
+static const struct route_target *first_of(const struct route_table *t, struct slice scope)
 {
     const struct route_target *best = NULL;
     for (size_t i = 0; i < t->n; i++) {
-        if (!best || t->targets[i].priority < best->priority)
-            best = &t->targets[i];
+        const struct route_target *target = &t->targets[i];
+        if ((!best || target->priority < best->priority) && route_may(scope, target->model))
+            best = target;
     }
     return best;
 }
 
-enum err route_plan(const struct route_table *t, struct slice name, struct route_plan *ret_plan)
+enum err route_plan(const struct route_table *t, struct slice name, struct slice scope,
+                    struct route_plan *ret_plan)
 {
     struct route_plan p = {0};
     unsigned distances[MOST_NEAREST];
-    if (is_no_name(name) && t->n)
-        name = first_of(t)->model;
+    const struct route_target *first = is_no_name(name) ? first_of(t, scope) : NULL;
+    *ret_plan = p;
+    if (first)
+        name = first->model;
+    if (!route_may(scope, name))
+        return ERR_OUT_OF_SCOPE;
     for (size_t i = 0; i < t->n; i++) {
         if (slice_is(t->targets[i].model, name))
             insert(&p, &t->targets[i]);
     }
     for (size_t i = 0; i < t->n && !p.n; i++) {
         unsigned far = route_distance(t->targets[i].model, name, FAR);
-        if (far <= FAR)
+        if (far <= FAR && route_may(scope, t->targets[i].model))
             note_near(&p, distances, t->targets[i].model, far);
     }
     *ret_plan = p;

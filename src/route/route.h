@@ -30,10 +30,13 @@ struct route_plan {
     unsigned n_nearest;
 };
 
-/* ERR_NO_MODEL: nothing has this name. An empty name, or what clients send who were never told
- * one, means the first model of the table. */
-enum err route_plan(const struct route_table *t, struct slice name,
+/* scope: names and NAME* with blanks between them, of what may be asked; empty: all. What is not
+ * in it is not there: neither as a candidate nor among the nearest. ERR_OUT_OF_SCOPE: the name is
+ * not in it, whether or not anything has it. ERR_NO_MODEL: nothing has this name. An empty name,
+ * or what clients send who were never told one, means the first model that may be asked. */
+enum err route_plan(const struct route_table *t, struct slice name, struct slice scope,
                     struct route_plan *ret_plan) MUST_USE;
+bool route_may(struct slice scope, struct slice name);
 
 /* How many letters must change to make one of the other; at most `most` + 1. */
 unsigned route_distance(struct slice a, struct slice b, unsigned most);
