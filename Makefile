@@ -56,10 +56,10 @@ soak: ## everything, and the tests that take long: about two hours
 	@tools/build.sh release check $(fuzz_folder)
 	@HEARTH_SOAK=1 $(PYTHON) tools/check.py
 
-bench: ## the figures, side by side with other programs
+bench: ## the figures, side by side with other proxies (BENCH=--write: into the documentation)
 	@tools/setup.sh bench
 	@tools/build.sh release
-	@if [ -e tests/bench/run.py ]; then $(PYTHON) tests/bench/run.py; else echo "no benchmarks here yet"; fi
+	@$(PYTHON) tests/bench/run.py $(BENCH)
 
 docs: ## write docs/reference/ anew from the tables in the code
 	@tools/setup.sh build

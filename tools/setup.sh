@@ -36,7 +36,6 @@ check          cmd:clang-format-14 clang-format-14@bookworm           -         
 check,fuzz     cmd:clang           clang                              clang           clang      -
 check,fuzz     run:clang_fuzzer    libclang-rt-dev                    compiler-rt     compiler-rt -
 bench          cmd:python3         python3                            python3         python     python3
-bench          cmd:taskset         util-linux                         util-linux      util-linux -
 bench          cmd:nginx           nginx-light                        nginx           nginx      nginx
 bench          cmd:haproxy         haproxy                            haproxy         haproxy    haproxy
 '

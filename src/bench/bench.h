@@ -42,6 +42,7 @@ struct bench_load {
 
 struct bench_figures {
     uint64_t requests; /* answered, and right */
+    uint64_t answered; /* the same, those before and after the count too */
     uint64_t wrong;    /* anything else, those before the count began too */
     struct why why;    /* the first of the wrong ones */
     bool exact;        /* the mock answered, so that each byte of text was known */

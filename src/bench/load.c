@@ -118,6 +118,7 @@ static void count_right(struct caller *c)
     struct run *r = c->run;
     uint64_t now_us = os_mono_us();
     uint64_t at_us = r->load->rate ? c->due_us : now_us;
+    r->figures.answered++;
     if (at_us < r->from_us || at_us >= r->until_us)
         return;
     r->figures.requests++;

@@ -88,6 +88,8 @@ static void write_round(struct json_writer *w, const struct bench_figures *f)
     json_open_object(w);
     json_key(w, "requests");
     json_put_u64(w, f->requests);
+    json_key(w, "answered");
+    json_put_u64(w, f->answered);
     json_key(w, "wrong");
     json_put_u64(w, f->wrong);
     if (f->wrong)

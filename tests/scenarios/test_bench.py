@@ -2,9 +2,11 @@
 
 import contextlib
 import json
+import os
 import re
 import socket
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -187,3 +189,34 @@ def test_what_to_do_when_it_cannot_begin(daemon):
     assert says("http://127.0.0.1:1", "--body", "much")[0] == 2
     with liar(lambda nonce, n: b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n") as server:
         assert "--key" in says(server.url)[1]
+
+
+# --- the table of `make bench` ---------------------------------------------------------------------
+
+
+def test_the_table_is_made():
+    env = {**os.environ, "HEARTH_BIN": str(harness.program("hearth"))}
+    done = subprocess.run(
+        [sys.executable, harness.TOP / "tests/bench/run.py", "--only", "hearth", "--cells", "1k-1,sse-1",
+         "--rounds", "1", "--seconds", "0.2"], env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    rows = [[cell.strip() for cell in line.split("|")] for line in done.stdout.splitlines()]
+    for cell in ("1k-1", "sse-1"):
+        for name in ("direct", "hearth"):
+            assert any(row[1:3] == [cell, name] and float(row[3].replace(",", "")) > 0
+                       for row in rows if len(row) > 3), done.stdout
+    assert "FAILED: " not in done.stdout
+
+
+def test_a_failed_cell_has_no_figures():
+    sys.path.insert(0, str(harness.TOP / "tests/bench"))
+    import run
+    results = run.Results()
+    good = {"per_second": 100, "cpu": 1, "load_cpu": 1, "p50_us": 5, "p99_us": 9}
+    for got in (good, {"failed": "3 wrong"}, good):
+        results.add("1k-64", "hearth", got)
+        results.add("1k-64", "haproxy", good)
+    assert run.cell_row(results, "1k-64", "hearth")[2:4] == ["FAILED: 3 wrong", ""]
+    assert run.cell_row(results, "1k-64", "haproxy")[2] == "100 (100 to 100)"
+    ratio = next(r for r in run.target_rows(results, ["1k-64"]) if "HAProxy" in r[0])
+    assert ratio[1:] == ["FAILED or not measured", "≥ 0.7×", "MISS"]
