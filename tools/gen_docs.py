@@ -22,6 +22,7 @@ PAGES = {
     "reference/endpoints.md": (
         "endpoints", "# Endpoints\n\nWritten by `hearth help --markdown endpoints`.\n\n"),
     "reference/errors.md": ("errors", ""),
+    "reference/metrics.md": ("metrics", ""),
     "troubleshooting.md": ("troubleshooting", ""),
 }
 

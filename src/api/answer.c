@@ -37,6 +37,13 @@ static struct text request_name(const struct visit *v)
     return name;
 }
 
+/* The row of a request tells what its own caller got; a later reader's copy is not that. */
+static void note(const struct visit *v, int status, struct slice bytes)
+{
+    if (v->request && !v->numbered)
+        request_gave(v->request, status, bytes);
+}
+
 static void answer_whole(struct visit *v, int status, struct fields *f, struct slice body)
 {
     struct exchange *x = v->x;
@@ -47,25 +54,33 @@ static void answer_whole(struct visit *v, int status, struct fields *f, struct s
         add(f, SLICE("x-request-id"), text_slice(&name));
     add_origin(f, v);
     x->owner = NULL;
+    note(v, status, body);
     exchange_answer(x, status, f->list, f->n, body);
     text_fini(&name);
     visit_free(v);
 }
 
 /* What could not be written whole is not sent in part. */
-static void answer_text(struct visit *v, int status, struct fields *f, const struct text *json)
+static void answer_text(struct visit *v, int status, struct fields *f, struct slice type,
+                        const struct text *words)
 {
-    add(f, SLICE("content-type"), json->failed ? SLICE("text/plain") : SLICE("application/json"));
-    if (json->failed)
+    add(f, SLICE("content-type"), words->failed ? SLICE("text/plain") : type);
+    if (words->failed)
         answer_whole(v, 503, f, SLICE("The daemon is out of memory.\n"));
     else
-        answer_whole(v, status, f, text_slice(json));
+        answer_whole(v, status, f, text_slice(words));
 }
 
 void answer_json(struct visit *v, int status, const struct text *json)
 {
     struct fields f = {0};
-    answer_text(v, status, &f, json);
+    answer_text(v, status, &f, SLICE("application/json"), json);
+}
+
+void answer_plain(struct visit *v, struct slice type, const struct text *words)
+{
+    struct fields f = {0};
+    answer_text(v, 200, &f, type, words);
 }
 
 void answer_error(struct visit *v, const struct why *why)
@@ -80,7 +95,7 @@ void answer_error(struct visit *v, const struct why *why)
         add(&f, SLICE("retry-after"), SLICE("1"));
     if (v->request) /* our own tries are over: clients that try again would only multiply them */
         add(&f, SLICE("x-should-retry"), SLICE("false"));
-    answer_text(v, row->http, &f, &body);
+    answer_text(v, row->http, &f, SLICE("application/json"), &body);
     text_fini(&body);
 }
 
@@ -107,6 +122,7 @@ static void begin_stream(struct visit *v)
         add(&f, SLICE("x-request-id"), text_slice(&name));
     add_origin(&f, v);
     exchange_begin(v->x, 200, f.list, f.n);
+    note(v, 200, (struct slice){0});
     v->begun = true;
     text_fini(&name);
 }
@@ -122,10 +138,12 @@ static void end_stream(struct visit *v, bool close)
 /* A stream with a hole must not look like a whole one. */
 static void send_whole(struct visit *v, struct text *words)
 {
-    if (words->failed)
+    if (words->failed) {
         exchange_break(v->x);
-    else
+    } else {
+        note(v, 200, text_slice(words));
         exchange_send(v->x, text_slice(words));
+    }
     text_fini(words);
 }
 
@@ -155,6 +173,7 @@ static enum err take_for_stream(struct visit *v, const struct event *e)
     } else if (v->numbered) {
         send_numbered(v, e);
     } else if (e->kind != EVENT_USAGE || request_wants_usage(v->request)) {
+        note(v, 200, e->raw);
         exchange_send(v->x, e->raw);
     }
     if (last)
@@ -162,7 +181,7 @@ static enum err take_for_stream(struct visit *v, const struct event *e)
     return OK;
 }
 
-static void answer_object(struct visit *v)
+static enum err answer_object(struct visit *v)
 {
     struct text body = {0};
     struct why why;
@@ -174,6 +193,7 @@ static void answer_object(struct visit *v)
         answer_json(v, 200, &body);
     }
     text_fini(&body);
+    return e;
 }
 
 static enum err take_for_object(struct visit *v, const struct event *e)
@@ -181,7 +201,7 @@ static enum err take_for_object(struct visit *v, const struct event *e)
     if (e->kind == EVENT_ERROR) {
         answer_error(v, e->why);
     } else if (e->kind == EVENT_END) {
-        answer_object(v);
+        return answer_object(v);
     } else if (e->json.len) {
         if (!v->assembler)
             v->assembler = assembler_new(v->endpoint->dialect);

@@ -105,8 +105,16 @@ static void on_gone(struct exchange *x, enum err e)
         return;
     x->owner = NULL;
     v->x = NULL;
+    if (v->request && v->reader.request) /* else it may be gone */
+        request_got(v->request, x->body_bytes);
     reader_leave(&v->reader, e);
     visit_free(v);
+}
+
+static void refuse_request(struct visit *v, uint64_t came, const struct why *why)
+{
+    request_got(v->request, came);
+    request_stop(v->request, why); /* its reader answers */
 }
 
 static void on_refuse(struct exchange *x, const struct why *why)
@@ -116,7 +124,7 @@ static void on_refuse(struct exchange *x, const struct why *why)
     if (!v)
         no_memory(x);
     else if (v->request)
-        request_stop(v->request, why); /* its reader answers */
+        refuse_request(v, x->body_bytes, why);
     else
         answer_error(v, why);
 }

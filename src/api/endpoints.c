@@ -53,6 +53,7 @@ void api_write_reference(struct text *out)
     static const char *const leaves[] = {[LEAVES_JSON] = "JSON",
                                          [LEAVES_SSE] = "JSON or an event stream",
                                          [LEAVES_NDJSON] = "JSON lines",
+                                         [LEAVES_TEXT] = "text",
                                          [LEAVES_BYTES] = "bytes"};
     for (size_t i = 0; i < COUNT(endpoints); i++) {
         const struct endpoint *e = &endpoints[i];

@@ -31,6 +31,14 @@ void status(struct visit *v)
     text_fini(&body);
 }
 
+void metrics(struct visit *v)
+{
+    struct text page = {0};
+    v->api->admin->write_metrics(v->api->context, &page);
+    answer_plain(v, SLICE("text/plain; version=0.0.4; charset=utf-8"), &page);
+    text_fini(&page);
+}
+
 void bus(struct visit *v)
 {
     struct text body = {0};

@@ -5,7 +5,7 @@
 
 enum who { ANYBODY, ADMIN }; /* admin: over admin.sock only */
 enum ends { ENDS_READER, ENDS_ITSELF };
-enum leaves { LEAVES_JSON, LEAVES_SSE, LEAVES_NDJSON, LEAVES_BYTES };
+enum leaves { LEAVES_JSON, LEAVES_SSE, LEAVES_NDJSON, LEAVES_TEXT, LEAVES_BYTES };
 
 struct visit;
 typedef void handler_fn(struct visit *v);
@@ -56,12 +56,13 @@ bool gate_is_preflight(const struct visit *v);
 
 /* answer.c: each ends the exchange and frees the visit. */
 void answer_json(struct visit *v, int status, const struct text *json);
+void answer_plain(struct visit *v, struct slice type, const struct text *words);
 void answer_error(struct visit *v, const struct why *why);
 void answer_preflight(struct visit *v);
 extern const struct reader_ops answer_reader; /* turns events into an answer */
 
 /* handlers.c */
-handler_fn health, models, status, bus, reload, shut_down;
+handler_fn health, models, status, metrics, bus, reload, shut_down;
 /* test_endpoints.c, in test builds */
 handler_fn test_follow, test_requests, test_upload;
 

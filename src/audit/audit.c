@@ -3,20 +3,68 @@
 
 #include "base/log.h"
 
-#define MOST_NAME 80u /* bytes of the model's name in a row */
+#define MOST_NAME 80u /* bytes of the model's name in a line of the log */
+
+/* ---- totals --------------------------------------------------------------------------------- */
+
+#define MS 1000u
+#define SECOND 1000000u
+static const uint64_t long_us[] = {10 * MS,      25 * MS,      50 * MS,     100 * MS,
+                                   250 * MS,     500 * MS,     SECOND,      5 * SECOND / 2,
+                                   5 * SECOND,   10 * SECOND,  30 * SECOND, 60 * SECOND,
+                                   120 * SECOND, 300 * SECOND, 600 * SECOND};
+static const uint64_t short_us[] = {25,      50,         100,      250,      500,
+                                    1 * MS,  5 * MS / 2, 5 * MS,   10 * MS,  25 * MS,
+                                    50 * MS, 100 * MS,   250 * MS, 500 * MS, SECOND};
+static_assert(COUNT(long_us) <= MOST_BUCKETS && COUNT(short_us) <= MOST_BUCKETS, "more buckets");
+
+const uint64_t *measure_bounds(enum measure m, unsigned *ret_n)
+{
+    *ret_n = m == MEASURE_OVERHEAD ? COUNT(short_us) : COUNT(long_us);
+    return m == MEASURE_OVERHEAD ? short_us : long_us;
+}
+
+static void measure(struct audit *a, enum measure m, uint64_t us)
+{
+    struct histogram *h = &a->measures[m];
+    unsigned n, i = 0;
+    const uint64_t *bounds = measure_bounds(m, &n);
+    while (i < n && us > bounds[i])
+        i++;
+    h->counts[i]++;
+    h->n++;
+    h->sum_us += us;
+}
+
+static uint64_t told(int64_t tokens)
+{
+    return tokens > 0 ? (uint64_t)tokens : 0;
+}
 
 static void count(struct audit *a, const struct audit_row *row)
 {
-    a->by_err[row->outcome]++;
     if (row->outcome == OK)
         a->done++;
     else if (err_row(row->outcome)->http == 499)
         a->left++;
     else
         a->failed++;
-    a->prompt_tokens += row->prompt_tokens > 0 ? (uint64_t)row->prompt_tokens : 0;
-    a->completion_tokens += row->completion_tokens > 0 ? (uint64_t)row->completion_tokens : 0;
+    a->by_outcome[row->kind][row->outcome]++;
+    for (unsigned i = 0; i < row->n_tries; i++)
+        a->tries[row->tries[i].err]++;
+    for (unsigned i = 0; i < a->states_n && row->spent_us; i++)
+        a->spent_us[i] += row->spent_us[i];
+    measure(a, MEASURE_TOTAL, row->total_us);
+    measure(a, MEASURE_OVERHEAD, row->overhead_us);
+    if (row->first_us)
+        measure(a, MEASURE_FIRST, row->first_us);
+    a->prompt_tokens += told(row->prompt_tokens);
+    a->completion_tokens += told(row->completion_tokens);
+    a->bytes_in += row->bytes_in;
+    a->bytes_out += row->bytes_out;
 }
+
+/* ---- a line in the log, for who looks closely ----------------------------------------------- */
 
 /* The caller's own words stand last and in quotes: they cannot look like another column. */
 static void add_quoted(struct text *line, struct slice words)
@@ -30,25 +78,37 @@ static void add_quoted(struct text *line, struct slice words)
     text_byte(line, '"');
 }
 
-void audit_write(struct audit *a, const struct audit_row *row)
+static void tell(const struct audit_row *row)
 {
     struct text line = {0};
-    count(a, row);
     text_format(
         &line, "id=%llu kind=%s outcome=%s status=%d stream=%d tries=", (unsigned long long)row->id,
-        row->kind, err_row(row->outcome)->name, err_row(row->outcome)->http, row->streamed);
+        row->call, err_row(row->outcome)->name, row->status, row->streamed);
     for (unsigned i = 0; i < row->n_tries; i++) {
         const struct audit_try *t = &row->tries[i];
         text_add(&line, i ? SLICE(",") : SLICE(""));
         text_visible(&line, t->target);
         text_format(&line, ":%s:%lluus", err_row(t->err)->name, (unsigned long long)t->took_us);
     }
-    text_format(&line, " events=%llu total_us=%llu first_us=%llu waited_us=%llu",
-                (unsigned long long)row->events, (unsigned long long)row->total_us,
-                (unsigned long long)row->first_us, (unsigned long long)row->waited_us);
+    text_format(&line, " total_us=%llu first_us=%llu upstream_us=%llu overhead_us=%llu",
+                (unsigned long long)row->total_us, (unsigned long long)row->first_us,
+                (unsigned long long)row->upstream_us, (unsigned long long)row->overhead_us);
     text_format(&line, " prompt_tokens=%lld completion_tokens=%lld", (long long)row->prompt_tokens,
                 (long long)row->completion_tokens);
     add_quoted(&line, slice_to(row->model, min_size(row->model.len, MOST_NAME)));
     log_info("audit", "%s", line.failed ? "no memory for the words of this row" : text_cstr(&line));
     text_fini(&line);
+}
+
+void audit_refused(struct audit *a, struct slice source, enum err reason)
+{
+    (void)source;
+    a->refused[reason]++;
+}
+
+void audit_write(struct audit *a, const struct audit_row *row)
+{
+    count(a, row);
+    if (log_has(LOG_INFO))
+        tell(row);
 }

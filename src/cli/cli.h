@@ -40,6 +40,7 @@ struct cli_daemon {
     int (*run)(const struct cli_up *up);
     /* The reference of all endpoints, as Markdown; NULL when there is none. */
     void (*write_endpoints)(struct text *out);
+    void (*write_metrics)(struct text *out); /* of all metrics, likewise */
 };
 
 int cli_main(int argc, char **argv, const struct cli_daemon *daemon);

@@ -36,7 +36,7 @@ int help_run(struct cli *c)
         struct why why = {0};
         why_set(&why, ERR_BAD_REQUEST, "there is no reference document %.60s", which);
         return cli_fail(c, ERR_BAD_REQUEST, &why,
-                        "There are: cli, options, errors, endpoints, troubleshooting.");
+                        "There are: cli, options, errors, endpoints, metrics, troubleshooting.");
     }
     if (c->options.arguments.n)
         return help_of(c, &c->options.arguments);

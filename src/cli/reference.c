@@ -190,8 +190,12 @@ bool reference_write(const char *which, const struct cli_daemon *daemon, struct 
             return true;
         }
     }
-    bool has = !strcmp(which, "endpoints") && daemon && daemon->write_endpoints;
-    if (has)
-        daemon->write_endpoints(out);
-    return has;
+    void (*write)(struct text * out) = NULL;
+    if (daemon && !strcmp(which, "endpoints"))
+        write = daemon->write_endpoints;
+    else if (daemon && !strcmp(which, "metrics"))
+        write = daemon->write_metrics;
+    if (write)
+        write(out);
+    return write != NULL;
 }

@@ -172,13 +172,17 @@ static void all_gone(struct hold *h)
 
 static void wire(struct daemon *d)
 {
-    static const struct api_admin admin = {
-        .write_status = status_write, .reload = reload, .shut_down = shut_down};
+    static const struct api_admin admin = {.write_status = status_write,
+                                           .write_metrics = metrics_write,
+                                           .reload = reload,
+                                           .shut_down = shut_down};
     unsigned char id[4];
     os_random(id, sizeof id);
     snprintf(d->instance, sizeof d->instance, "hearth-%02x%02x%02x%02x", id[0], id[1], id[2],
              id[3]);
     d->hold = (struct hold){.count = 1, .gone = all_gone};
+    (void)request_state_names(&d->audit.states_n);
+    d->audit.instance = slice_of(d->instance);
     d->desk = (struct desk){.loop = &d->loop,
                             .audit = &d->audit,
                             .routes = &d->registry.routes,

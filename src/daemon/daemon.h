@@ -6,3 +6,5 @@
 
 /* Runs until it is told to stop; returns the exit code. */
 int daemon_run(const struct cli_up *up);
+
+void metrics_write_reference(struct text *out); /* all metrics as Markdown */

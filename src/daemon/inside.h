@@ -55,5 +55,6 @@ void log_report(const struct config_report *report);
 void apply_settings(struct daemon *d, const struct config *c);
 void reload_start(struct daemon *d, struct pending *ticket);
 
-/* status.c */
+/* status.c, metrics.c */
 void status_write(void *daemon, struct text *out);
+void metrics_write(void *daemon, struct text *out);

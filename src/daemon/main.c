@@ -4,6 +4,8 @@
 
 int main(int argc, char **argv)
 {
-    const struct cli_daemon daemon = {.run = daemon_run, .write_endpoints = api_write_reference};
+    const struct cli_daemon daemon = {.run = daemon_run,
+                                      .write_endpoints = api_write_reference,
+                                      .write_metrics = metrics_write_reference};
     return cli_main(argc, argv, &daemon);
 }

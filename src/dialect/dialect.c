@@ -57,6 +57,11 @@ const char *dialect_kind_name(enum call_kind kind)
     return names[kind];
 }
 
+const char *dialect_name(enum dialect d)
+{
+    return codecs[d]->name;
+}
+
 const char *dialect_path(enum dialect d, enum call_kind kind)
 {
     return codecs[d]->path(kind);

@@ -17,7 +17,8 @@ enum call_kind {
     CALL_RERANK,
     CALL_TRANSCRIBE,
     CALL_SPEAK,
-    CALL_PICTURE
+    CALL_PICTURE,
+    CALL_COUNT
 };
 
 /* ---- edits: a text is its source's bytes but for these ---- */
@@ -55,6 +56,7 @@ enum err dialect_encode_call(const struct call *c, struct slice target_model,
                              struct text *out) MUST_USE;
 /* Where calls of this kind are posted, below the target's base path. */
 const char *dialect_kind_name(enum call_kind kind); /* as in logs */
+const char *dialect_name(enum dialect d);
 const char *dialect_path(enum dialect d, enum call_kind kind);
 
 /* ---- events ---- */

@@ -36,11 +36,23 @@ static void *replaced_malloc(size_t bytes)
     return mem_grow(NULL, bytes);
 }
 
+static void end_turn(struct loop *l)
+{
+    if (!l->turn_began_us)
+        return; /* nothing was ready */
+    uint64_t took = loop_now_us(l) - l->turn_began_us;
+    l->turn_began_us = 0;
+    l->turns++;
+    l->busy_us += took;
+    l->longest_turn_us = max_u64(took, l->longest_turn_us);
+}
+
 static void before_wait(uv_prepare_t *p)
 {
     struct loop *l = owner_of(p, struct loop, before_wait);
     streams_send_all(l);
     log_flush();
+    end_turn(l);
 }
 
 static void do_nothing(uv_work_t *work)
@@ -115,6 +127,8 @@ uint64_t loop_now_us(const struct loop *l)
 void step_begin(struct loop *l)
 {
     l->step_began_us = loop_now_us(l);
+    if (!l->turn_began_us)
+        l->turn_began_us = l->step_began_us;
 }
 
 void step_end(struct loop *l, const char *what)

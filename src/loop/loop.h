@@ -31,7 +31,8 @@ const struct bus_item *bus_get(const struct loop *l, uint64_t number);
 struct loop {
     uv_loop_t uv;
     uv_prepare_t before_wait;
-    uint64_t step_began_us, slow_steps, longest_step_us; /* a step: one callback's work */
+    uint64_t step_began_us, slow_steps, longest_step_us;     /* a step: one callback's work */
+    uint64_t turn_began_us, turns, busy_us, longest_turn_us; /* a turn: all that was ready */
     struct stream *unsent; /* streams with bytes to write at the end of this turn */
     struct bus_item *bus;
     uint64_t bus_last;
@@ -54,7 +55,6 @@ void timer_open(struct timer *t, struct loop *l, struct hold *hold, void (*ring)
 void timer_set(struct timer *t, uint64_t after_ms); /* again: replaces the time */
 void timer_stop(struct timer *t);
 void timer_close(struct timer *t); /* any number of times */
-
 /* ---- stream: bytes both ways over TCP or a Unix socket, accepted or connected ---- */
 struct stream_ops {
     void (*connected)(struct stream *s, enum err e);

@@ -63,6 +63,13 @@ void desk_open(struct desk *d, struct hold *hold)
 void desk_close(struct desk *d)
 {
     timer_close(&d->wake);
+    d->closed = true;
+    for (struct request *r = d->requests; r; r = r->next) {
+        if (r->sm.state == REQUEST_DONE)
+            (void)record_close(r);
+    }
+    while (d->n_digests)
+        digest_free(d->digests[--d->n_digests]);
 }
 
 void desk_drain(struct desk *d, bool now)

@@ -118,12 +118,22 @@ static bool is_last_event(const struct event *e)
     return e->kind == EVENT_END || e->kind == EVENT_ERROR;
 }
 
+/* What was complete here did not reach who asked: the row says why. Others may come back. */
+static void fall(struct request *r, enum err why)
+{
+    if (!r->terms.ends_by_itself && !r->record.fell)
+        r->record.fell = why;
+}
+
 /* The last event frees the reader's owner, so the reader is loose before it hears it. */
 static void give_last(struct reader *d, const struct event *e)
 {
+    struct request *r = d->request;
     loosen(d);
     d->pumping = false;
-    (void)d->ops->take(d, e);
+    enum err err = d->ops->take(d, e);
+    if (err)
+        fall(r, err);
 }
 
 /* What a reader cannot go on with ends the request for all; it hears that at once, whatever else is
@@ -132,6 +142,7 @@ static void stop_for(struct reader *d, enum err e)
 {
     struct request *r = d->request;
     struct why why;
+    fall(r, e);
     why_set(&why, e, "the answer could not be put together");
     struct event last = {.kind = EVENT_ERROR, .number = r->log.next, .why = &why};
     give_last(d, &last);
@@ -207,10 +218,12 @@ void reader_leave(struct reader *d, enum err reason)
     why_set(&why, reason, "its last reader left");
     if (!r->readers && !r->terms.ends_by_itself)
         request_stop(r, &why);
-    if (r->sm.state == REQUEST_DONE)
+    if (r->sm.state == REQUEST_DONE) {
+        fall(r, reason);
         request_step(r);
-    else
+    } else {
         trim(r);
+    }
     hold_drop(&r->hold);
 }
 
@@ -273,7 +286,6 @@ static void give_to_all(struct request *r, struct kept *k)
 void request_emit(struct request *r, struct event *e)
 {
     e->number = r->log.next++;
-    r->row.events++;
     if (!r->readers && !r->terms.ends_by_itself)
         return;
     hold_add(&r->hold);

@@ -1,7 +1,10 @@
 /* inside: what the files of room request share with each other. */
 #pragma once
 
+#include "crypt/crypt.h"
 #include "request/request.h"
+
+#define LARGE (256u * 1024) /* what is hashed or decoded on the loop, at most; above it a job */
 
 /* state, longest stay in ms (0: not bounded here), may go to */
 #define REQUEST_STATES(X)                                                                          \
@@ -34,12 +37,22 @@ struct tries {          /* of the plan's candidates */
     unsigned candidate; /* the one that it is at */
     unsigned made;      /* attempts, bounded by the settings */
     uint64_t began_us;  /* the one under way; 0: none */
+    uint64_t waits_us;  /* since then for what its target says; 0: not */
     struct why failed;  /* what the last one said */
     bool over;          /* it ended, and the stage has yet to see that */
     bool timed_out;     /* the wait for a slot did */
 };
 
 struct decoding; /* a job that decodes a large body */
+struct sealing;  /* a job that hashes much of an answer */
+
+struct record {            /* what the row needs besides; record.c */
+    struct digest *digest; /* of the answer; the job's while one runs. NULL: nothing left yet */
+    struct sealing *sealing;
+    unsigned char prompt[HASH_BYTES], answer[HASH_BYTES];
+    enum err fell; /* complete here, and yet the caller did not get it */
+    bool has_prompt, broken /* no memory for the answer's hash */, written;
+};
 
 struct request {
     struct desk *desk;
@@ -58,6 +71,7 @@ struct request {
     struct attempt attempt;
     struct decoder decoder;
     struct audit_row row;
+    struct record record;
     struct reader *readers;
     struct event_log log;
     uint64_t began_us;
@@ -75,6 +89,15 @@ extern stage_fn *const request_stages[REQUEST_STATE_COUNT];
 
 /* desk.c: also while it only waits, or is nowhere; who gets the slot is stepped next turn */
 void request_give_up_slot(struct request *r);
+
+/* record.c */
+void record_begin(struct request *r);
+void record_prompt(struct request *r); /* the whole body, on the loop */
+void record_heard(struct request *r);  /* the target said something, or is not waited for now */
+void record_settle(struct request *r); /* how it went; the row is complete but for the answer */
+/* Once it is done and no reader has anything to take: writes the row, if that is still to be done.
+ * False: a job hashes the answer; it comes back here. */
+bool record_close(struct request *r);
 
 /* events.c */
 void request_emit(struct request *r, struct event *e);

@@ -11,7 +11,7 @@
  *   STREAMING -> RESUMING   stream          the attempt broke off
  *   RESUMING  -> STREAMING  resume          another instance goes on with it
  *   any       -> SETTLING   run_stage       the answer is complete, or `stop` says why not
- *   SETTLING  -> DONE       settle          told to the readers and to audit
+ *   SETTLING  -> DONE       settle          told to the readers; the row follows the last byte
  * Cancel, deadline, the last reader's leaving and shutdown all set `stop`; the first one stays. */
 #include "base/log.h"
 #include "base/mem.h"
@@ -28,6 +28,7 @@ static const struct sm_state states[] = {
 #undef TO
 static const struct sm_table table = {"request", states, COUNT(states)};
 static_assert(COUNT(states) <= SM_MOST_STATES, "raise SM_MOST_STATES");
+static_assert(COUNT(states) <= MOST_STATES, "a row has room for fewer states");
 
 /* ---- lifetime ------------------------------------------------------------------------------- */
 
@@ -40,6 +41,7 @@ static void free_request(struct hold *h)
         r->next->link = r->link;
     body_fini(&r->body);
     decoder_fini(&r->decoder);
+    digest_free(r->record.digest);
     arena_fini(&r->arena);
     mem_free(r);
     d->kept--;
@@ -57,8 +59,8 @@ static void let_go(struct request *r)
 void request_after_done(struct request *r)
 {
     body_fini(&r->body);
-    if (r->readers)
-        return; /* slow ones; the last to leave comes by again */
+    if (r->readers || !record_close(r))
+        return; /* slow ones, or a job: the last of them comes by again */
     if (r->terms.ends_by_itself && r->log.first && !r->desk->draining)
         timer_set(&r->timer, KEEP_DONE_MS);
     else
@@ -88,17 +90,32 @@ static void on_time(struct timer *t)
     }
 }
 
+/* Only what is there is copied: most who ask have no limits, and a block costs. */
+static bool keep_terms(struct request *r, const struct request_terms *terms)
+{
+    r->terms = *terms;
+    if (terms->who.len)
+        r->terms.who = arena_dup(&r->arena, terms->who);
+    if (terms->models.len)
+        r->terms.models = arena_dup(&r->arena, terms->models);
+    bool kept =
+        (!terms->who.len || r->terms.who.ptr) && (!terms->models.len || r->terms.models.ptr);
+    if (!kept)
+        arena_fini(&r->arena);
+    return kept;
+}
+
 struct request *request_new(struct desk *d, const struct request_terms *terms)
 {
     struct request *r = mem_new(struct request);
-    if (!r)
+    if (!r || !keep_terms(r, terms)) {
+        mem_free(r);
         return NULL;
+    }
     r->desk = d;
-    r->terms = *terms;
     r->began_us = loop_now_us(d->loop);
     r->row.id = ++d->last_id;
-    r->row.kind = dialect_kind_name(terms->kind);
-    r->row.prompt_tokens = r->row.completion_tokens = -1;
+    record_begin(r);
     r->hold.gone = free_request;
     sm_init(&r->sm, &table, REQUEST_GATING, r->began_us);
     r->next = d->requests;
@@ -171,6 +188,7 @@ void request_admit(struct request *r)
 void request_give(struct request *r, struct body *body)
 {
     r->body = body_take(body);
+    r->row.bytes_in = r->body.bytes.len;
     r->has_body = true;
     request_step(r);
 }
@@ -181,6 +199,17 @@ void request_stop(struct request *r, const struct why *why)
         return; /* the first reason stays */
     r->stop = *why;
     request_step(r);
+}
+
+const char *const *request_state_names(unsigned *ret_n)
+{
+    static const char *const names[] = {
+#define X(name, ...) [REQUEST_##name] = #name,
+        REQUEST_STATES(X)
+#undef X
+    };
+    *ret_n = COUNT(names);
+    return names;
 }
 
 uint64_t request_id(const struct request *r)

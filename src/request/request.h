@@ -21,6 +21,8 @@ struct desk_settings {
     size_t stream_buffer; /* events held for a slow reader before the target is paused */
 };
 
+#define SPARE_DIGESTS 64u
+
 struct desk { /* where requests are; one, in the daemon. Read freely */
     struct loop *loop;
     struct audit *audit;
@@ -31,11 +33,15 @@ struct desk { /* where requests are; one, in the daemon. Read freely */
     struct ticket *woken, *last_woken;
     uint64_t live, kept; /* not DONE yet; DONE, but somebody may read its events still */
     uint64_t readers, attempts, last_id;
-    bool draining;
+    struct digest *digests[SPARE_DIGESTS]; /* for the hashes of rows, used again and again */
+    unsigned n_digests;
+    uint64_t hashed, hashed_us; /* bytes on the loop in the step that began then */
+    bool draining, closed;
     void (*quiet)(struct desk *d); /* while draining: the last request is done */
 };
 /* After the fields above are set; the desk is open until its hold is let go. */
 void desk_open(struct desk *d, struct hold *hold);
+/* Rows that wait for a slow reader or a hash are written now. */
 void desk_close(struct desk *d);
 /* Those under way go on, or with `now` end with ERR_SHUTTING_DOWN. Whoever makes requests looks at
  * `draining` before. */
@@ -47,8 +53,8 @@ void desk_revoke(struct desk *d, uint64_t grant);
 struct reader_ops {
     /* ERR_BUSY: it is full; the same event comes again after reader_wake. Any other error: it
      * cannot go on, and the request ends with that. END and ERROR must be taken: the reader is
-     * loose by then, hears no more, and its owner may free it right there. It must not call this
-     * room back. */
+     * loose by then, hears no more, and its owner may free it right there; an error says that
+     * nothing whole came of it. It must not call this room back, but for request_gave. */
     enum err (*take)(struct reader *r, const struct event *e);
 };
 struct reader { /* embedded in whoever follows; zero-filled but for ops */
@@ -83,6 +89,14 @@ void request_admit(struct request *r);                   /* the headers are fine
 void request_give(struct request *r, struct body *body); /* the whole body; taken over */
 /* Ends it, from any state: its body never came, its caller hung up, it was cancelled. */
 void request_stop(struct request *r, const struct why *why);
+
+/* For the row: so many bytes of a body came that may never be given; these bytes of an answer went
+ * to whoever made the request. */
+void request_got(struct request *r, uint64_t bytes);
+void request_gave(struct request *r, int status, struct slice bytes);
+
+/* Names of the states, for those who read rows. */
+const char *const *request_state_names(unsigned *ret_n);
 
 uint64_t request_id(const struct request *r);
 /* One that ends by itself and belongs to this principal; to others it is not there. */

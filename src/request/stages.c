@@ -4,8 +4,6 @@
 #include "base/mem.h"
 #include "request/inside.h"
 
-#define LARGE_BODY (256u * 1024) /* from here on decoding is a job */
-
 struct decoding {
     struct job job;
     struct request *request;
@@ -13,6 +11,8 @@ struct decoding {
     struct call call;
     struct why why;
     enum err err;
+    unsigned char prompt[HASH_BYTES];
+    bool has_prompt;
 };
 
 static bool stop(struct request *r, const struct why *why)
@@ -43,6 +43,7 @@ static void decode_on_thread(struct job *j)
     struct request *r = d->request; /* its body and terms do not change while this runs */
     d->err = dialect_decode_call(r->terms.dialect, r->terms.kind, text_slice(&r->body.bytes),
                                  &d->arena, &d->call, &d->why);
+    d->has_prompt = crypt_sha256(text_slice(&r->body.bytes), d->prompt) == OK;
 }
 
 static void decoded(struct job *j)
@@ -54,6 +55,8 @@ static void decoded(struct job *j)
     if (d->err)
         request_stop(r, &d->why);
     r->call = d->call;
+    r->record.has_prompt = d->has_prompt;
+    memcpy(r->record.prompt, d->prompt, sizeof d->prompt);
     mem_free(d);
     if (!r->stop.code && r->sm.state == REQUEST_DECODING)
         request_move(r, REQUEST_ADMITTING);
@@ -86,8 +89,9 @@ static bool decode(struct request *r)
     struct slice body = text_slice(&r->body.bytes);
     if (r->decoding)
         return false;
-    if (body.len > LARGE_BODY)
+    if (body.len > LARGE)
         return decode_large(r);
+    record_prompt(r);
     if (dialect_decode_call(r->terms.dialect, r->terms.kind, body, &r->arena, &r->call, &why))
         return stop(r, &why);
     request_move(r, REQUEST_ADMITTING);
@@ -150,6 +154,7 @@ static void note_try(struct request *r, enum err e)
         return;
     r->row.tries[r->row.n_tries++] = (struct audit_try){
         .target = target_of(r)->name,
+        .reason = r->plan.list[r->tries.candidate].reason,
         .err = e,
         .took_us = r->tries.began_us ? loop_now_us(r->desk->loop) - r->tries.began_us : 0,
     };
@@ -232,7 +237,6 @@ static bool route(struct request *r)
 static bool wait_for_slot(struct request *r)
 {
     if (r->ticket.granted) {
-        r->row.waited_us += (loop_now_ms(r->desk->loop) - r->ticket.asked_ms) * 1000;
         request_move(r, REQUEST_TRYING);
         return true;
     }
@@ -250,14 +254,22 @@ static bool wait_for_slot(struct request *r)
     return true;
 }
 
+static void note_served(struct request *r)
+{
+    r->row.target = target_of(r)->name;
+    r->row.served = r->plan.list[r->tries.candidate].target->model;
+}
+
 static void on_event(struct attempt *a, const struct event *e)
 {
     struct request *r = owner_of(a, struct request, attempt);
     struct event out = *e;
     if (r->stop.code)
         return;
+    record_heard(r);
     if (event_is_content(e) && !r->content_sent) {
         r->content_sent = true;
+        note_served(r);
         r->row.first_us = loop_now_us(r->desk->loop) - r->began_us;
         request_move(r, REQUEST_STREAMING);
     }
@@ -266,16 +278,20 @@ static void on_event(struct attempt *a, const struct event *e)
     if (e->usage.completion >= 0)
         r->row.completion_tokens = e->usage.completion;
     r->decoder.head_sent |= e->kind == EVENT_HEAD || event_is_content(e);
-    if (e->kind == EVENT_END)
+    if (e->kind == EVENT_END) {
+        note_served(r);
         r->complete = true;
+    }
     if (e->raw.len)
         request_emit(r, &out);
+    r->tries.waits_us = loop_now_us(r->desk->loop);
 }
 
 static void on_done(struct attempt *a, enum err e, const struct why *why)
 {
     struct request *r = owner_of(a, struct request, attempt);
     r->desk->attempts--;
+    record_heard(r);
     if (e) {
         r->tries.failed = *why;
         r->tries.over = true;
@@ -301,6 +317,7 @@ static bool start(struct request *r)
         return true;
     }
     r->desk->attempts++;
+    r->tries.waits_us = loop_now_us(r->desk->loop);
     if (r->paused)
         attempt_pause(&r->attempt, true);
     return false;
@@ -343,13 +360,11 @@ static void tell_readers(struct request *r)
     request_emit(r, &e);
 }
 
-static void tell_audit(struct request *r)
+static void complete_row(struct request *r)
 {
     if (r->tries.began_us)
         note_try(r, r->complete ? OK : r->stop.code);
-    r->row.outcome = r->complete ? OK : r->stop.code;
-    r->row.total_us = loop_now_us(r->desk->loop) - r->began_us;
-    audit_write(r->desk->audit, &r->row);
+    record_settle(r);
 }
 
 static bool settle(struct request *r)
@@ -361,13 +376,11 @@ static bool settle(struct request *r)
     if (r->attempt.backend) {
         attempt_cancel(&r->attempt);
         r->desk->attempts--;
+        record_heard(r);
     }
     tell_readers(r);
-    tell_audit(r);
+    complete_row(r);
     request_give_up_slot(r);
-    for (unsigned i = 0; i < r->plan.n; i++)
-        backend_unuse(r->plan.list[i].target->backend);
-    r->plan.n = 0;
     request_move(r, REQUEST_DONE);
     return false;
 }
