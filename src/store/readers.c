@@ -1,0 +1,122 @@
+/* readers: connections that only read audit.db, for views and verify, each used by one thread at a
+ * time. One is kept open for the next. Before the file is put aside all must be closed, because the
+ * last connection to a file removes the journal of that name, whosever that is by then. */
+#include "base/mem.h"
+#include "store/inside.h"
+
+static void free_db(struct db *d)
+{
+    if (d)
+        db_close(d);
+    mem_free(d);
+}
+
+/* Under the lock: the place of this connection, or a free one. */
+static struct db **place_of(struct readers *r, const struct db *d)
+{
+    for (size_t i = 0; i < COUNT(r->busy); i++) {
+        if (r->busy[i] == d)
+            return &r->busy[i];
+    }
+    return NULL;
+}
+
+struct db *reader_take(struct store *s, struct why *why)
+{
+    struct readers *r = &s->readers;
+    pthread_mutex_lock(&s->lock);
+    struct db **place = r->leave || s->closing ? NULL : place_of(r, NULL);
+    struct db *d = place ? r->idle : NULL;
+    if (d)
+        r->idle = NULL;
+    else if (place)
+        d = mem_new(struct db);
+    if (d)
+        *place = d;
+    pthread_mutex_unlock(&s->lock);
+    if (!d) {
+        (void)why_set(why, place ? ERR_NO_MEMORY : ERR_BUSY, "%s",
+                      place ? "no memory to read audit.db" : "audit.db is in use; try again");
+        return NULL;
+    }
+    if (!d->sql && db_open(d, &audit_read_kind, s->folder, DB_READ)) {
+        (void)reader_fault(s, d, why);
+        reader_give(s, d);
+        return NULL;
+    }
+    return d;
+}
+
+void reader_give(struct store *s, struct db *d)
+{
+    struct readers *r = &s->readers;
+    pthread_mutex_lock(&s->lock);
+    bool keep = d->sql && !d->fault && !r->idle && !r->leave && !s->closing;
+    if (keep) {
+        *place_of(r, d) = NULL;
+        r->idle = d;
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (keep)
+        return;
+    db_close(d); /* while it counts as busy */
+    pthread_mutex_lock(&s->lock);
+    *place_of(r, d) = NULL;
+    pthread_cond_signal(&r->left);
+    pthread_mutex_unlock(&s->lock);
+    mem_free(d);
+}
+
+enum err reader_fault(struct store *s, struct db *d, struct why *why)
+{
+    if (d->fault == FAULT_CORRUPT) {
+        pthread_mutex_lock(&s->lock);
+        s->writer.suspect = true;
+        pthread_cond_signal(&s->writer.wake);
+        pthread_mutex_unlock(&s->lock);
+    }
+    return why_set(why, ERR_NO_AUDIT, "%s", d->words);
+}
+
+static bool all_left(const struct readers *r)
+{
+    for (size_t i = 0; i < COUNT(r->busy); i++) {
+        if (r->busy[i])
+            return false;
+    }
+    return true;
+}
+
+void readers_leave(struct store *s)
+{
+    struct readers *r = &s->readers;
+    pthread_mutex_lock(&s->lock);
+    r->leave = true;
+    struct db *idle = r->idle;
+    r->idle = NULL;
+    while (!all_left(r)) /* they look at `leave` all the time */
+        pthread_cond_wait(&r->left, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+    free_db(idle);
+}
+
+void readers_come(struct store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->readers.leave = false;
+    pthread_mutex_unlock(&s->lock);
+}
+
+bool readers_must_leave(struct store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool leave = s->readers.leave || s->closing;
+    pthread_mutex_unlock(&s->lock);
+    return leave;
+}
+
+void readers_fini(struct store *s)
+{
+    free_db(s->readers.idle);
+    pthread_cond_destroy(&s->readers.left);
+}
