@@ -68,6 +68,12 @@ class Watch(threading.Thread):
         return self.most
 
 
+def busy_seconds():
+    """Of all cores, whoever worked on them; what the host took away too."""
+    ticks = [int(n) for n in pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")  # not idle, not waiting
+
+
 def generate(ground, url, cell, seconds):
     """The generator's figures of one round, or {"failed": why}."""
     command = [str(ground.program("hearth")), "bench", "gateway", url, "--json", "--seconds",
@@ -88,11 +94,14 @@ def generate(ground, url, cell, seconds):
 def measure(ground, mock, contender, cell, seconds):
     watch = Watch(contender)
     watch.start()
+    began, busy = time.monotonic(), busy_seconds()
     spent, mock_spent = contender.cpu_seconds(), mock.cpu_seconds()
     got = generate(ground, contender.url("--stream" in CELLS[cell]), cell, seconds)
     spent, mock_spent = contender.cpu_seconds() - spent, mock.cpu_seconds() - mock_spent
     got["rss"], got["anonymous"] = watch.end()
     if "failed" not in got:
+        ours = spent + got["cpu_us"] / 1e6 + (mock_spent if contender is not mock else 0)
+        got["others"] = (busy_seconds() - busy - ours) / (time.monotonic() - began) * 100
         asked = got["answered"] + 1  # the generator asks once before it begins
         got["cpu"] = spent / asked * 1e4
         got["load_cpu"] = (mock_spent + got["cpu_us"] / 1e6) / asked * 1e4
@@ -271,8 +280,11 @@ def machine():
 
 
 def page(results, cells, names, asked):
+    others = [r["others"] for rounds in results.rounds.values() for r in rounds if "others" in r]
     lines = [machine() + f" {asked.rounds} rounds of {number(asked.seconds, 1)} s each, in turns; "
-             "medians, with the least and the most.", ""]
+             "medians, with the least and the most." + (
+                 f" Other work on the machine took {number(max(0, statistics.median(others)), 0)} % of one "
+                 "core meanwhile." if others else ""), ""]
     rows = target_rows(results, cells)
     if rows:
         lines += [*table(["what", "figure", "target", ""], rows), ""]
