@@ -5,6 +5,7 @@
 #include "base/mem.h"
 
 #define MOST_FIELDS 12u
+#define MOST_REFUSAL 100u /* bytes */
 
 struct fields {
     struct http_field list[MOST_FIELDS];
@@ -83,12 +84,34 @@ void answer_plain(struct visit *v, struct slice type, const struct text *words)
     answer_text(v, 200, &f, type, words);
 }
 
+/* Who is turned away by a name learns no more than what admits it, in 100 bytes at most. */
+static void write_refusal(const struct why *why, struct text *out)
+{
+    const char *const words[] = {why->text, "not admitted; see `hosts:` and `origins:`"};
+    bool fits = false;
+    for (size_t i = why->text[0] ? 0 : 1; !fits && i < COUNT(words); i++) {
+        text_clear(out);
+        struct json_writer w = json_writer(out);
+        json_open_object(&w);
+        json_key(&w, "error");
+        json_open_object(&w);
+        json_put_pair(&w, "code", slice_of(err_row(why->code)->code));
+        json_put_pair(&w, "message", slice_of(words[i]));
+        json_close_object(&w);
+        json_close_object(&w);
+        fits = out->len <= MOST_REFUSAL;
+    }
+}
+
 void answer_error(struct visit *v, const struct why *why)
 {
     const struct err_row *row = err_row(why->code);
     struct fields f = {0};
     struct text body = {0};
-    dialect_write_error(v->endpoint ? v->endpoint->dialect : DIALECT_NONE, why, &body);
+    if (why->code == ERR_HOST_NOT_ALLOWED || why->code == ERR_ORIGIN_NOT_ALLOWED)
+        write_refusal(why, &body);
+    else
+        dialect_write_error(v->endpoint ? v->endpoint->dialect : DIALECT_NONE, why, &body);
     if (why->code == ERR_METHOD_NOT_ALLOWED && v->allowed.len)
         add(&f, SLICE("allow"), text_slice(&v->allowed));
     if (row->http == 503 || row->http == 429)

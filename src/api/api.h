@@ -25,6 +25,8 @@ struct api { /* made in the daemon, which fills all of it */
     struct slice instance;       /* our id: in Via, and before the number of a request */
     const struct slice *origins; /* web pages that may ask */
     size_t n_origins;
+    const struct slice *hosts; /* further names of this machine */
+    size_t n_hosts;
     const struct model_entry *models; /* what /v1/models lists; replaced at a reload */
     size_t n_models;
     uint64_t json_most; /* bytes of a JSON body */

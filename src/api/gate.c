@@ -5,20 +5,65 @@
 
 #include "api/inside.h"
 
-static bool is_loopback(struct slice host)
-{
-    char text[64];
+#define MOST_NAME 253u
+
+struct ip {     /* an address as a Host header has it */
+    int family; /* AF_UNSPEC: it is a name */
     struct in_addr v4;
     struct in6_addr v6;
-    if (slice_is_nocase(host, SLICE("localhost")))
-        return true;
+};
+
+static struct ip ip_of(struct slice host)
+{
+    char text[64];
+    struct ip ip = {.family = AF_UNSPEC};
     if (host.len >= sizeof text)
-        return false;
+        return ip;
     memcpy(text, host.ptr, host.len);
     text[host.len] = '\0';
-    if (inet_pton(AF_INET, text, &v4) == 1)
-        return (ntohl(v4.s_addr) >> 24) == 127;
-    return inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+    if (inet_pton(AF_INET, text, &ip.v4) == 1)
+        ip.family = AF_INET;
+    else if (inet_pton(AF_INET6, text, &ip.v6) == 1)
+        ip.family = AF_INET6;
+    return ip;
+}
+
+/* The very address at which the connection came in: whoever reached us there may say so. */
+static bool is_local(const struct ip *ip, const struct peer *peer)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&peer->local;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&peer->local;
+    if (ip->family == AF_UNSPEC || ip->family != peer->local.ss_family)
+        return false;
+    return ip->family == AF_INET ? ip->v4.s_addr == v4->sin_addr.s_addr
+                                 : memcmp(&ip->v6, &v6->sin6_addr, sizeof ip->v6) == 0;
+}
+
+static bool is_ours(const struct visit *v, struct slice host)
+{
+    struct ip ip = ip_of(host);
+    if (slice_is_nocase(host, SLICE("localhost")) || is_local(&ip, v->x->peer) ||
+        (ip.family == AF_INET && (ntohl(ip.v4.s_addr) >> 24) == 127) ||
+        (ip.family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&ip.v6)))
+        return true;
+    for (size_t i = 0; i < v->api->n_hosts; i++) {
+        if (slice_is_nocase(host, v->api->hosts[i]))
+            return true;
+    }
+    return false;
+}
+
+/* `hosts: ["name"]`, what would admit it; no words when the name is none. */
+static enum err refuse(struct why *why, enum err e, const char *setting, struct slice name)
+{
+    struct text visible = {0};
+    text_visible(&visible, slice_to(name, min_size(name.len, MOST_NAME + 1)));
+    if (name.len && name.len <= MOST_NAME)
+        why_set(why, e, "%s: [\"%s\"]", setting, text_cstr(&visible));
+    else
+        why_set(why, e, "%s", "");
+    text_fini(&visible);
+    return e;
 }
 
 static enum err check_host(const struct visit *v, struct why *why)
@@ -27,9 +72,7 @@ static enum err check_host(const struct visit *v, struct why *why)
     uint16_t port;
     if (!http_host_split(v->x->head->host, &host, &port))
         return why_set(why, ERR_BAD_HTTP, "the Host header is malformed");
-    if (!is_loopback(host))
-        return why_set(why, ERR_HOST_NOT_ALLOWED, "%.*s", 60, ""); /* an echo would help nobody */
-    return OK;
+    return is_ours(v, host) ? OK : refuse(why, ERR_HOST_NOT_ALLOWED, "hosts", host);
 }
 
 static bool is_admitted(const struct api *a, struct slice origin)
@@ -44,9 +87,9 @@ static bool is_admitted(const struct api *a, struct slice origin)
 /* Our own page: its origin is the very address that was asked. */
 static bool is_own(const struct visit *v, struct slice origin)
 {
-    struct slice http = SLICE("http://");
-    return slice_begins(origin, http) &&
-           slice_is_nocase(slice_from(origin, http.len), v->x->head->host);
+    struct slice scheme = v->x->peer->tls ? SLICE("https://") : SLICE("http://");
+    return slice_begins(origin, scheme) &&
+           slice_is_nocase(slice_from(origin, scheme.len), v->x->head->host);
 }
 
 static enum err check_origin(struct visit *v, struct why *why)
@@ -56,22 +99,13 @@ static enum err check_origin(struct visit *v, struct why *why)
     bool foreign =
         slice_is_nocase(site, SLICE("cross-site")) || slice_is_nocase(site, SLICE("same-site"));
     bool admitted = origin.len && (is_own(v, origin) || is_admitted(v->api, origin));
-    char words[100];
-    struct text visible = {.limit = sizeof words - 1};
     if (admitted) {
         v->origin = origin;
         return OK;
     }
     if (!origin.ptr && !foreign)
         return OK;
-    text_visible(&visible, slice_to(origin, min_size(origin.len, 60)));
-    enum err e = ERR_ORIGIN_NOT_ALLOWED;
-    if (origin.len)
-        why_set(why, e, "to allow it: origins: [\"%s\"]", text_cstr(&visible));
-    else
-        why_set(why, e, "the browser says that a page of another site asks");
-    text_fini(&visible);
-    return e;
+    return refuse(why, ERR_ORIGIN_NOT_ALLOWED, "origins", origin);
 }
 
 static enum err check_loop(const struct visit *v, struct why *why)

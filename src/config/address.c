@@ -4,6 +4,7 @@
 
 #include "config/inner.h"
 
+#define LONGEST_INTERFACE 15u
 #define LONGEST_SOCKET 107u /* struct sockaddr_un has 108 bytes with the NUL */
 
 struct url {
@@ -198,4 +199,34 @@ bool config_listen_address(struct arena *a, struct slice s, struct config_addres
         return false;
     *ret_address = address;
     return true;
+}
+
+/* An IP address of either kind, without brackets. */
+static bool is_ip(struct slice s, bool *ret_unspecified)
+{
+    static const unsigned char zeros[16];
+    unsigned char ip[16] = {0};
+    char text[INET6_ADDRSTRLEN];
+    if (s.len >= sizeof text)
+        return false;
+    memcpy(text, s.ptr, s.len);
+    text[s.len] = '\0';
+    if (inet_pton(AF_INET, text, ip) != 1 && inet_pton(AF_INET6, text, ip) != 1)
+        return false;
+    *ret_unspecified = memcmp(ip, zeros, sizeof zeros) == 0;
+    return true;
+}
+
+bool config_is_plain(struct slice s)
+{
+    bool unspecified;
+    if (is_ip(s, &unspecified))
+        return !unspecified; /* that would be every network */
+    return s.len && s.len <= LONGEST_INTERFACE && is_all(s, "-._@");
+}
+
+bool config_is_host(struct slice s)
+{
+    bool unspecified;
+    return is_ip(s, &unspecified) || (s.len && s.len <= 253 && is_all(s, "-._"));
 }

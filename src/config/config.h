@@ -100,7 +100,9 @@ struct config_provider {
 struct config {                                    /* read-only, owned by itself */
     struct config_list listen;                     /* as written, such as 127.0.0.1:8420 */
     const struct config_address *listen_addresses; /* the same parsed, listen.n of them */
-    struct config_list origins;
+    struct config_list plain;                      /* addresses and interfaces that need no TLS */
+    const char *tls_certificate, *tls_key;         /* paths; both NULL: one of our own */
+    struct config_list hosts, origins;
     enum log_level log_level;
     struct config_limits limits;
     struct config_request request;

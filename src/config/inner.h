@@ -9,7 +9,22 @@
 #include "config/config.h"
 
 /* ---- the tables ---- */
-enum type { BOOL, INT, TIME, BYTES, TEXT, CHOICE, PATH, SECRET, NAME, NAMES, LISTEN, ORIGINS };
+enum type {
+    BOOL,
+    INT,
+    TIME,
+    BYTES,
+    TEXT,
+    CHOICE,
+    PATH,
+    SECRET,
+    NAME,
+    NAMES,
+    LISTEN,
+    PLAIN,
+    HOSTS,
+    ORIGINS
+};
 
 struct row {
     const char *path; /* of a provider's field: its name */
@@ -180,6 +195,9 @@ enum where { WHERE_GOOD, WHERE_BAD, WHERE_LATER };
 /* *ret_words: what is wrong with it (BAD) or what a later version will do (LATER). */
 enum where config_address(struct arena *a, struct slice s, struct config_address *ret_address,
                           const char **ret_path, const char **ret_words);
+/* May it stand in `plain:`, in `hosts:`? */
+bool config_is_plain(struct slice s);
+bool config_is_host(struct slice s);
 bool config_listen_address(struct arena *a, struct slice s, struct config_address *ret_address);
 
 /* provider.c */

@@ -56,6 +56,20 @@ static void check_bodies(struct loader *l)
         &words);
 }
 
+static void check_tls(struct loader *l)
+{
+    const struct config *c = &l->whole->config;
+    const char *has = c->tls_certificate ? "tls.certificate" : "tls.key";
+    const char *lacks = c->tls_certificate ? "tls.key" : "tls.certificate";
+    const struct setting *blame = set_of(l, has);
+    struct text words = {0};
+    if (l->report->errors || !c->tls_certificate == !c->tls_key)
+        return;
+    text_format(&words, "stands alone; allowed: both files, so name %s too, or none", lacks);
+    config_say_words(l, CONFIG_ERROR, blame ? blame->source : NULL,
+                     &(struct config_problem){.line = blame ? blame->line : 0, .key = has}, &words);
+}
+
 static void parse_listen(struct loader *l)
 {
     struct config *c = &l->whole->config;
@@ -90,6 +104,8 @@ enum err config_load_from(const struct config_sources *sources, struct config **
         config_resolve_providers(&l);
     if (!l.failed)
         check_bodies(&l);
+    if (!l.failed)
+        check_tls(&l);
     if (!l.failed && !report->errors) {
         parse_listen(&l);
         place_library(&l);

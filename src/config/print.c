@@ -82,6 +82,8 @@ void config_print(const struct row *row, const void *base, bool unmask, struct t
         break;
     case NAMES:
     case LISTEN:
+    case PLAIN:
+    case HOSTS:
     case ORIGINS:
         print_list(at, out);
         break;
@@ -191,6 +193,16 @@ void config_allowed(const struct row *row, struct text *out)
         text_format(out,
                     "at most %llu addresses with a port, such as 127.0.0.1:8420, [::1]:8420 or "
                     "localhost:8420",
+                    most);
+        break;
+    case PLAIN:
+        text_format(out,
+                    "at most %llu IP addresses of `listen` but 0.0.0.0 and ::, and names of "
+                    "interfaces such as docker0 or wg0",
+                    most);
+        break;
+    case HOSTS:
+        text_format(out, "at most %llu names or IP addresses without a port, such as nas.local",
                     most);
         break;
     case ORIGINS:

@@ -42,6 +42,8 @@ static const char *type_name(enum type type)
         [NAME] = "text",
         [NAMES] = "list of texts",
         [LISTEN] = "list of addresses",
+        [PLAIN] = "list of addresses and interfaces",
+        [HOSTS] = "list of hosts",
         [ORIGINS] = "list of origins",
     };
     return names[type];

@@ -54,5 +54,5 @@ const char *config_kind_name(enum config_kind kind)
 
 bool config_is_list(const struct row *row)
 {
-    return row->type == NAMES || row->type == LISTEN || row->type == ORIGINS;
+    return row->type >= NAMES;
 }

@@ -169,6 +169,8 @@ static bool is_word(const struct row *row, struct slice s)
     case SECRET:
         return s.len <= row->most && is_secret(s);
     case LISTEN:
+    case PLAIN:
+    case HOSTS:
     case ORIGINS:
         return s.len <= 256 && is_clean(s);
     case NAMES:
@@ -236,6 +238,8 @@ static bool take_scalar(struct arena *a, const struct row *row, struct slice s, 
         break;
     case NAMES:
     case LISTEN:
+    case PLAIN:
+    case HOSTS:
     case ORIGINS:
         assert(!config_is_list(row));
         break;
@@ -255,6 +259,10 @@ static bool is_item(struct arena *a, const struct row *row, struct slice s)
         return false;
     if (row->type == LISTEN)
         return config_listen_address(a, s, &address);
+    if (row->type == PLAIN)
+        return config_is_plain(s);
+    if (row->type == HOSTS)
+        return config_is_host(s);
     return row->type != ORIGINS || is_origin(s);
 }
 

@@ -13,6 +13,7 @@
 #include "loop/loop.h"
 
 struct server;
+struct tls_context;
 struct conn;
 
 /* Who is at the other end, known at accept. For as long as the connection. */
@@ -73,6 +74,7 @@ struct server { /* made in the daemon; read freely */
     const struct conn_app *app;
     void *context;             /* the app's */
     struct conn_limits limits; /* may be changed at any time */
+    struct tls_context *tls;   /* of those listeners that speak it; may be changed at any time */
     struct budget bodies;
     int spool_folder;
     struct conn *conns;
@@ -85,8 +87,9 @@ struct server { /* made in the daemon; read freely */
 };
 /* loop, app, context, limits, bodies.most, spool_folder and quiet are set by the caller. */
 void server_init(struct server *s);
-/* *ret_port: the one chosen where `at` has port 0. */
-enum err server_listen(struct server *s, const struct sockaddr_storage *at, int *ret_port,
+/* tls: s->tls is spoken there, and plain HTTP only with this machine. *ret_port: the one chosen
+ * where `at` has port 0. */
+enum err server_listen(struct server *s, const struct sockaddr_storage *at, bool tls, int *ret_port,
                        struct why *why) MUST_USE;
 enum err server_listen_admin(struct server *s, int bound_fd, struct why *why) MUST_USE;
 /* Idle connections close, and each other one behind the answer it is at. */

@@ -74,17 +74,17 @@ static void fini(struct conn *c)
 static void rest(struct conn *c, uint64_t ms)
 {
     c->h1.taken_before = c->stream.taken;
-    conn_deadline(c, c->stream.waiting ? c->server->limits.write_stall_ms : ms);
+    conn_deadline(c, conn_waiting(c) ? c->server->limits.write_stall_ms : ms);
 }
 
 static void say_bye(struct conn *c)
 {
     move(c, LINGER);
     text_fini(&c->h1.held);
-    stream_finish(&c->stream);
+    conn_finish(c);
     stream_read(&c->stream, !c->h1.peer_ended);
     rest(c, LINGER_MS);
-    if (c->h1.peer_ended && !c->stream.waiting)
+    if (c->h1.peer_ended && !conn_waiting(c))
         conn_close(c);
 }
 
@@ -134,7 +134,7 @@ static void write_head(struct exchange *x, int status, const struct http_field *
     struct text head = {0};
     if (!http_write_response(&head, status, all, count))
         log_warn("conn", "an answer's header had a value that may not be sent");
-    stream_write(&c->stream, text_slice(&head));
+    conn_write(c, text_slice(&head));
     if (head.failed || number.failed)
         stream_fail(&c->stream); /* closes the connection at the end of this turn */
     text_fini(&head);
@@ -160,7 +160,7 @@ void exchange_answer(struct exchange *x, int status, const struct http_field *fi
     bool none = c->h1.head_only || status == 204 || status == 304;
     write_head(x, status, fields, n, status == 204 || status == 304 ? -1 : (int64_t)body.len);
     if (!none)
-        stream_write(&c->stream, body);
+        conn_write(c, body);
     x->sent += none ? 0 : body.len;
     to_busy(c);
     next(c);
@@ -181,17 +181,17 @@ void exchange_send(struct exchange *x, struct slice bytes)
     if (!bytes.len || c->h1.head_only)
         return;
     x->sent += bytes.len;
-    if (!c->stream.waiting) {
+    if (!conn_waiting(c)) {
         c->h1.taken_before = c->stream.taken;
         conn_deadline(c, c->server->limits.write_stall_ms);
     }
     if (c->h1.chunked) {
         char room[HTTP_CHUNK_OPEN];
-        stream_write(&c->stream, http_chunk_open(room, bytes.len));
-        stream_write(&c->stream, bytes);
-        stream_write(&c->stream, HTTP_CHUNK_CLOSE);
+        conn_write(c, http_chunk_open(room, bytes.len));
+        conn_write(c, bytes);
+        conn_write(c, HTTP_CHUNK_CLOSE);
     } else {
-        stream_write(&c->stream, bytes);
+        conn_write(c, bytes);
     }
 }
 
@@ -200,7 +200,7 @@ void exchange_end(struct exchange *x, bool close)
     struct conn *c = conn_of(x);
     c->h1.closes |= close;
     if (c->h1.chunked && !c->h1.head_only)
-        stream_write(&c->stream, HTTP_CHUNK_LAST);
+        conn_write(c, HTTP_CHUNK_LAST);
     next(c);
 }
 
@@ -211,7 +211,7 @@ void exchange_break(struct exchange *x)
 
 size_t exchange_waiting(const struct exchange *x)
 {
-    return conn_of(x)->stream.waiting;
+    return conn_waiting(conn_of(x));
 }
 
 struct server *exchange_server(const struct exchange *x)
@@ -221,7 +221,7 @@ struct server *exchange_server(const struct exchange *x)
 
 /* ---- the request ---------------------------------------------------------------------------- */
 
-static void refuse(struct conn *c, enum err e, const char *words)
+void http1_refuse(struct conn *c, enum err e, const char *words)
 {
     struct why why;
     why_set(&why, e, "%s", words);
@@ -255,15 +255,15 @@ void exchange_take(struct exchange *x, enum take how, uint64_t most)
     h->how = how;
     h->most = how == TAKE_NONE ? MOST_DISCARDED : most;
     if (x->head->has_length && x->head->content_length > h->most) {
-        refuse(c, ERR_BODY_TOO_LARGE, "");
+        http1_refuse(c, ERR_BODY_TOO_LARGE, "");
         return;
     }
     if (how == TAKE_SPOOL && spool_open(c)) {
-        refuse(c, ERR_DISK, "a file for the body cannot be made");
+        http1_refuse(c, ERR_DISK, "a file for the body cannot be made");
         return;
     }
     if (x->head->expect_continue && x->head->has_body)
-        stream_write(&c->stream, SLICE("HTTP/1.1 100 Continue\r\n\r\n"));
+        conn_write(c, SLICE("HTTP/1.1 100 Continue\r\n\r\n"));
     h->rate_bytes = 0;
     conn_deadline(c, c->server->limits.body_rate_ms);
 }
@@ -300,7 +300,7 @@ static void body_over(struct conn *c)
     h->message_over = true;
     enum err e = h->how == TAKE_SPOOL ? spool_end(c) : OK;
     if (e)
-        refuse(c, e, "the body could not be kept");
+        http1_refuse(c, e, "the body could not be kept");
     else if (!h->spool.busy)
         hand_body(c);
 }
@@ -315,7 +315,7 @@ void http1_spool_done(struct conn *c, enum err e)
     if (!e && h->spool.gathered.len && h->spool.ending)
         e = spool_end(c);
     if (e)
-        refuse(c, e, "the body could not be written to disk");
+        http1_refuse(c, e, "the body could not be written to disk");
     else if (h->spool.ending && !h->spool.busy)
         hand_body(c);
     else
@@ -333,7 +333,7 @@ static bool may_feed(struct conn *c)
         return false;
     if (h->sm.state == BODY)
         return !h->message_over && !h->spool.busy && !h->owed.len;
-    return c->stream.waiting <= c->server->limits.stream_buffer;
+    return conn_waiting(c) <= c->server->limits.stream_buffer;
 }
 
 static void take_body(struct conn *c, struct slice part)
@@ -346,7 +346,7 @@ static void take_body(struct conn *c, struct slice part)
         e = h->owed.failed ? ERR_NO_MEMORY : OK;
     }
     if (e)
-        refuse(c, e, "");
+        http1_refuse(c, e, "");
 }
 
 static void parse(struct conn *c, struct slice *in)
@@ -370,7 +370,7 @@ static void parse(struct conn *c, struct slice *in)
         body_over(c);
         break;
     case HTTP_BAD:
-        refuse(c, h->parser.err, h->parser.why);
+        http1_refuse(c, h->parser.err, h->parser.why);
         break;
     case HTTP_MORE:
     case HTTP_CUT:
@@ -433,7 +433,7 @@ static void ended(struct conn *c, enum err e)
         say_bye(c); /* the last answer may be on its way still */
     else if (e == OK && h->sm.state == BUSY && holds_request(h))
         return; /* several requests and then the end: all are answered */
-    else if (e || h->sm.state != LINGER || !c->stream.waiting)
+    else if (e || h->sm.state != LINGER || !conn_waiting(c))
         conn_close(c);
 }
 
@@ -470,7 +470,7 @@ static void ring_body(struct conn *c)
         if (!h->owed.len && h->sm.state == BODY)
             feed(c, (struct slice){0});
     } else if (h->rate_bytes < l->body_rate_bytes && !h->spool.busy) {
-        refuse(c, ERR_REQUEST_TIMEOUT, "the body came too slowly");
+        http1_refuse(c, ERR_REQUEST_TIMEOUT, "the body came too slowly");
     } else {
         h->rate_bytes = 0;
         conn_deadline(c, l->body_rate_ms);
@@ -482,13 +482,13 @@ static void ring(struct conn *c)
     struct http1 *h = &c->h1;
     switch (h->sm.state) {
     case HEAD:
-        refuse(c, ERR_REQUEST_TIMEOUT, "the headers came too slowly");
+        http1_refuse(c, ERR_REQUEST_TIMEOUT, "the headers came too slowly");
         break;
     case BODY:
         ring_body(c);
         break;
     case BUSY:
-        if (c->stream.taken == h->taken_before && c->stream.waiting) {
+        if (c->stream.taken == h->taken_before && conn_waiting(c)) {
             c->server->app->gone(&h->x, ERR_TOO_SLOW);
             sm_move(&h->sm, LINGER, loop_now_us(c->server->loop), c->id);
             stream_reset(&c->stream);
@@ -499,10 +499,10 @@ static void ring(struct conn *c)
         }
         break;
     default:
-        if (c->stream.waiting && c->stream.taken != h->taken_before)
+        if (conn_waiting(c) && c->stream.taken != h->taken_before)
             rest(c, 0); /* slow, but it takes what it is sent */
         else
-            conn_close(c);
+            conn_part(c);
     }
 }
 
@@ -510,10 +510,10 @@ static void drain(struct conn *c)
 {
     if (c->h1.sm.state != IDLE)
         return; /* it ends after the answer that it is at */
-    if (c->stream.waiting)
+    if (conn_waiting(c))
         say_bye(c); /* the last answer is on its way still */
     else
-        conn_close(c);
+        conn_part(c);
 }
 
 const struct conn_proto http1_proto = {

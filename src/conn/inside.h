@@ -3,6 +3,7 @@
 
 #include "base/sm.h"
 #include "conn/conn.h"
+#include "tls/tls.h"
 
 /* A body on its way to a file: bytes gather, a job writes them, the connection pauses meanwhile. */
 struct spool {
@@ -31,8 +32,17 @@ struct http1 { /* the state of HTTP/1.1 on a connection; h1.c */
     bool answering, chunked, closes, peer_ended, feeding, head_only;
 };
 
+struct wire { /* TLS between a connection and its stream; wire.c */
+    struct tls *tls;
+    struct text plain; /* written in this turn */
+    bool told;         /* the protocol wrote: it wants to hear when that has left */
+    bool ends;         /* our end follows the last byte: nothing is read any more */
+    bool ended;        /* the client's came */
+};
+
 struct conn {
     struct stream stream;
+    struct wire *wire; /* NULL: it is spoken plainly */
     struct timer timer;
     struct hold hold;
     struct server *server;
@@ -47,6 +57,22 @@ struct conn {
 
 extern const struct conn_proto http1_proto;
 void http1_init(struct conn *c);
+/* The app answers, and the connection closes behind it. */
+void http1_refuse(struct conn *c, enum err e, const char *words);
+
+/* What leaves goes through these; only wire.c knows how it looks on its way. */
+void conn_write(struct conn *c, struct slice bytes);
+void conn_finish(struct conn *c); /* no more writes: our end follows the last byte */
+void conn_part(struct conn *c);   /* closes a connection at rest */
+static inline size_t conn_waiting(const struct conn *c) /* bytes that have yet to leave */
+{
+    return c->stream.waiting + (c->wire ? c->wire->plain.len : 0);
+}
+extern const struct stream_ops conn_ops, conn_tls_door_ops;
+void conn_bytes(struct stream *s, struct slice bytes); /* in conn_ops; also the two below */
+void conn_ended(struct stream *s, enum err e);
+void conn_drained(struct stream *s);
+void wire_free(struct wire *w); /* NULL is fine */
 
 void conn_close(struct conn *c); /* at once, any number of times */
 void conn_deadline(struct conn *c, uint64_t after_ms);

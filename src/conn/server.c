@@ -13,26 +13,27 @@ struct door { /* one listener */
     struct listener listener;
     struct server *server;
     struct door *next;
-    bool admin, waits; /* somebody stands before it while the server is full */
+    bool admin, tls;
+    bool waits; /* somebody stands before it while the server is full */
 };
 
 /* ---- connections ---------------------------------------------------------------------------- */
 
 static void let_in(struct door *d);
 
-static void on_bytes(struct stream *s, struct slice bytes)
+void conn_bytes(struct stream *s, struct slice bytes)
 {
     struct conn *c = owner_of(s, struct conn, stream);
     c->proto->bytes(c, bytes);
 }
 
-static void on_ended(struct stream *s, enum err e)
+void conn_ended(struct stream *s, enum err e)
 {
     struct conn *c = owner_of(s, struct conn, stream);
     c->proto->ended(c, e);
 }
 
-static void on_drained(struct stream *s)
+void conn_drained(struct stream *s)
 {
     struct conn *c = owner_of(s, struct conn, stream);
     if (s->failed)
@@ -40,6 +41,9 @@ static void on_drained(struct stream *s)
     else
         c->proto->drained(c);
 }
+
+const struct stream_ops conn_ops = {
+    .bytes = conn_bytes, .ended = conn_ended, .drained = conn_drained};
 
 static void on_ring(struct timer *t)
 {
@@ -73,6 +77,7 @@ static void on_gone(struct hold *h)
     struct conn *c = owner_of(h, struct conn, hold);
     struct server *s = c->server;
     unlink_conn(c);
+    wire_free(c->wire);
     mem_free(c);
     let_all_in(s);
     if (s->shut && !s->open)
@@ -153,8 +158,6 @@ static void start(struct conn *c)
 
 static void let_in(struct door *d)
 {
-    static const struct stream_ops ops = {
-        .bytes = on_bytes, .ended = on_ended, .drained = on_drained};
     struct server *s = d->server;
     struct conn *c = NULL;
     d->waits = s->open >= s->limits.connections && !d->admin;
@@ -168,7 +171,7 @@ static void let_in(struct door *d)
     }
     c->server = s;
     c->hold.gone = on_gone;
-    c->stream.ops = &ops;
+    c->stream.ops = d->tls ? &conn_tls_door_ops : &conn_ops;
     c->peer.admin = d->admin;
     c->id = ++s->accepted;
     c->proto = &http1_proto;
@@ -227,12 +230,13 @@ void server_init(struct server *s)
         log_warn("conn", "this system does not tell whose a TCP connection is: it needs a key");
 }
 
-enum err server_listen(struct server *s, const struct sockaddr_storage *at, int *ret_port,
+enum err server_listen(struct server *s, const struct sockaddr_storage *at, bool tls, int *ret_port,
                        struct why *why)
 {
     struct door *d = door_new(s, false);
     if (!d)
         return why_set(why, ERR_NO_MEMORY, "no memory for a listener");
+    d->tls = tls;
     enum err e = listener_open_tcp(&d->listener, s->loop, &s->hold, at, why);
     if (!e)
         *ret_port = listener_port(&d->listener);

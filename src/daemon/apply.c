@@ -13,6 +13,8 @@ struct reload {
     struct pending *ticket; /* NULL: a signal asked */
     struct config *config;
     struct config_report report;
+    struct tls_context *tls;
+    struct why why; /* of the certificate, when the configuration itself is good */
     enum err err;
     bool again; /* asked for once more while it ran */
 };
@@ -45,6 +47,8 @@ void apply_settings(struct daemon *d, const struct config *c)
     };
     d->api.origins = c->origins.items;
     d->api.n_origins = c->origins.n;
+    d->api.hosts = c->hosts.items;
+    d->api.n_hosts = c->hosts.n;
     d->api.json_most = c->limits.body_bytes;
 }
 
@@ -123,6 +127,7 @@ static void fail(struct reload *l, const struct why *why)
     answer(l, err_row(why->code)->http, &body);
     config_report_fini(&l->report);
     config_free(l->config);
+    tls_context_free(l->tls);
 }
 
 static void take_over(struct reload *l, struct registry *registry, const struct changes *now)
@@ -130,6 +135,7 @@ static void take_over(struct reload *l, struct registry *registry, const struct 
     struct daemon *d = l->daemon;
     registry_install(d, registry);
     apply_settings(d, l->config);
+    listen_install(d, l->tls);
     log_open(STDERR_FILENO, l->config->log_level);
     log_report(&l->report);
     for (size_t i = 0; i < now->n; i++)
@@ -175,6 +181,8 @@ static void load_on_thread(struct job *j)
 {
     struct reload *l = owner_of(j, struct reload, job);
     l->err = config_load(l->daemon->up->sources, &l->config, &l->report);
+    if (!l->err)
+        l->why.code = listen_certificate(l->daemon, l->config, &l->tls, &l->why);
 }
 
 static void loaded(struct job *j)
@@ -188,6 +196,8 @@ static void loaded(struct job *j)
     } else if (d->going_down) {
         why_set(&why, ERR_SHUTTING_DOWN, "the daemon is going down");
         fail(l, &why);
+    } else if (l->why.code) {
+        fail(l, &l->why);
     } else {
         apply(l);
     }

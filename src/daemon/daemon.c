@@ -291,6 +291,7 @@ int daemon_run(const struct cli_up *up)
         config_free(d->started);
     config_free(d->config);
     config_report_fini(&d->report);
+    tls_context_free(d->server.tls);
     arena_fini(&d->arena);
     log_flush();
     mem_free(d);

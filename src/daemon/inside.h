@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "daemon/daemon.h"
 #include "provider/provider.h"
+#include "tls/tls.h"
 
 #define MOST_LISTENERS 64u
 
@@ -35,6 +36,9 @@ struct daemon {
     struct reload *reload;                  /* the one that runs */
     struct slice listening[MOST_LISTENERS]; /* http://127.0.0.1:8420; in the arena */
     unsigned n_listening;
+    struct sockaddr_storage secure[MOST_LISTENERS]; /* where TLS is spoken */
+    unsigned n_secure;
+    bool has_tls;       /* a listener speaks it */
     struct arena arena; /* lives as long as the daemon */
     char instance[32];
     uint64_t began_ms;
@@ -49,6 +53,11 @@ void registry_install(struct daemon *d, struct registry *r);
 
 /* listen.c */
 enum err listen_all(struct daemon *d, struct why *why) MUST_USE;
+/* The certificate that this configuration asks for; none where no listener needs it. Blocks; any
+ * thread once listen_all is done. */
+enum err listen_certificate(const struct daemon *d, const struct config *c,
+                            struct tls_context **ret_context, struct why *why) MUST_USE;
+void listen_install(struct daemon *d, struct tls_context *context);
 
 /* apply.c: a configuration's live settings, and reloading */
 void log_report(const struct config_report *report);

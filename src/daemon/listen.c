@@ -1,5 +1,6 @@
-/* listen: the addresses of the configuration, each loopback with its twin. Beyond loopback nothing
- * is opened yet: that needs keys and TLS. */
+/* listen: the addresses of the configuration, each loopback with its twin, and the certificate of
+ * those that other machines reach. Beyond loopback TLS is spoken, except where `plain:` says that
+ * the network is one's own: a bridge of containers, a tunnel. */
 #include "daemon/inside.h"
 
 #include <arpa/inet.h>
@@ -7,11 +8,16 @@
 #include "base/log.h"
 #include "os/os.h"
 
-static struct sockaddr_storage socket_address(bool v6, const char *host, uint16_t port)
+#define ENDS_SOON_MS 1209600000u /* 14 days: time to renew a certificate */
+
+/* ---- addresses ------------------------------------------------------------------------------ */
+
+static struct sockaddr_storage socket_address(const char *host, uint16_t port)
 {
     struct sockaddr_storage at = {0};
     struct sockaddr_in *in4 = (struct sockaddr_in *)&at;
     struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&at;
+    bool v6 = strchr(host, ':') != NULL;
     at.ss_family = v6 ? AF_INET6 : AF_INET;
     inet_pton(at.ss_family, host, v6 ? (void *)&in6->sin6_addr : (void *)&in4->sin_addr);
     if (v6)
@@ -21,18 +27,114 @@ static struct sockaddr_storage socket_address(bool v6, const char *host, uint16_
     return at;
 }
 
-static enum err open_one(struct daemon *d, const char *host, uint16_t port, int *ret_port,
-                         struct why *why)
+static struct slice ip_of(const struct sockaddr_storage *at)
 {
-    bool v6 = strchr(host, ':') != NULL;
-    struct sockaddr_storage at = socket_address(v6, host, port);
-    enum err e = server_listen(&d->server, &at, ret_port, why);
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)at;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)at;
+    return at->ss_family == AF_INET6
+               ? (struct slice){(const char *)&v6->sin6_addr, sizeof v6->sin6_addr}
+               : (struct slice){(const char *)&v4->sin_addr, sizeof v4->sin_addr};
+}
+
+static bool is_any(const struct sockaddr_storage *at)
+{
+    static const char zeros[16];
+    struct slice ip = ip_of(at);
+    return memcmp(ip.ptr, zeros, ip.len) == 0;
+}
+
+static bool is_loopback(const struct sockaddr_storage *at)
+{
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)at;
+    return at->ss_family == AF_INET6 ? IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr)
+                                     : ip_of(at).ptr[0] == 127;
+}
+
+static bool is_link_local(const struct sockaddr_storage *at)
+{
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)at;
+    return at->ss_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr);
+}
+
+struct machine { /* its addresses, at the start */
+    struct os_address all[MOST_LISTENERS];
+    size_t n;
+};
+
+/* Does an item of `plain:` mean it: its address, or an interface that has it? */
+static bool is_plain(const struct config *c, const struct machine *m,
+                     const struct sockaddr_storage *at)
+{
+    for (size_t i = 0; i < c->plain.n; i++) {
+        struct sockaddr_storage plain = socket_address(c->plain.items[i].ptr, 0);
+        if (!is_any(&plain) && slice_is(ip_of(&plain), ip_of(at)))
+            return true;
+        for (size_t k = 0; k < m->n; k++) {
+            if (slice_is(c->plain.items[i], slice_of(m->all[k].interface)) &&
+                slice_is(ip_of(&m->all[k].at), ip_of(at)))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Another item of `listen` is the whole machine, this address included. */
+static bool is_covered(const struct config *c, const struct sockaddr_storage *at, uint16_t port)
+{
+    for (size_t i = 0; port && !is_any(at) && i < c->listen.n; i++) {
+        const struct config_address *a = &c->listen_addresses[i];
+        if (a->place != CONFIG_IP || a->port != port)
+            continue;
+        struct sockaddr_storage other = socket_address(a->host, port);
+        if (is_any(&other) && other.ss_family == at->ss_family)
+            return true;
+    }
+    return false;
+}
+
+/* ---- listeners ------------------------------------------------------------------------------ */
+
+static void tell(struct daemon *d, const struct sockaddr_storage *at, bool tls, int port)
+{
+    char host[INET6_ADDRSTRLEN] = "";
+    inet_ntop(at->ss_family, ip_of(at).ptr, host, sizeof host);
+    if (d->n_listening < MOST_LISTENERS)
+        d->listening[d->n_listening++] =
+            arena_format(&d->arena, at->ss_family == AF_INET6 ? "%s://[%s]:%d" : "%s://%s:%d",
+                         tls ? "https" : "http", host, port);
+    if (tls && d->n_secure < MOST_LISTENERS)
+        d->secure[d->n_secure++] = *at;
+}
+
+/* All of the machine's addresses of this kind, as they are now: http with itself, else https. */
+static void tell_all(struct daemon *d, const struct machine *m, bool v6, int port)
+{
+    struct sockaddr_storage loopback = socket_address(v6 ? "::1" : "127.0.0.1", 0);
+    tell(d, &loopback, false, port);
+    for (size_t i = 0; i < m->n; i++) {
+        const struct sockaddr_storage *at = &m->all[i].at;
+        if (at->ss_family == loopback.ss_family && !is_loopback(at) && !is_link_local(at))
+            tell(d, at, true, port);
+    }
+}
+
+static enum err open_one(struct daemon *d, const struct machine *m, const char *host, uint16_t port,
+                         int *ret_port, struct why *why)
+{
+    struct sockaddr_storage at = socket_address(host, port);
+    bool tls = !is_loopback(&at) && !is_plain(d->config, m, &at);
+    if (is_covered(d->config, &at, port)) {
+        *ret_port = port;
+        return OK;
+    }
+    enum err e = server_listen(&d->server, &at, tls, ret_port, why);
     if (e)
         return e;
-    struct slice name =
-        arena_format(&d->arena, v6 ? "http://[%s]:%d" : "http://%s:%d", host, *ret_port);
-    if (d->n_listening < MOST_LISTENERS)
-        d->listening[d->n_listening++] = name;
+    d->has_tls |= tls;
+    if (is_any(&at))
+        tell_all(d, m, at.ss_family == AF_INET6, *ret_port);
+    else
+        tell(d, &at, tls, *ret_port);
     return OK;
 }
 
@@ -46,7 +148,7 @@ static bool is_already(const struct daemon *d, const char *url)
 }
 
 /* 127.0.0.1, ::1 and localhost mean both. */
-static enum err open_both(struct daemon *d, uint16_t port, struct why *why)
+static enum err open_both(struct daemon *d, const struct machine *m, uint16_t port, struct why *why)
 {
     int chosen;
     char url[64];
@@ -56,7 +158,7 @@ static enum err open_both(struct daemon *d, uint16_t port, struct why *why)
     text_fini(&words);
     if (port && is_already(d, url))
         return OK; /* the twin was named too */
-    enum err e = open_one(d, "127.0.0.1", port, &chosen, why);
+    enum err e = open_one(d, m, "127.0.0.1", port, &chosen, why);
     if (e)
         return e;
     if (!os_has_loopback6()) {
@@ -64,7 +166,7 @@ static enum err open_both(struct daemon *d, uint16_t port, struct why *why)
         return OK;
     }
     int twin;
-    e = open_one(d, "::1", (uint16_t)chosen, &twin, why);
+    e = open_one(d, m, "::1", (uint16_t)chosen, &twin, why);
     if (e && !port) { /* the system chose a port that is taken on ::1: do without */
         log_warn("daemon", "port %d is taken on ::1: only 127.0.0.1 listens", chosen);
         return OK;
@@ -72,26 +174,56 @@ static enum err open_both(struct daemon *d, uint16_t port, struct why *why)
     return e;
 }
 
-static enum err open_address(struct daemon *d, const struct config_address *a, struct why *why)
+static enum err open_address(struct daemon *d, const struct machine *m,
+                             const struct config_address *a, struct why *why)
 {
     int port;
-    bool pair = a->place == CONFIG_LOCALHOST ||
-                (a->place == CONFIG_IP &&
-                 (strcmp(a->host, "127.0.0.1") == 0 || strcmp(a->host, "::1") == 0));
-    if (!a->local || a->place == CONFIG_UNIX || strcmp(a->host, "0.0.0.0") == 0 ||
-        strcmp(a->host, "::") == 0)
-        return why_set(why, ERR_CONFIG,
-                       "listen: %s is reached from other machines; this version listens on this "
-                       "machine only: use 127.0.0.1:%u",
-                       a->host, a->port);
-    return pair ? open_both(d, a->port, why) : open_one(d, a->host, a->port, &port, why);
+    bool pair = a->place == CONFIG_LOCALHOST || strcmp(a->host, "127.0.0.1") == 0 ||
+                strcmp(a->host, "::1") == 0;
+    return pair ? open_both(d, m, a->port, why) : open_one(d, m, a->host, a->port, &port, why);
 }
+
+/* ---- the certificate ------------------------------------------------------------------------ */
+
+enum err listen_certificate(const struct daemon *d, const struct config *c,
+                            struct tls_context **ret_context, struct why *why)
+{
+    const struct tls_source from = {.certificate = c->tls_certificate,
+                                    .key = c->tls_key,
+                                    .folder = d->data_folder,
+                                    .names = c->hosts.items,
+                                    .n_names = c->hosts.n,
+                                    .addresses = d->secure,
+                                    .n_addresses = d->n_secure};
+    *ret_context = NULL;
+    return d->has_tls ? tls_context_open(&from, ret_context, why) : OK;
+}
+
+void listen_install(struct daemon *d, struct tls_context *context)
+{
+    const struct tls_facts *facts = context ? tls_context_facts(context) : NULL;
+    tls_context_free(d->server.tls);
+    d->server.tls = context;
+    if (!facts)
+        return;
+    log_info("tls", "the certificate%s has the SHA-256 fingerprint %s",
+             facts->own ? " (our own: clients trust it by its file, tls/cert.pem)" : "",
+             facts->fingerprint);
+    if (facts->ends_ms < os_wall_ms() + ENDS_SOON_MS)
+        log_warn("tls",
+                 "the certificate ends in less than 14 days; renew it, then `hearth reload`");
+}
+
+/* ---- all of it ------------------------------------------------------------------------------ */
 
 enum err listen_all(struct daemon *d, struct why *why)
 {
+    struct machine m;
+    struct tls_context *context;
     enum err e = OK;
+    m.n = os_addresses(m.all, COUNT(m.all));
     for (size_t i = 0; !e && i < d->config->listen.n; i++) {
-        e = open_address(d, &d->config->listen_addresses[i], why);
+        e = open_address(d, &m, &d->config->listen_addresses[i], why);
         if (e == ERR_BUSY) {
             char words[sizeof why->text];
             memcpy(words, why->text, sizeof words);
@@ -101,6 +233,10 @@ enum err listen_all(struct daemon *d, struct why *why)
                     d->config->listen_addresses[i].port, words);
         }
     }
+    if (!e)
+        e = listen_certificate(d, d->config, &context, why);
+    if (!e)
+        listen_install(d, context);
     int fd;
     if (!e)
         e = os_unix_listen(d->run_folder, CLI_SOCKET, &fd, why);

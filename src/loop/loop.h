@@ -7,7 +7,6 @@
 
 #include "base/cancel.h"
 
-struct loop;
 /* ---- hold: how many handles an owner has open; `gone` is called once, when all are closed ---- */
 struct hold {
     unsigned count;
@@ -15,17 +14,6 @@ struct hold {
 };
 void hold_add(struct hold *h);
 void hold_drop(struct hold *h);
-
-/* ---- bus: numbered state changes, the newest 1,024 kept ---- */
-#define BUS_ROOM 1024u
-struct bus_item {
-    uint64_t number, at_ms; /* numbers start at 1; wall clock for people */
-    const char *topic;      /* a literal */
-    char words[96];
-};
-void bus_say(struct loop *l, const char *topic, const char *format, ...) PRINTF(3, 4);
-/* The item with this number or the oldest kept after it; NULL when there is none yet. */
-const struct bus_item *bus_get(const struct loop *l, uint64_t number);
 
 /* ---- loop ---- */
 struct loop {
@@ -44,6 +32,17 @@ void loop_close(struct loop *l);            /* everything else must be closed be
 uint64_t loop_now_ms(const struct loop *l); /* monotonic, as of this turn */
 uint64_t loop_now_us(const struct loop *l); /* monotonic, read now */
 
+/* ---- bus: numbered state changes, the newest 1,024 kept ---- */
+#define BUS_ROOM 1024u
+struct bus_item {
+    uint64_t number, at_ms; /* numbers start at 1; wall clock for people */
+    const char *topic;      /* a literal */
+    char words[96];
+};
+void bus_say(struct loop *l, const char *topic, const char *format, ...) PRINTF(3, 4);
+/* The item with this number or the oldest kept after it; NULL when there is none yet. */
+const struct bus_item *bus_get(const struct loop *l, uint64_t number);
+
 /* ---- timer ---- */
 struct timer {
     uv_timer_t uv;
@@ -61,6 +60,7 @@ struct stream_ops {
     void (*bytes)(struct stream *s, struct slice bytes); /* borrowed for the call */
     void (*ended)(struct stream *s, enum err e); /* OK: the peer sent its end. No bytes follow */
     void (*drained)(struct stream *s);           /* the kernel took all that was written */
+    void (*leaving)(struct stream *s); /* NULL, or: what a turn wrote is about to go; add to it */
 };
 struct stream { /* read waiting, taken and failed (no memory for a write) freely */
     union {
@@ -89,16 +89,17 @@ struct address { /* where to connect; text is for people */
 enum err stream_connect(struct stream *s, struct loop *l, struct hold *hold,
                         const struct address *to, struct why *why) MUST_USE;
 void stream_read(struct stream *s, bool on);
-/* Not before `connected`. Bytes are copied and leave at the end of this turn of the loop, all of
- * a turn in one call to the kernel. Writing to a closed stream is a no-op. */
+/* Not before `connected`. A turn's bytes leave at its end, in one call. Closed: a no-op. */
 void stream_write(struct stream *s, struct slice bytes);
 void stream_give(struct stream *s, struct text *bytes); /* the same, taking the memory over */
+void stream_leave(struct stream *s); /* `leaving` is called at the end of this turn */
+void stream_try(struct stream *s, struct slice bytes); /* before a close: now or never */
 void stream_fail(struct stream *s);   /* sets `failed`; `drained` follows: the owner closes */
 void stream_finish(struct stream *s); /* no more writes: sends our end once all has left */
 void stream_close(struct stream *s);  /* at once; any number of times */
 void stream_reset(struct stream *s);  /* as close, but the peer gets a reset (TCP) */
 
-/* ---- listener ---- */
+/* ---- listener: TCP, or a bound Unix socket (takes fd over) ---- */
 struct listener {
     union {
         uv_handle_t handle;
@@ -113,7 +114,6 @@ struct listener {
 };
 enum err listener_open_tcp(struct listener *n, struct loop *l, struct hold *hold,
                            const struct sockaddr_storage *at, struct why *why) MUST_USE;
-/* A bound Unix socket; takes fd over. */
 enum err listener_open_fd(struct listener *n, struct loop *l, struct hold *hold, int fd,
                           struct why *why) MUST_USE;
 int listener_port(const struct listener *n); /* 0 for a Unix socket */

@@ -311,7 +311,8 @@ static void incoming(struct listener *n)
 
 static void init_end(struct end *e, struct pair *p)
 {
-    static const struct stream_ops ops = {connected, bytes, ended, drained};
+    static const struct stream_ops ops = {
+        .connected = connected, .bytes = bytes, .ended = ended, .drained = drained};
     *e = (struct end){.hold.gone = end_gone, .pair = p, .stream.ops = &ops};
     timer_open(&e->pause, &loop, &e->hold, go_on);
 }

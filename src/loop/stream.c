@@ -95,6 +95,10 @@ static void fly(struct stream *s)
 
 static void send_some(struct stream *s)
 {
+    if (s->open && s->ops->leaving) {
+        s->ops->leaving(s);
+        unlink_unsent(s);
+    }
     if (!s->open || s->flying.len)
         return;
     if (s->failed) { /* part of what should be sent is missing: nothing after it may go */
@@ -178,6 +182,19 @@ void stream_give(struct stream *s, struct text *bytes)
         link_unsent(s);
     }
     text_fini(bytes);
+}
+
+void stream_leave(struct stream *s)
+{
+    if (s->open)
+        link_unsent(s);
+}
+
+void stream_try(struct stream *s, struct slice bytes)
+{
+    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes.ptr, (unsigned)bytes.len);
+    if (s->open && bytes.len && !s->waiting)
+        uv_try_write(&s->uv, &buf, 1);
 }
 
 void stream_fail(struct stream *s)

@@ -6,7 +6,7 @@
  * start, since files can block. */
 #pragma once
 
-#include <sys/types.h>
+#include <sys/socket.h>
 
 #include "base/err.h"
 
@@ -133,11 +133,17 @@ MUST_USE enum err os_detach(int log_fd, struct os_detached *ret, struct why *why
 /* Fills all of it, or ends the process: there is no second-best randomness. Any thread. */
 void os_random(void *bytes, size_t n);
 
-/* Any thread. */
-uint64_t os_wall_ms(void); /* since 1970, may jump */
+uint64_t os_wall_ms(void); /* any thread; since 1970, may jump */
 uint64_t os_mono_ms(void); /* since some moment, only grows */
 uint64_t os_mono_us(void);
 void os_sleep_ms(unsigned ms); /* not on the loop; ends early on a signal */
 
 /* May a listener on ::1 be made here? */
 bool os_has_loopback6(void);
+
+struct os_address {
+    char interface[32];
+    struct sockaddr_storage at; /* IPv4 or IPv6; its port is 0 */
+};
+/* Of this machine's interfaces, so many as there is room for; none when the system will not say. */
+size_t os_addresses(struct os_address *into, size_t room);

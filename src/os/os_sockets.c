@@ -4,6 +4,7 @@
  * else the working folder, for a moment. */
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -244,4 +245,24 @@ bool os_has_loopback6(void)
     bool may = bind(fd, (const struct sockaddr *)&any_port, sizeof any_port) == 0;
     close(fd);
     return may;
+}
+
+size_t os_addresses(struct os_address *into, size_t room)
+{
+    struct ifaddrs *all = NULL;
+    size_t n = 0;
+    if (getifaddrs(&all) != 0)
+        return 0;
+    for (const struct ifaddrs *i = all; i && n < room; i = i->ifa_next) {
+        int family = i->ifa_addr ? i->ifa_addr->sa_family : AF_UNSPEC;
+        if (family != AF_INET && family != AF_INET6)
+            continue;
+        into[n] = (struct os_address){0};
+        snprintf(into[n].interface, sizeof into[n].interface, "%s", i->ifa_name);
+        memcpy(&into[n].at, i->ifa_addr,
+               family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+        n++;
+    }
+    freeifaddrs(all);
+    return n;
 }

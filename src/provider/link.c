@@ -215,7 +215,8 @@ static void on_ring(struct timer *t)
 
 static struct link *link_new(struct provider *p)
 {
-    static const struct stream_ops ops = {on_connected, on_bytes, on_ended, on_drained};
+    static const struct stream_ops ops = {
+        .connected = on_connected, .bytes = on_bytes, .ended = on_ended, .drained = on_drained};
     struct link *k = mem_new(struct link);
     if (!k)
         return NULL;

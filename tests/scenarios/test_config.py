@@ -164,13 +164,19 @@ def test_variables(make, fake):
 # --- addresses --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "10.255.255.1:0", "0.0.0.0:8420"])
-def test_listens_on_loopback_only(make, address):
-    home = make.home()
-    code, out, err = home.hearth("up", "--listen", address)
-    assert code == 78 and "listen" in err
-    home.write({"listen": [address]})
-    assert home.hearth("up")[0] == 78
+@pytest.mark.parametrize("setting", [
+    {"listen": ["nas.local:8420"]}, {"plain": ["0.0.0.0"]}, {"plain": ["::"]}, {"plain": ["a b"]},
+    {"hosts": ["nas.local:8420"]}, {"hosts": ["https://nas.local"]}, {"tls": {"key": "/k.pem"}},
+    {"tls": {"certificate": "/c.pem"}}, {"tls": {"certificate": "c.pem", "key": "k.pem"}}])
+def test_settings_of_listeners_that_cannot_be(make, setting):
+    home = make.home(setting)
+    code, out, err = home.hearth("up")
+    assert code == 78 and f"error: {next(iter(setting))}" in err and "allowed" in err, err
+
+
+def test_an_address_of_another_machine(make):
+    code, out, err = make.home().hearth("up", "--listen", "10.255.255.1:0")
+    assert code == 1 and "10.255.255.1" in err
 
 
 def test_both_loopbacks(make):
