@@ -116,6 +116,8 @@ void answer_error(struct visit *v, const struct why *why)
         add(&f, SLICE("allow"), text_slice(&v->allowed));
     if (row->http == 503 || row->http == 429)
         add(&f, SLICE("retry-after"), SLICE("1"));
+    if (row->http == 401)
+        add(&f, SLICE("www-authenticate"), SLICE("Bearer"));
     if (v->request) /* our own tries are over: clients that try again would only multiply them */
         add(&f, SLICE("x-should-retry"), SLICE("false"));
     answer_text(v, row->http, &f, SLICE("application/json"), &body);
@@ -125,11 +127,20 @@ void answer_error(struct visit *v, const struct why *why)
 void answer_preflight(struct visit *v)
 {
     struct fields f = {0};
-    add(&f, SLICE("access-control-allow-methods"), SLICE("GET, POST, OPTIONS"));
+    add(&f, SLICE("access-control-allow-methods"), SLICE("GET, POST, DELETE, OPTIONS"));
     add(&f, SLICE("access-control-allow-headers"),
-        SLICE("Authorization, Content-Type, X-Request-Id"));
+        SLICE("Authorization, X-Api-Key, Api-Key, Content-Type, X-Request-Id"));
     add(&f, SLICE("access-control-max-age"), SLICE("600"));
     answer_whole(v, 204, &f, (struct slice){0});
+}
+
+void answer_cookie(struct visit *v, struct slice cookie, struct slice words)
+{
+    struct fields f = {0};
+    add(&f, SLICE("content-type"), SLICE("text/plain; charset=utf-8"));
+    add(&f, SLICE("set-cookie"), cookie);
+    add(&f, SLICE("referrer-policy"), SLICE("no-referrer")); /* a link's token is in its address */
+    answer_whole(v, 200, &f, words);
 }
 
 /* ---- events --------------------------------------------------------------------------------- */

@@ -1,6 +1,8 @@
 /* api: a visit from its headers to its answer. */
 #include "api/inside.h"
 
+#include <arpa/inet.h>
+
 #include "base/mem.h"
 
 struct slice query_value(struct slice query, const char *name)
@@ -20,6 +22,7 @@ void visit_free(struct visit *v)
     if (v->pending)
         v->pending->visit = NULL;
     text_fini(&v->allowed);
+    text_fini(&v->path);
     mem_free(v);
 }
 
@@ -47,6 +50,10 @@ static enum err begin_request(struct visit *v, struct why *why)
         .kind = v->endpoint->kind,
         .dialect = v->endpoint->dialect,
         .ends_by_itself = v->endpoint->ends == ENDS_ITSELF,
+        .principal = v->asker.principal,
+        .grant = v->asker.grant,
+        .who = v->asker.who,
+        .models = v->asker.models,
     };
     if (v->api->desk->draining)
         return why_set(why, ERR_SHUTTING_DOWN, "%s", "");
@@ -55,6 +62,36 @@ static enum err begin_request(struct visit *v, struct why *why)
         return why_set(why, ERR_NO_MEMORY, "no memory for a request");
     request_admit(v->request);
     return OK;
+}
+
+/* ---- what is refused before it is admitted is counted, all of it here ---- */
+
+static void write_source(const struct peer *p, struct text *out)
+{
+    char words[INET6_ADDRSTRLEN] = "";
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&p->remote;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&p->remote;
+    if (p->admin)
+        text_add(out, SLICE("admin.sock "));
+    if (p->user_known)
+        text_format(out, "uid %lu", (unsigned long)p->uid);
+    else if (p->remote.ss_family == AF_INET)
+        text_add(out, slice_of(inet_ntop(AF_INET, &v4->sin_addr, words, sizeof words)));
+    else if (p->remote.ss_family == AF_INET6)
+        text_add(out, slice_of(inet_ntop(AF_INET6, &v6->sin6_addr, words, sizeof words)));
+    else
+        text_add(out, SLICE("unknown"));
+}
+
+void visit_refused(const struct visit *v, enum err e)
+{
+    struct text source = {0}, reason = {0};
+    write_source(v->x->peer, &source);
+    text_format(&reason, "%s%s%s", err_row(e)->name, v->refused ? ": " : "",
+                v->refused ? v->refused : "");
+    store_refused(v->api->store, text_slice(&source), text_slice(&reason));
+    text_fini(&source);
+    text_fini(&reason);
 }
 
 static void on_head(struct server *s, struct exchange *x)
@@ -68,6 +105,8 @@ static void on_head(struct server *s, struct exchange *x)
     if (!e && v->endpoint && v->endpoint->kind != CALL_NONE)
         e = begin_request(v, &v->why);
     v->why.code = e;
+    if (e)
+        visit_refused(v, e);
     if (e && x->head->has_body) {
         answer_error(v, &v->why); /* unread: the connection closes behind it */
     } else if (e || !v->endpoint) {
@@ -121,12 +160,14 @@ static void on_refuse(struct exchange *x, const struct why *why)
 {
     struct server *s = exchange_server(x);
     struct visit *v = x->owner ? x->owner : visit_new(s, x);
-    if (!v)
+    if (!v) {
         no_memory(x);
-    else if (v->request)
+    } else if (v->request) {
         refuse_request(v, x->body_bytes, why);
-    else
+    } else {
+        visit_refused(v, why->code);
         answer_error(v, why);
+    }
 }
 
 const struct conn_app api_app = {

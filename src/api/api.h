@@ -3,6 +3,7 @@
  * first reader is the connection; the others are answered by their handler. */
 #pragma once
 
+#include "auth/auth.h"
 #include "conn/conn.h"
 #include "request/request.h"
 
@@ -17,11 +18,14 @@ struct api_admin { /* what only the daemon can do; context is api.context */
 };
 
 struct api { /* made in the daemon, which fills all of it */
+    struct auth *auth;
+    struct store *store;
     struct desk *desk;
     struct server *server;
     struct loop *loop;
     const struct api_admin *admin;
     void *context;
+    struct slice base;           /* our address for people: http://127.0.0.1:8420 */
     struct slice instance;       /* our id: in Via, and before the number of a request */
     const struct slice *origins; /* web pages that may ask */
     size_t n_origins;

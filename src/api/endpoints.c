@@ -5,9 +5,20 @@
 #define JSON_BODY 0, true
 #define SPOOL_BODY (1ull << 40), false
 
-#define ENDPOINT(method, path, who, kind, ends, dialect, take, leaves, body, handler, help)        \
-    {METHOD_##method, path, who,     CALL_##kind, ENDS_##ends, DIALECT_##dialect, TAKE_##take,     \
-     LEAVES_##leaves, body, handler, help},
+#define SMALL_JSON (64u << 10), true
+
+#define ENDPOINT(method, path, surface, kind, ends, dialect, take, leaves, body, handler, help)    \
+    {METHOD_##method,                                                                              \
+     path,                                                                                         \
+     SURFACE_##surface,                                                                            \
+     CALL_##kind,                                                                                  \
+     ENDS_##ends,                                                                                  \
+     DIALECT_##dialect,                                                                            \
+     TAKE_##take,                                                                                  \
+     LEAVES_##leaves,                                                                              \
+     body,                                                                                         \
+     handler,                                                                                      \
+     help},
 static const struct endpoint endpoints[] = {
 #include "api/endpoints.def"
 #if HEARTH_TEST_ENDPOINTS
@@ -29,12 +40,26 @@ static void allow(struct text *allowed, const struct endpoint *e)
         text_add(allowed, SLICE(", HEAD"));
 }
 
+/* "/a/{id}" is any one part behind "/a/". */
+static bool is_path(struct slice path, struct slice of, struct slice *ret_id)
+{
+    size_t brace = slice_find(of, '{');
+    if (brace == of.len)
+        return slice_is(path, of);
+    if (!slice_begins(path, slice_to(of, brace)))
+        return false;
+    struct slice id = slice_from(path, brace);
+    *ret_id = id;
+    return id.len && slice_find(id, '/') == id.len;
+}
+
 enum err endpoint_find(struct slice path, enum http_method method,
-                       const struct endpoint **ret_endpoint, struct text *allowed)
+                       const struct endpoint **ret_endpoint, struct slice *ret_id,
+                       struct text *allowed)
 {
     enum err e = ERR_NOT_FOUND;
     for (size_t i = 0; i < COUNT(endpoints); i++) {
-        if (!slice_is(path, slice_of(endpoints[i].path)))
+        if (!is_path(path, slice_of(endpoints[i].path), ret_id))
             continue;
         *ret_endpoint = &endpoints[i]; /* also for 405: errors have its dialect */
         if (takes(&endpoints[i], method))
@@ -47,9 +72,8 @@ enum err endpoint_find(struct slice path, enum http_method method,
 
 void api_write_reference(struct text *out)
 {
-    text_add(out, SLICE("| method | path | who | body | answer | what it does |\n"
+    text_add(out, SLICE("| method | path | surface | body | answer | what it does |\n"
                         "| --- | --- | --- | --- | --- | --- |\n"));
-    static const char *const whos[] = {[ANYBODY] = "anybody here", [ADMIN] = "`admin.sock` only"};
     static const char *const leaves[] = {[LEAVES_JSON] = "JSON",
                                          [LEAVES_SSE] = "JSON or an event stream",
                                          [LEAVES_NDJSON] = "JSON lines",
@@ -58,7 +82,7 @@ void api_write_reference(struct text *out)
     for (size_t i = 0; i < COUNT(endpoints); i++) {
         const struct endpoint *e = &endpoints[i];
         text_format(out, "| %s | `%s` | %s | %s | %s | %s |\n", http_method_name(e->method).ptr,
-                    e->path, whos[e->who],
+                    e->path, e->surface == SURFACE_anybody ? "anybody" : surface_name(e->surface),
                     e->take == TAKE_NONE ? "none"
                     : e->json            ? "JSON"
                                          : "any, to a file",

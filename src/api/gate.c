@@ -1,6 +1,6 @@
 /* gate: who may ask at all, judged by the headers before anything of the body is read. A name that
  * is not ours, or a web page that was not admitted, gets no further: otherwise any page that the
- * user opens could speak for him. */
+ * user opens could speak for him. Then it is asked who asks, by auth. */
 #include <arpa/inet.h>
 
 #include "api/inside.h"
@@ -98,7 +98,10 @@ static enum err check_origin(struct visit *v, struct why *why)
     struct slice site = http_field(v->x->head, "sec-fetch-site");
     bool foreign =
         slice_is_nocase(site, SLICE("cross-site")) || slice_is_nocase(site, SLICE("same-site"));
-    bool admitted = origin.len && (is_own(v, origin) || is_admitted(v->api, origin));
+    bool own = origin.len && is_own(v, origin);
+    bool admitted = own || (origin.len && is_admitted(v->api, origin));
+    v->own_page = own || (!origin.len && (slice_is_nocase(site, SLICE("same-origin")) ||
+                                          slice_is_nocase(site, SLICE("none"))));
     if (admitted) {
         v->origin = origin;
         return OK;
@@ -142,6 +145,40 @@ static enum err check_coding(const struct visit *v, struct why *why)
     return why_set(why, ERR_MEDIA_TYPE, "compressed bodies are not taken; send it plain");
 }
 
+static uint16_t port_of(const struct sockaddr_storage *at)
+{
+    if (at->ss_family == AF_INET)
+        return ntohs(((const struct sockaddr_in *)at)->sin_port);
+    return at->ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)at)->sin6_port) : 0;
+}
+
+struct ask gate_ask(const struct visit *v)
+{
+    const struct peer *p = v->x->peer;
+    return (struct ask){.head = v->x->head,
+                        .admin_socket = p->admin,
+                        .tls = p->tls,
+                        .here = p->loopback,
+                        .user_known = p->user_known,
+                        .uid = p->uid,
+                        .port = port_of(&p->local),
+                        .own_page = v->own_page};
+}
+
+/* Who asks, and whether he may ask this. What it is that is wrong with a credential is told to
+ * nobody: the words are always the same. */
+static enum err check_asker(struct visit *v, struct why *why)
+{
+    enum surface surface = v->endpoint->surface;
+    struct ask ask = gate_ask(v);
+    if (surface == SURFACE_anybody)
+        return OK;
+    enum err e = auth_judge(v->api->auth, &ask, &v->asker, &v->refused);
+    if (!e && !(v->asker.surfaces >> surface & 1))
+        e = surface == SURFACE_admin ? ERR_FORBIDDEN : ERR_OUT_OF_SCOPE;
+    return e ? why_set(why, e, "%s", "") : OK;
+}
+
 bool gate_is_preflight(const struct visit *v)
 {
     return v->x->head->method == METHOD_OPTIONS && v->origin.len &&
@@ -151,27 +188,26 @@ bool gate_is_preflight(const struct visit *v)
 enum err gate_check(struct visit *v, struct why *why)
 {
     enum err e = OK;
-    struct text path = {0};
-    if (!v->x->admin) {
+    if (!v->x->peer->admin) {
         e = check_host(v, why);
         if (!e)
             e = check_origin(v, why);
     }
     if (!e)
         e = check_loop(v, why);
-    if (!e && !http_path_ok(v->x->head->path, &path))
+    if (!e && !http_path_ok(v->x->head->path, &v->path))
         e = why_set(why, ERR_BAD_HTTP, "the path is not in its plain form");
     if (!e && !gate_is_preflight(v)) {
-        e = endpoint_find(text_slice(&path), v->x->head->method, &v->endpoint, &v->allowed);
+        e = endpoint_find(text_slice(&v->path), v->x->head->method, &v->endpoint, &v->id,
+                          &v->allowed);
         if (e)
             why_set(why, e, "%s", "");
-        else if (v->endpoint->who == ADMIN && !v->x->admin)
-            e = why_set(why, ERR_FORBIDDEN, "%s", "");
+        else
+            e = check_asker(v, why);
         if (!e)
             e = check_type(v, why);
         if (!e)
             e = check_coding(v, why);
     }
-    text_fini(&path);
     return e;
 }

@@ -3,12 +3,20 @@
 
 #include "base/mem.h"
 
+static struct slice health_of(const struct api *a)
+{
+    struct store_health h;
+    store_health(a->store, &h);
+    bool well = h.state.up && h.audit.up && !h.state.put_aside && !h.audit.put_aside;
+    return a->desk->draining ? SLICE("draining") : well ? SLICE("ok") : SLICE("degraded");
+}
+
 void health(struct visit *v)
 {
     struct text body = {0};
     struct json_writer w = json_writer(&body);
     json_open_object(&w);
-    json_put_pair(&w, "status", v->api->desk->draining ? SLICE("draining") : SLICE("ok"));
+    json_put_pair(&w, "status", health_of(v->api));
     json_put_pair(&w, "version", SLICE(HEARTH_VERSION));
     json_close_object(&w);
     answer_json(v, 200, &body);
@@ -18,9 +26,18 @@ void health(struct visit *v)
 void models(struct visit *v)
 {
     struct text body = {0};
-    dialect_write_models(v->endpoint->dialect, v->api->models, v->api->n_models, &body);
+    size_t n = 0;
+    struct model_entry *may = mem_alloc(max_size(v->api->n_models, 1) * sizeof *may);
+    body.failed = !may;
+    for (size_t i = 0; may && i < v->api->n_models; i++) {
+        if (route_may(v->asker.models, v->api->models[i].name))
+            may[n++] = v->api->models[i];
+    }
+    if (may)
+        dialect_write_models(v->endpoint->dialect, may, n, &body);
     answer_json(v, 200, &body);
     text_fini(&body);
+    mem_free(may);
 }
 
 void status(struct visit *v)

@@ -3,7 +3,6 @@
 
 #include "api/api.h"
 
-enum who { ANYBODY, ADMIN }; /* admin: over admin.sock only */
 enum ends { ENDS_READER, ENDS_ITSELF };
 enum leaves { LEAVES_JSON, LEAVES_SSE, LEAVES_NDJSON, LEAVES_TEXT, LEAVES_BYTES };
 
@@ -12,8 +11,8 @@ typedef void handler_fn(struct visit *v);
 
 struct endpoint {
     enum http_method method;
-    const char *path;
-    enum who who;
+    const char *path; /* its last part may be {id}: any one */
+    enum surface surface;
     enum call_kind kind;
     enum ends ends;
     enum dialect dialect;
@@ -26,12 +25,14 @@ struct endpoint {
 };
 
 /* The row for this path and method. ERR_NOT_FOUND, ERR_METHOD_NOT_ALLOWED (then *ret_allowed
- * lists the methods, comma separated, in *allowed). */
+ * lists the methods, comma separated, in *allowed). *ret_id: what stands for {id}. */
 enum err endpoint_find(struct slice path, enum http_method method,
-                       const struct endpoint **ret_endpoint, struct text *allowed);
+                       const struct endpoint **ret_endpoint, struct slice *ret_id,
+                       struct text *allowed);
 
 struct pending {         /* an answer that comes later, from the daemon */
     struct visit *visit; /* NULL: its caller hung up meanwhile */
+    struct key_change change;
 };
 
 struct visit { /* one exchange as api sees it; x->owner */
@@ -43,26 +44,36 @@ struct visit { /* one exchange as api sees it; x->owner */
     struct request *request;         /* while the reader follows it */
     struct assembler *assembler;
     struct pending *pending;
+    struct asker asker;  /* who asks, unless the endpoint is for anybody */
+    const char *refused; /* why nobody asks, for our own counts */
+    struct text path;    /* decoded */
+    struct slice id;     /* of the path's {id} */
     struct text allowed; /* for 405 */
     struct slice origin; /* of a web page that may ask */
+    bool own_page;       /* a browser says that a page of ours asks, or the user himself */
     bool begun, numbered;
 };
 
 void visit_free(struct visit *v);
+void visit_refused(const struct visit *v, enum err e); /* counts it */
 
 /* gate.c: who may ask at all, by the headers alone. Sets v->origin. */
 enum err gate_check(struct visit *v, struct why *why) MUST_USE;
 bool gate_is_preflight(const struct visit *v);
+struct ask gate_ask(const struct visit *v); /* what auth has to know */
 
 /* answer.c: each ends the exchange and frees the visit. */
 void answer_json(struct visit *v, int status, const struct text *json);
 void answer_plain(struct visit *v, struct slice type, const struct text *words);
 void answer_error(struct visit *v, const struct why *why);
 void answer_preflight(struct visit *v);
+void answer_cookie(struct visit *v, struct slice cookie, struct slice words); /* plain text */
 extern const struct reader_ops answer_reader; /* turns events into an answer */
 
 /* handlers.c */
 handler_fn health, models, status, metrics, bus, reload, shut_down;
+/* keys.c */
+handler_fn keys_list, keys_create, keys_remove, links_create, open_link, session_end;
 /* test_endpoints.c, in test builds */
 handler_fn test_follow, test_requests, test_upload;
 

@@ -19,7 +19,7 @@ void test_follow(struct visit *v)
     uint64_t id = 0, from = 0;
     bool valid = slice_u64(number_part(query_value(query, "id")), &id) &&
                  slice_u64(query_value(query, "from"), &from);
-    v->request = valid ? request_find(v->api->desk, id, 0) : NULL;
+    v->request = valid ? request_find(v->api->desk, id, v->asker.principal) : NULL;
     v->numbered = true;
     if (!v->request || reader_follow(&v->reader, v->request, from)) {
         v->request = NULL;

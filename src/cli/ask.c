@@ -236,6 +236,11 @@ int cli_refused(struct cli *c, const struct answer *a)
 {
     struct json_doc doc;
     struct why why = {0};
+    if (a->status == 401) { /* over its own socket that is about who we are, not about a key */
+        why_set(&why, ERR_UNAUTHORIZED, "this daemon does not trust user %ld", (long)geteuid());
+        return cli_fail(c, ERR_UNAUTHORIZED, &why,
+                        "Ask as the user that it runs as, or add this one to its `trusted_uids`.");
+    }
     if (json_read(text_slice(&a->body), &json_usual_limits, NULL, &doc, NULL)) {
         why_set(&why, ERR_BAD_RESPONSE, "the daemon answered with status %d", a->status);
         return cli_fail(c, ERR_INTERNAL, &why, NULL);

@@ -23,6 +23,7 @@ int cli_exit_of(enum err e)
         {ERR_BUSY, CLI_BUSY},
         {ERR_PERMISSION, CLI_PERMISSION},
         {ERR_FORBIDDEN, CLI_PERMISSION},
+        {ERR_UNAUTHORIZED, CLI_PERMISSION},
         {ERR_CONFIG, CLI_CONFIG},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {

@@ -70,10 +70,10 @@ struct bench_options {
 };
 
 struct options { /* what the command line said */
-    bool help, json, detach, now, follow, origin;
+    bool help, json, detach, now, follow, origin, admin;
     uint64_t lines;
-    const char *markdown;
-    struct words listen, set, arguments;
+    const char *markdown, *expires;
+    struct words listen, set, models, surfaces, arguments;
     struct bench_options bench;
 };
 
@@ -106,10 +106,11 @@ int cli_fail(struct cli *c, enum err e, const struct why *why, const char *next)
 int cli_not_running(struct cli *c);
 void cli_paint(struct text *t, bool colours, enum colour colour, const char *words);
 void cli_paint_visible(struct text *t, bool colours, enum colour colour, struct slice words);
-void cli_pad(struct text *t, size_t from, size_t width); /* what stands after `from` is so wide */
-void cli_bytes(struct text *t, uint64_t bytes);          /* 12.3 MiB */
-void cli_duration(struct text *t, uint64_t ms);          /* 2 h 5 min */
-size_t cli_width(struct slice s);                        /* columns of visible UTF-8, about */
+void cli_pad(struct text *t, size_t from, size_t width);  /* what stands after `from` is so wide */
+void cli_bytes(struct text *t, uint64_t bytes);           /* 12.3 MiB */
+void cli_duration(struct text *t, uint64_t ms);           /* 2 h 5 min */
+bool cli_take_duration(struct slice s, uint64_t *ret_ms); /* 90s, 5m, 12h, 30d, 52w */
+size_t cli_width(struct slice s);                         /* columns of visible UTF-8, about */
 /* JSON that json_read accepted, with what could fool a terminal as \u escapes, and a line end. */
 void cli_json(struct text *t, struct slice json);
 void cli_address(struct text *t, struct slice listen); /* "127.0.0.1:8420" as people open it */
@@ -121,7 +122,7 @@ struct answer { /* zero-filled is valid */
 };
 void answer_fini(struct answer *a);
 struct question {
-    enum http_method method; /* GET or POST */
+    enum http_method method; /* GET, POST or DELETE */
     const char *target;
     struct slice body; /* JSON or empty */
     unsigned timeout_ms;

@@ -136,6 +136,24 @@ void cli_duration(struct text *t, uint64_t ms)
                 ms < 1000 ? "ms" : "s");
 }
 
+bool cli_take_duration(struct slice s, uint64_t *ret_ms)
+{
+    static const struct {
+        char unit;
+        uint64_t ms;
+    } units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}, {'w', 604800000}};
+    uint64_t n, ms;
+    if (!s.len || !slice_u64(slice_to(s, s.len - 1), &n))
+        return false;
+    for (size_t i = 0; i < COUNT(units); i++) {
+        if (s.ptr[s.len - 1] == units[i].unit && !__builtin_mul_overflow(n, units[i].ms, &ms)) {
+            *ret_ms = ms;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* In valid JSON a DEL or a C1 control stands in a string, where an escape means the same. */
 void cli_json(struct text *t, struct slice json)
 {

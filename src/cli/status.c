@@ -28,7 +28,19 @@ static void label(struct text *out, const char *words)
     text_format(out, "  %-13s", words);
 }
 
-static void print_facts(const struct json_value *status, struct text *out)
+/* Nothing about a file that is well. */
+static void print_file(const struct json_value *side, const char *name, bool colours,
+                       struct text *out)
+{
+    struct slice why = json_text(json_get(side, "why"));
+    if (!side || (json_is_true(json_get(side, "up")) && !json_is_true(json_get(side, "put_aside"))))
+        return;
+    label(out, name);
+    cli_paint_visible(out, colours, COLOUR_YELLOW, why);
+    text_byte(out, '\n');
+}
+
+static void print_facts(const struct json_value *status, bool colours, struct text *out)
 {
     const struct json_value *memory = json_get(status, "memory");
     const struct json_value *requests = json_get(status, "requests");
@@ -53,6 +65,8 @@ static void print_facts(const struct json_value *status, struct text *out)
                 (unsigned long long)number(requests, "live"),
                 (unsigned long long)number(requests, "done"),
                 (unsigned long long)number(requests, "failed"));
+    print_file(json_get(json_get(status, "store"), "state"), "keys", colours, out);
+    print_file(json_get(json_get(status, "store"), "audit"), "record", colours, out);
 }
 
 /* ---- providers ---- */
@@ -178,7 +192,7 @@ void status_print(const struct json_value *status, const char *config_folder, bo
 {
     const struct json_value *warnings = json_get(status, "warnings");
     status_headline(status, colours, out);
-    print_facts(status, out);
+    print_facts(status, colours, out);
     print_providers(json_get(status, "providers"), colours, out);
     if (json_count(warnings))
         text_byte(out, '\n');

@@ -103,6 +103,9 @@ struct config {                                    /* read-only, owned by itself
     struct config_list plain;                      /* addresses and interfaces that need no TLS */
     const char *tls_certificate, *tls_key;         /* paths; both NULL: one of our own */
     struct config_list hosts, origins;
+    struct config_list trusted_uids; /* as written: names, numbers, self */
+    const uint32_t *trusted;         /* the same as numbers, trusted_uids.n of them */
+    uint64_t audit_size_bytes;
     enum log_level log_level;
     struct config_limits limits;
     struct config_request request;

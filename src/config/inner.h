@@ -23,7 +23,8 @@ enum type {
     LISTEN,
     PLAIN,
     HOSTS,
-    ORIGINS
+    ORIGINS,
+    USERS
 };
 
 struct row {
@@ -198,6 +199,8 @@ enum where config_address(struct arena *a, struct slice s, struct config_address
 /* May it stand in `plain:`, in `hosts:`? */
 bool config_is_plain(struct slice s);
 bool config_is_host(struct slice s);
+/* users.c: "self", a number, or the name of a user of this machine. Blocks. */
+bool config_user(struct slice s, uint32_t *ret_uid);
 bool config_listen_address(struct arena *a, struct slice s, struct config_address *ret_address);
 
 /* provider.c */

@@ -80,6 +80,18 @@ static void parse_listen(struct loader *l)
     c->listen_addresses = all;
 }
 
+static void parse_trusted(struct loader *l)
+{
+    struct config *c = &l->whole->config;
+    uint32_t *all = arena_array(l->arena, uint32_t, c->trusted_uids.n);
+    l->failed |= !all && c->trusted_uids.n;
+    for (size_t i = 0; all && i < c->trusted_uids.n; i++) {
+        if (!config_user(c->trusted_uids.items[i], &all[i]))
+            all[i] = UINT32_MAX; /* gone within the moment: nobody */
+    }
+    c->trusted = all;
+}
+
 /* The model folder's place depends on where everything is, so it is no constant of the table. */
 static void place_library(struct loader *l)
 {
@@ -108,6 +120,7 @@ enum err config_load_from(const struct config_sources *sources, struct config **
         check_tls(&l);
     if (!l.failed && !report->errors) {
         parse_listen(&l);
+        parse_trusted(&l);
         place_library(&l);
     }
     l.failed |= !config_report_finish(&l);

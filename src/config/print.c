@@ -85,6 +85,7 @@ void config_print(const struct row *row, const void *base, bool unmask, struct t
     case PLAIN:
     case HOSTS:
     case ORIGINS:
+    case USERS:
         print_list(at, out);
         break;
     }
@@ -207,6 +208,9 @@ void config_allowed(const struct row *row, struct text *out)
         break;
     case ORIGINS:
         text_format(out, "at most %llu origins such as http://localhost:3000", most);
+        break;
+    case USERS:
+        text_format(out, "at most %llu users of this machine: numbers, names, or self", most);
         break;
     }
 }

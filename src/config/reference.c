@@ -45,6 +45,7 @@ static const char *type_name(enum type type)
         [PLAIN] = "list of addresses and interfaces",
         [HOSTS] = "list of hosts",
         [ORIGINS] = "list of origins",
+        [USERS] = "list of users",
     };
     return names[type];
 }

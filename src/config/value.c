@@ -172,6 +172,7 @@ static bool is_word(const struct row *row, struct slice s)
     case PLAIN:
     case HOSTS:
     case ORIGINS:
+    case USERS:
         return s.len <= 256 && is_clean(s);
     case NAMES:
         return s.len >= 1 && s.len <= 256 && is_clean(s);
@@ -241,6 +242,7 @@ static bool take_scalar(struct arena *a, const struct row *row, struct slice s, 
     case PLAIN:
     case HOSTS:
     case ORIGINS:
+    case USERS:
         assert(!config_is_list(row));
         break;
     }
@@ -255,6 +257,7 @@ static bool take_scalar(struct arena *a, const struct row *row, struct slice s, 
 static bool is_item(struct arena *a, const struct row *row, struct slice s)
 {
     struct config_address address;
+    uint32_t uid;
     if (!is_word(row, s))
         return false;
     if (row->type == LISTEN)
@@ -263,6 +266,8 @@ static bool is_item(struct arena *a, const struct row *row, struct slice s)
         return config_is_plain(s);
     if (row->type == HOSTS)
         return config_is_host(s);
+    if (row->type == USERS)
+        return config_user(s, &uid);
     return row->type != ORIGINS || is_origin(s);
 }
 

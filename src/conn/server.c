@@ -140,19 +140,9 @@ static void know_peer(struct conn *c)
         p->user_known = !os_peer_uid_tcp(c->server->asker, fd, &p->uid);
 }
 
-static bool is_ours(const struct peer *p)
-{
-    return p->user_known && (p->uid == geteuid() || p->uid == 0);
-}
-
 static void start(struct conn *c)
 {
     know_peer(c);
-    if (c->peer.admin && !is_ours(&c->peer)) {
-        log_warn("conn", "somebody else's connection to the admin socket was refused");
-        conn_close(c);
-        return;
-    }
     stream_read(&c->stream, true);
 }
 

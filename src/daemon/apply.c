@@ -13,6 +13,7 @@ struct reload {
     struct pending *ticket; /* NULL: a signal asked */
     struct config *config;
     struct config_report report;
+    struct auth_user *users; /* whom it trusts */
     struct tls_context *tls;
     struct why why; /* of the certificate, when the configuration itself is good */
     enum err err;
@@ -50,6 +51,8 @@ void apply_settings(struct daemon *d, const struct config *c)
     d->api.hosts = c->hosts.items;
     d->api.n_hosts = c->hosts.n;
     d->api.json_most = c->limits.body_bytes;
+    if (d->rights.store) /* opened with it, at the start */
+        store_set_audit_most(d->rights.store, c->audit_size_bytes);
 }
 
 /* ---- telling -------------------------------------------------------------------------------- */
@@ -136,6 +139,7 @@ static void take_over(struct reload *l, struct registry *registry, const struct 
     registry_install(d, registry);
     apply_settings(d, l->config);
     listen_install(d, l->tls);
+    auth_trust(d->rights.auth, l->users, l->config->trusted_uids.n);
     log_open(STDERR_FILENO, l->config->log_level);
     log_report(&l->report);
     for (size_t i = 0; i < now->n; i++)
@@ -161,6 +165,8 @@ static void apply(struct reload *l)
     enum err e = config_diff(d->config, l->config, &arena, &now.list, &now.n);
     if (!e)
         e = config_diff(d->started, l->config, &arena, &since.list, &since.n);
+    if (!e && !l->users)
+        e = ERR_NO_MEMORY;
     if (e)
         why_set(&why, e, "no memory to compare the configurations");
     else
@@ -182,6 +188,8 @@ static void load_on_thread(struct job *j)
     struct reload *l = owner_of(j, struct reload, job);
     l->err = config_load(l->daemon->up->sources, &l->config, &l->report);
     if (!l->err)
+        l->users = rights_users(l->daemon->rights.store, l->config);
+    if (!l->err)
         l->why.code = listen_certificate(l->daemon, l->config, &l->tls, &l->why);
 }
 
@@ -201,8 +209,11 @@ static void loaded(struct job *j)
     } else {
         apply(l);
     }
+    mem_free(l->users);
     mem_free(l);
     d->reload = NULL;
+    if (d->closed)
+        rights_close(d);
     if (again)
         reload_start(d, NULL);
 }

@@ -29,6 +29,9 @@ static void close_all(struct daemon *d)
     server_close(&d->server);
     desk_close(&d->desk);
     registry_install(d, &none);
+    d->closed = true;
+    if (!d->reload) /* it asks the store */
+        rights_close(d);
     watch_close(&d->term);
     watch_close(&d->interrupt);
     watch_close(&d->hangup);
@@ -224,11 +227,15 @@ static enum err open_rooms(struct daemon *d, struct why *why)
     wire(d);
     enum err e = open_watches(d, why);
     if (!e)
+        e = rights_open(d, why);
+    if (!e)
         e = registry_make(d, d->config, &registry, why);
     if (!e) {
         registry_install(d, &registry);
         e = listen_all(d, why);
     }
+    if (!e)
+        d->api.base = d->listening[0];
     return e;
 }
 

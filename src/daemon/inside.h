@@ -19,6 +19,18 @@ struct registry { /* what a configuration's providers come to; replaced as a who
     size_t n_models;
 };
 
+struct rights { /* who may ask, and what is remembered */
+    struct crypt_keys keys;
+    struct store *store;
+    struct auth *auth;
+};
+
+struct secure { /* where TLS is spoken */
+    struct sockaddr_storage at[MOST_LISTENERS];
+    unsigned n;
+    bool any; /* a listener speaks it */
+};
+
 struct daemon {
     struct loop loop;
     struct hold hold; /* everything that must be closed before the end */
@@ -27,6 +39,7 @@ struct daemon {
     struct config *started;      /* with which it was started; often the same */
     struct config_report report; /* of the configuration in force: its warnings */
     struct registry registry;
+    struct rights rights;
     struct audit audit;
     struct desk desk;
     struct server server;
@@ -36,20 +49,24 @@ struct daemon {
     struct reload *reload;                  /* the one that runs */
     struct slice listening[MOST_LISTENERS]; /* http://127.0.0.1:8420; in the arena */
     unsigned n_listening;
-    struct sockaddr_storage secure[MOST_LISTENERS]; /* where TLS is spoken */
-    unsigned n_secure;
-    bool has_tls;       /* a listener speaks it */
+    struct secure secure;
     struct arena arena; /* lives as long as the daemon */
     char instance[32];
     uint64_t began_ms;
     int run_folder, data_folder, lock;
-    bool going_down, at_once, shut;
+    bool going_down, at_once, shut, closed;
 };
 
 /* registry.c */
 enum err registry_make(struct daemon *d, const struct config *c, struct registry *ret_registry,
                        struct why *why) MUST_USE;
 void registry_install(struct daemon *d, struct registry *r);
+
+/* rights.c */
+enum err rights_open(struct daemon *d, struct why *why) MUST_USE;
+void rights_close(struct daemon *d);
+/* As many as the configuration names; freed by the caller. Blocks. NULL: no memory. */
+struct auth_user *rights_users(struct store *s, const struct config *c) MUST_USE;
 
 /* listen.c */
 enum err listen_all(struct daemon *d, struct why *why) MUST_USE;

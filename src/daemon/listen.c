@@ -102,8 +102,8 @@ static void tell(struct daemon *d, const struct sockaddr_storage *at, bool tls, 
         d->listening[d->n_listening++] =
             arena_format(&d->arena, at->ss_family == AF_INET6 ? "%s://[%s]:%d" : "%s://%s:%d",
                          tls ? "https" : "http", host, port);
-    if (tls && d->n_secure < MOST_LISTENERS)
-        d->secure[d->n_secure++] = *at;
+    if (tls && d->secure.n < MOST_LISTENERS)
+        d->secure.at[d->secure.n++] = *at;
 }
 
 /* All of the machine's addresses of this kind, as they are now: http with itself, else https. */
@@ -130,7 +130,7 @@ static enum err open_one(struct daemon *d, const struct machine *m, const char *
     enum err e = server_listen(&d->server, &at, tls, ret_port, why);
     if (e)
         return e;
-    d->has_tls |= tls;
+    d->secure.any |= tls;
     if (is_any(&at))
         tell_all(d, m, at.ss_family == AF_INET6, *ret_port);
     else
@@ -193,10 +193,10 @@ enum err listen_certificate(const struct daemon *d, const struct config *c,
                                     .folder = d->data_folder,
                                     .names = c->hosts.items,
                                     .n_names = c->hosts.n,
-                                    .addresses = d->secure,
-                                    .n_addresses = d->n_secure};
+                                    .addresses = d->secure.at,
+                                    .n_addresses = d->secure.n};
     *ret_context = NULL;
-    return d->has_tls ? tls_context_open(&from, ret_context, why) : OK;
+    return d->secure.any ? tls_context_open(&from, ret_context, why) : OK;
 }
 
 void listen_install(struct daemon *d, struct tls_context *context)

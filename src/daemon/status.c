@@ -36,6 +36,34 @@ static void write_requests(struct json_writer *w, const struct daemon *d)
     json_close_object(w);
 }
 
+static void write_side(struct json_writer *w, const char *key, const struct store_side *side)
+{
+    json_key(w, key);
+    json_open_object(w);
+    json_key(w, "up");
+    json_put_bool(w, side->up);
+    json_key(w, "put_aside");
+    json_put_bool(w, side->put_aside);
+    json_put_pair(w, "why", slice_of(side->words));
+    json_close_object(w);
+}
+
+static void write_store(struct json_writer *w, const struct daemon *d)
+{
+    struct store_health h;
+    store_health(d->rights.store, &h);
+    json_key(w, "store");
+    json_open_object(w);
+    write_side(w, "state", &h.state);
+    write_side(w, "audit", &h.audit);
+    put_u64(w, "rows_written", h.rows_written);
+    put_u64(w, "rows_lost", h.rows_lost);
+    put_u64(w, "rows_waiting", h.rows_waiting);
+    put_u64(w, "lag_ms", h.lag_ms);
+    put_u64(w, "audit_bytes", h.audit_bytes);
+    json_close_object(w);
+}
+
 static void write_address(struct json_writer *w, const struct config_provider *p)
 {
     struct text words = {0};
@@ -113,6 +141,7 @@ void status_write(void *daemon, struct text *out)
     put_u64(&w, "connections", d->server.open);
     put_u64(&w, "slow_steps", d->loop.slow_steps);
     write_requests(&w, d);
+    write_store(&w, d);
     json_key(&w, "providers");
     json_open_array(&w);
     for (size_t i = 0; i < d->config->providers_n; i++)

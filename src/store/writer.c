@@ -398,7 +398,7 @@ enum err writer_start(struct store *s, struct why *why)
     w->filling = &w->batches[0];
     w->busy = &w->batches[1];
     w->ledger.db.kind = &audit_kind;
-    snprintf(s->health.audit.words, sizeof s->health.audit.words, "audit.db is being opened");
+    s->health.audit.up = true; /* while it is being opened nothing is wrong */
     w->ended = false;
     if (pthread_create(&w->thread, NULL, write_on, s) != 0) {
         w->ended = true;

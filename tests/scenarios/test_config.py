@@ -265,6 +265,7 @@ def test_many_reloads_leave_nothing(make, fake):
     daemon = make.daemon(fake)
     for i in range(3):
         daemon.hearth("reload")
+    daemon.recording()
     fds = daemon.fds()
     for i in range(20):
         daemon.write(harness.merge(daemon.config, {"upstream": {"idle": f"{i + 1}s"}}))

@@ -164,13 +164,14 @@ def test_compressed_bodies(daemon, upstream, coding):
 SPOOFED = ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Real-IP",
            "X-HTTP-Method-Override", "X-Original-URL", "X-Rewrite-URL", "Content_Length",
            "Transfer_Encoding"]
+RELAYED = SPOOFED[:5]  # whoever sends these speaks for somebody else: the kernel's word is not his
 
 
 @pytest.mark.parametrize("name", SPOOFED)
 def test_spoofed_headers_change_nothing(daemon, upstream, name):
     r = post(daemon, [(name, "10.11.12.13")])
-    assert r.status == 200
-    assert b"10.11.12.13" not in upstream.last()[0]["head"]
+    assert r.status == (401 if name in RELAYED else 200)
+    assert all(b"10.11.12.13" not in seen["head"] for seen in upstream.last())
 
 
 @pytest.mark.parametrize("method,path,status", [

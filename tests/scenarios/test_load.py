@@ -25,6 +25,7 @@ def settle(daemon, most=None):
     """Waits until nothing is live, not even pooled connections, and at most so many descriptors are
     open; returns how many."""
     daemon.idle(20)
+    daemon.recording()
     if most is not None:
         harness.wait_for(lambda: daemon.fds() <= most, 10)
         return daemon.fds()
