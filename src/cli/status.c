@@ -40,6 +40,27 @@ static void print_file(const struct json_value *side, const char *name, bool col
     text_byte(out, '\n');
 }
 
+/* Which certificate clients see, and how they come to trust it. */
+void status_tls(const struct json_value *status, struct text *out)
+{
+    const struct json_value *tls = json_get(status, "tls");
+    if (!json_is_object(tls))
+        return;
+    label(out, "certificate");
+    text_visible(out, json_text(json_get(tls, "certificate")));
+    if (json_is_true(json_get(tls, "self_signed"))) {
+        text_add(out, SLICE(" (made by hearth)\n"));
+        label(out, "");
+        text_add(out,
+                 SLICE("copy it to clients, which then trust it: curl --cacert cert.pem ...\n"));
+    } else {
+        text_byte(out, '\n');
+    }
+    label(out, "SHA-256");
+    text_visible(out, json_text(json_get(tls, "sha256")));
+    text_byte(out, '\n');
+}
+
 static void print_facts(const struct json_value *status, bool colours, struct text *out)
 {
     const struct json_value *memory = json_get(status, "memory");
@@ -53,6 +74,7 @@ static void print_facts(const struct json_value *status, bool colours, struct te
         cli_address(out, json_text(i.value));
     }
     text_byte(out, '\n');
+    status_tls(status, out);
     label(out, "memory");
     cli_bytes(out, number(memory, "rss"));
     text_add(out, SLICE(" (its own: "));

@@ -17,7 +17,39 @@
 #define PROGRESS_MS 1000u
 #define LINES_OF_LOG 20u
 
-static void print_up(struct cli *c, struct slice address, int64_t pid, bool started)
+/* A member of the status document as it is. */
+static void put_copy(struct json_writer *w, const struct json_value *status, const char *name)
+{
+    struct text copy = {0};
+    const struct json_value *value = json_get(status, name);
+    if (!value)
+        return;
+    json_copy(value, &copy);
+    json_key(w, name);
+    json_put_raw(w, text_slice(&copy));
+    w->out->failed |= copy.failed;
+    text_fini(&copy);
+}
+
+/* What other machines need to know, if they can reach it. */
+static void print_reached(const struct json_value *status, struct text *out)
+{
+    bool any = false;
+    for (struct json_iter i = json_begin(json_get(status, "listen")); json_next(&i);) {
+        if (!slice_begins(json_text(i.value), SLICE("https:")))
+            continue;
+        text_add(out, any ? SLICE(", ") : SLICE("Other machines reach it at "));
+        text_visible(out, json_text(i.value));
+        any = true;
+    }
+    if (any)
+        text_byte(out, '\n');
+    status_tls(status, out);
+}
+
+/* status: NULL when it was not to be had. */
+static void print_up(struct cli *c, struct slice address, int64_t pid, bool started,
+                     const struct json_value *status)
 {
     if (c->options.json) {
         struct text log = {0};
@@ -30,6 +62,8 @@ static void print_up(struct cli *c, struct slice address, int64_t pid, bool star
         json_put_pair(&w, "log", text_slice(&log));
         json_key(&w, "started");
         json_put_bool(&w, started);
+        put_copy(&w, status, "listen");
+        put_copy(&w, status, "tls");
         json_close_object(&w);
         text_byte(&c->out, '\n');
         text_fini(&log);
@@ -43,23 +77,21 @@ static void print_up(struct cli *c, struct slice address, int64_t pid, bool star
         text_visible(&c->out, slice_of(c->paths.data));
         text_add(&c->out, SLICE("/" CLI_LOG "\n"));
     }
+    print_reached(status, &c->out);
 }
 
 /* One runs, or at least answers. Wanted in the background that is fine; in the foreground not. */
 static int already_up(struct cli *c, const struct answer *a)
 {
-    struct json_doc doc;
+    struct json_doc doc = {0};
     struct why why = {0};
     struct text address = {0};
     int64_t pid = 0;
-    bool good = false;
-    if (!json_read(text_slice(&a->body), &json_usual_limits, NULL, &doc, NULL)) {
-        good = cli_who(doc.root, &address, &pid);
-        json_done(&doc);
-    }
+    bool read = !json_read(text_slice(&a->body), &json_usual_limits, NULL, &doc, NULL);
+    bool good = read && cli_who(doc.root, &address, &pid);
     int code = CLI_OK;
     if (good && c->options.detach) {
-        print_up(c, text_slice(&address), pid, false);
+        print_up(c, text_slice(&address), pid, false, doc.root);
     } else {
         if (good)
             why_set(&why, ERR_BUSY, "hearth is already up at %.200s (pid %lld)",
@@ -69,6 +101,8 @@ static int already_up(struct cli *c, const struct answer *a)
         code = cli_fail(c, ERR_BUSY, &why,
                         "`hearth status` shows it; HEARTH_HOME=DIR keeps a second one apart.");
     }
+    if (read)
+        json_done(&doc);
     text_fini(&address);
     return code;
 }
@@ -205,8 +239,15 @@ static int wait_for_child(struct launch *l)
     if (!address.ptr)
         return start_failed(l);
     struct text shown = {0};
+    struct answer a = {0};
+    struct json_doc doc = {0};
+    bool told = !cli_ask_status(c, ASK_MS, &a, NULL) && a.status == 200 &&
+                !json_read(text_slice(&a.body), &json_usual_limits, NULL, &doc, NULL);
     cli_address(&shown, address);
-    print_up(c, text_slice(&shown), l->child, true);
+    print_up(c, text_slice(&shown), l->child, true, doc.root);
+    if (told)
+        json_done(&doc);
+    answer_fini(&a);
     text_fini(&shown);
     return CLI_OK;
 }

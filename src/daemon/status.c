@@ -122,6 +122,31 @@ static void write_warnings(struct json_writer *w, const struct daemon *d)
     json_close_array(w);
 }
 
+/* null where no listener speaks it. */
+static void write_tls(struct json_writer *w, const struct daemon *d)
+{
+    const struct tls_facts *facts = d->server.tls ? tls_context_facts(d->server.tls) : NULL;
+    struct text path = {0};
+    json_key(w, "tls");
+    if (!facts) {
+        json_put_null(w);
+        return;
+    }
+    if (facts->own)
+        text_format(&path, "%s/tls/cert.pem", d->up->sources->paths->data);
+    else
+        text_add(&path, slice_of(d->config->tls_certificate));
+    json_open_object(w);
+    json_put_pair(w, "certificate", text_slice(&path));
+    json_key(w, "self_signed");
+    json_put_bool(w, facts->own);
+    json_put_pair(w, "sha256", slice_of(facts->fingerprint));
+    put_u64(w, "ends_ms", facts->ends_ms);
+    json_close_object(w);
+    w->out->failed |= path.failed;
+    text_fini(&path);
+}
+
 void status_write(void *daemon, struct text *out)
 {
     const struct daemon *d = daemon;
@@ -136,6 +161,7 @@ void status_write(void *daemon, struct text *out)
     for (unsigned i = 0; i < d->n_listening; i++)
         json_put_text(&w, d->listening[i]);
     json_close_array(&w);
+    write_tls(&w, d);
     put_u64(&w, "uptime_ms", loop_now_ms(&d->loop) - d->began_ms);
     write_memory(&w);
     put_u64(&w, "connections", d->server.open);
