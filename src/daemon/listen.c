@@ -124,6 +124,11 @@ static enum err open_one(struct daemon *d, const struct machine *m, const char *
     struct sockaddr_storage at = socket_address(host, port);
     bool tls = !is_loopback(&at) && !is_plain(d->config, m, &at);
     if (is_covered(d->config, &at, port)) {
+        if (!tls && !is_loopback(&at))
+            log_warn("daemon",
+                     "port %u of %s speaks https, since the whole machine is in `listen` with it "
+                     "too; plain http needs another port",
+                     port, host);
         *ret_port = port;
         return OK;
     }

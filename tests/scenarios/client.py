@@ -102,18 +102,24 @@ def body_kind(response, no_body):
 
 
 class Wire:
-    """One connection to the daemon."""
+    """One connection to the daemon: to a port of 127.0.0.1, to (address, port), or to a socket's
+    path. tls: the context with which TLS is spoken; the address is the name that must fit."""
 
-    def __init__(self, where, timeout=WAIT, rcvbuf=None):
+    def __init__(self, where, timeout=WAIT, rcvbuf=None, tls=None):
         self.timeout = timeout
-        kind = socket.AF_INET if isinstance(where, int) else socket.AF_UNIX
+        if isinstance(where, int):
+            where = ("127.0.0.1", where)
+        tcp = isinstance(where, tuple)
+        kind = socket.AF_UNIX if not tcp else socket.AF_INET6 if ":" in where[0] else socket.AF_INET
         self.sock = socket.socket(kind, socket.SOCK_STREAM)
         if rcvbuf:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         self.sock.settimeout(timeout)
-        self.sock.connect(("127.0.0.1", where) if isinstance(where, int) else str(where))
-        if isinstance(where, int):
+        self.sock.connect(where if tcp else str(where))
+        if tcp:
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:  # an end without the word for it is an error, ssl.SSLEOFError
+            self.sock = tls.wrap_socket(self.sock, server_hostname=where[0], suppress_ragged_eofs=False)
         self.reader, self.eof, self.reset = Reader(), False, False
 
     def __enter__(self):
@@ -304,11 +310,11 @@ def stream_error(events):
 
 
 class Stream:
-    """A streamed chat being read event by event."""
+    """A streamed chat being read event by event; where: as for Wire, or a Wire."""
 
     def __init__(self, where, words="", timeout=WAIT, rcvbuf=None, raw=None,
                  path="/v1/chat/completions", headers=(), **more):
-        self.wire = Wire(where, timeout, rcvbuf)
+        self.wire = where if isinstance(where, Wire) else Wire(where, timeout, rcvbuf)
         body = chat_body(words, stream=True, **more)
         self.wire.send(raw or request_bytes("POST", path, body, headers))
         self.head, self.pending, self.chunks = None, b"", []
