@@ -577,6 +577,26 @@ def test_the_whole_machine_beside_its_parts(make):
         assert w.response().status == 200
 
 
+# --- who asks --------------------------------------------------------------------------------------------
+
+
+@needs_lan
+def test_from_elsewhere_a_key_is_needed(make):
+    """Encrypted or not: the kernel's word for a user counts on loopback only."""
+    port = harness.free_port()
+    plain = {"listen": ["127.0.0.1:0", f"{LAN}:{port}"], "plain": [LAN]}
+    for listen in ({"listen": ["0.0.0.0:0"]}, plain):
+        daemon = make.daemon(make.fake(), config=listen)
+        assert daemon.chat("events=1").status == 200
+        key = json.loads(daemon.hearth("keys", "create", "phone", "--json")[1])["key"]
+        for headers, status in (([], 401), ([("Authorization", "Bearer hk_abcdefgh_" + "x" * 43)], 401),
+                                ([("Authorization", f"Bearer {key}")], 200)):
+            body = client.chat_body("events=1")
+            with (client.Wire((LAN, port)) if "plain" in listen else secure(daemon, LAN)) as w:
+                w.send(client.request_bytes("POST", CHAT, body, headers, LAN))
+                assert w.response().status == status
+
+
 # --- Host and Origin, on every bind ----------------------------------------------------------------------
 
 
