@@ -88,7 +88,7 @@ void auth_end(struct auth *a, uint64_t grant)
 
 static void end_keys(struct auth *a)
 {
-    for (size_t i = 0; i < a->n_keys; i++) {
+    for (size_t i = 1; i < a->n_keys; i++) {
         struct key *k = a->slots[i].key;
         if (k->ended || auth_key_holds(a, k))
             continue;
@@ -110,7 +110,7 @@ void auth_wind(struct auth *a)
 {
     uint64_t nap_ms = UINT64_MAX, wall_ms = a->terms.wall_ms();
     uint64_t now_ms = loop_now_ms(a->terms.loop);
-    for (size_t i = 0; i < a->n_keys; i++) {
+    for (size_t i = 1; i < a->n_keys; i++) {
         const struct key *k = a->slots[i].key;
         if (k->expires_ms && !k->ended)
             nap_ms = min_u64(nap_ms, k->expires_ms > wall_ms ? k->expires_ms - wall_ms : 0);
@@ -302,6 +302,7 @@ enum err auth_open(const struct auth_terms *t, struct auth **ret_auth, struct wh
                             .trusted = true,
                             .who = "owner"};
     os_random(a->nobody.hash, sizeof a->nobody.hash);
+    a->nobody.kept = a->nobody.ended = true; /* and no request can change it */
     hold_add(t->hold);
     a->hold = (struct hold){.gone = on_gone};
     timer_open(&a->timer, t->loop, &a->hold, on_time);

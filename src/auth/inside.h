@@ -39,9 +39,9 @@ struct auth {
     struct auth_terms terms;
     struct hold hold;
     unsigned char pepper[HASH_BYTES];
-    struct slot *slots;
+    struct slot *slots; /* the first is nobody's */
     size_t n_keys, room;
-    struct key nobody; /* what an id that nobody has is compared with */
+    struct key nobody; /* what is compared while there is no key */
     struct user *users;
     struct user self; /* the daemon's own user, on its own socket */
     struct pass passes[MOST_PASSES];
