@@ -47,6 +47,9 @@ bool json_int(const struct json_value *v, int64_t *ret_n); /* whole numbers only
 double json_number(const struct json_value *v);            /* 0 when it is no number */
 size_t json_count(const struct json_value *v);             /* items or members; else 0 */
 const struct json_value *json_get(const struct json_value *object, const char *key);
+/* The members of these names in one walk; NULL where there is none. */
+void json_pick(const struct json_value *object, const struct slice *names, size_t n,
+               const struct json_value **ret_values);
 const struct json_value *json_at(const struct json_value *array, size_t i); /* O(1) to next */
 
 /* for (struct json_iter i = json_begin(v); json_next(&i);) { i.key (objects), i.value } */
@@ -77,6 +80,11 @@ struct json_field {
 };
 enum err json_fields(const struct json_value *object, const struct json_field *fields, size_t n,
                      void *into, struct why *why) MUST_USE;
+
+/* The bytes between a string's quotes: are they valid, and without the escapes that need more than
+ * a look (u and four digits)? Then json_add_plain adds what they spell. */
+bool json_is_plain(struct slice inside);
+void json_add_plain(struct slice inside, struct text *out);
 
 /* Writing. Commas, escapes and nesting are the writer's: what it writes is valid JSON whatever it
  * is given (bytes that are not UTF-8 become U+FFFD). Failure of memory shows in out->failed. */

@@ -301,6 +301,44 @@ bool json_find_span(struct slice text, struct slice key, struct json_span *ret_s
     return false;
 }
 
+/* ---- insides of strings -------------------------------------------------------------------- */
+
+static char unescaped(char c)
+{
+    static const char pairs[] = "\"\"\\\\//b\bf\fn\nr\rt\t"; /* letter, byte */
+    for (size_t i = 0; i + 1 < sizeof pairs; i += 2) {
+        if (pairs[i] == c)
+            return pairs[i + 1];
+    }
+    return '\0';
+}
+
+bool json_is_plain(struct slice inside)
+{
+    for (size_t i = 0; i < inside.len;) {
+        unsigned char c = (unsigned char)inside.ptr[i];
+        size_t n = c < 0x80 ? 1 : slice_utf8(slice_from(inside, i));
+        if (c == '\\')
+            n = i + 1 < inside.len && unescaped(inside.ptr[i + 1]) ? 2 : 0;
+        if (!n || c < 0x20 || c == '"')
+            return false;
+        i += n;
+    }
+    return true;
+}
+
+void json_add_plain(struct slice inside, struct text *out)
+{
+    while (inside.len) {
+        size_t n = slice_find(inside, '\\');
+        text_add(out, slice_to(inside, n));
+        if (n == inside.len)
+            break;
+        text_byte(out, unescaped(inside.ptr[n + 1]));
+        inside = slice_from(inside, n + 2);
+    }
+}
+
 /* ---- looking at values --------------------------------------------------------------------- */
 
 bool json_is_object(const struct json_value *v)
@@ -372,6 +410,23 @@ size_t json_count(const struct json_value *v)
 const struct json_value *json_get(const struct json_value *object, const char *key)
 {
     return outer(yyjson_obj_get(inner(object), key));
+}
+
+void json_pick(const struct json_value *object, const struct slice *names, size_t n,
+               const struct json_value **ret_values)
+{
+    yyjson_obj_iter iter = yyjson_obj_iter_with(inner(object));
+    for (size_t i = 0; i < n; i++)
+        ret_values[i] = NULL;
+    for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));) {
+        struct slice name = {unsafe_yyjson_get_str(key), unsafe_yyjson_get_len(key)};
+        for (size_t i = 0; i < n; i++) {
+            if (slice_is(name, names[i])) {
+                ret_values[i] = outer(yyjson_obj_iter_get_val(key));
+                break;
+            }
+        }
+    }
 }
 
 const struct json_value *json_at(const struct json_value *array, size_t i)

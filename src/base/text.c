@@ -140,18 +140,13 @@ char *text_room(struct text *t, size_t n)
     return t->ptr + t->len;
 }
 
-void text_add(struct text *t, struct slice s)
+void text_add_slowly(struct text *t, struct slice s)
 {
     char *to = s.len ? text_room(t, s.len) : NULL;
     if (!to)
         return;
     memcpy(to, s.ptr, s.len);
     t->len += s.len;
-}
-
-void text_byte(struct text *t, char c)
-{
-    text_add(t, (struct slice){&c, 1});
 }
 
 void text_format(struct text *t, const char *format, ...)

@@ -59,9 +59,8 @@ MUST_USE bool slice_u64(struct slice s, uint64_t *ret_n);
 size_t slice_utf8(struct slice s);
 
 void text_fini(struct text *t);
-void text_clear(struct text *t); /* keeps its room, forgets its failure */
-void text_add(struct text *t, struct slice s);
-void text_byte(struct text *t, char c);
+void text_clear(struct text *t);                      /* keeps its room, forgets its failure */
+void text_add_slowly(struct text *t, struct slice s); /* text_add where room must be made */
 void text_format(struct text *t, const char *format, ...) PRINTF(2, 3);
 void text_u64(struct text *t, uint64_t n);
 /* As `s`, but bytes that could fool a terminal or a log (controls, DEL, C1, marks that turn the
@@ -73,6 +72,25 @@ void text_drop(struct text *t, size_t n); /* the first n bytes */
 MUST_USE char *text_room(struct text *t, size_t n);
 /* A NUL-ended view, valid until the next change; "" when it failed. */
 const char *text_cstr(struct text *t);
+
+/* Inline: JSON is written by the byte. The room holds one byte more than the text, for a NUL. */
+static inline void text_add(struct text *t, struct slice s)
+{
+    if (s.len >= t->room - t->len || t->limit || t->failed) {
+        text_add_slowly(t, s);
+    } else if (s.len) {
+        memcpy(t->ptr + t->len, s.ptr, s.len);
+        t->len += s.len;
+    }
+}
+
+static inline void text_byte(struct text *t, char c)
+{
+    if (t->room - t->len < 2 || t->limit || t->failed)
+        text_add_slowly(t, (struct slice){&c, 1});
+    else
+        t->ptr[t->len++] = c;
+}
 
 static inline struct slice text_slice(const struct text *t)
 {

@@ -22,6 +22,10 @@ extern const struct codec openai_codec;
 enum err openai_decode_event(struct decoder *d, struct slice raw, struct slice data,
                              struct event *event, struct why *why);
 enum err openai_read_refusal(int status, struct slice body, struct why *why);
+/* openai_alike.c */
+bool openai_alike(struct decoder *d, struct slice raw, struct slice data, struct event *event);
+void openai_learn(struct decoder *d, struct slice raw, struct slice data,
+                  const struct event *event);
 /* openai_call.c */
 enum err openai_decode_call(struct slice body, struct arena *arena, struct call *call,
                             struct why *why);

@@ -81,6 +81,7 @@ struct event {
     /* The same parsed, but as the target sent it: model, id and created are its own. NULL: parse
      * json. Borrowed like raw. */
     const struct json_value *parsed;
+    struct slice piece; /* text alone, as between a JSON string's quotes: all that is new */
     struct usage usage;
     const struct why *why; /* EVENT_ERROR */
 };
@@ -88,6 +89,16 @@ static inline bool event_is_content(const struct event *e)
 {
     return e->kind == EVENT_TEXT || e->kind == EVENT_REASONING || e->kind == EVENT_TOOL;
 }
+
+struct alike {         /* the last chunk of text alone, in two halves around it: openai_alike.c */
+    struct text bytes; /* head, tail, and both as they leave */
+    size_t head, tail; /* bytes of the event as it came */
+    size_t out_head, out_tail; /* as it leaves */
+    size_t before, after;      /* bytes of the event around its data */
+    enum event_kind kind;
+    struct usage usage;
+    unsigned misses; /* in a row */
+};
 
 /* Reads a target's events; what leaves is already edited for the caller. Embedded; zero-filled
  * but for dialect and model. */
@@ -98,6 +109,7 @@ struct decoder {
     struct slice model_json;  /* model as JSON, made with the first chunk */
     bool head_sent;           /* an earlier attempt's head reached the caller: drop this one's */
     struct text scratch, edited;
+    struct alike alike;
     struct arena *arena; /* keeps id and created */
 };
 /* raw: a whole event as it came, data: its data. *ret_event borrows from both until the next

@@ -142,42 +142,56 @@ static void add_logprobs(struct choice *c, const struct json_value *logprobs)
     }
 }
 
-static enum err add_choice(struct assembler *a, const struct json_value *v)
+static enum err add_delta(struct choice *c, const struct json_value *delta)
 {
-    int64_t index = 0;
-    if (json_get(v, "index") && !json_int(json_get(v, "index"), &index))
-        return ERR_BAD_RESPONSE;
-    if (index < 0 || index >= (int64_t)MOST_CHOICES)
-        return ERR_BAD_RESPONSE;
-    struct choice *c = &a->choices[index];
-    const struct json_value *delta = json_get(v, "delta");
-    c->seen = true;
-    c->has_content |= json_is_text(json_get(delta, "content"));
-    once(&c->role, json_get(delta, "role"));
-    append(&c->content, json_get(delta, "content"));
-    append(&c->refusal, json_get(delta, "refusal"));
-    bool usual_name = json_is_text(json_get(delta, "reasoning_content"));
-    append(&c->reasoning, json_get(delta, usual_name ? "reasoning_content" : "reasoning"));
-    add_function_call(c, json_get(delta, "function_call"));
-    if (json_is_text(json_get(v, "finish_reason"))) {
-        text_clear(&c->finish);
-        append(&c->finish, json_get(v, "finish_reason"));
-    }
-    add_logprobs(c, json_get(v, "logprobs"));
+    enum { ROLE, CONTENT, REFUSAL, TOOLS, FUNCTION, REASONING_CONTENT, REASONING, N };
+    static const struct slice names[N] = {
+        [ROLE] = {"role", 4},
+        [CONTENT] = {"content", 7},
+        [REFUSAL] = {"refusal", 7},
+        [TOOLS] = {"tool_calls", 10},
+        [FUNCTION] = {"function_call", 13},
+        [REASONING_CONTENT] = {"reasoning_content", 17},
+        [REASONING] = {"reasoning", 9},
+    };
+    const struct json_value *v[N];
     enum err e = OK;
-    for (struct json_iter i = json_begin(json_get(delta, "tool_calls")); !e && json_next(&i);)
+    json_pick(delta, names, N, v);
+    c->has_content |= json_is_text(v[CONTENT]);
+    once(&c->role, v[ROLE]);
+    append(&c->content, v[CONTENT]);
+    append(&c->refusal, v[REFUSAL]);
+    append(&c->reasoning, v[json_is_text(v[REASONING_CONTENT]) ? REASONING_CONTENT : REASONING]);
+    add_function_call(c, v[FUNCTION]);
+    for (struct json_iter i = json_begin(v[TOOLS]); !e && json_next(&i);)
         e = add_tool_call(c, i.value);
     return e;
 }
 
-static bool is_known(struct slice key)
+static enum err add_choice(struct assembler *a, const struct json_value *v)
 {
-    static const char *const known[] = {"id", "object", "created", "model", "choices", "usage"};
-    for (size_t i = 0; i < COUNT(known); i++) {
-        if (slice_is(key, slice_of(known[i])))
-            return true;
+    enum { INDEX, DELTA, FINISH, LOGPROBS, N };
+    static const struct slice names[N] = {
+        [INDEX] = {"index", 5},
+        [DELTA] = {"delta", 5},
+        [FINISH] = {"finish_reason", 13},
+        [LOGPROBS] = {"logprobs", 8},
+    };
+    const struct json_value *of[N];
+    int64_t index = 0;
+    json_pick(v, names, N, of);
+    if (of[INDEX] && !json_int(of[INDEX], &index))
+        return ERR_BAD_RESPONSE;
+    if (index < 0 || index >= (int64_t)MOST_CHOICES)
+        return ERR_BAD_RESPONSE;
+    struct choice *c = &a->choices[index];
+    c->seen = true;
+    if (json_is_text(of[FINISH])) {
+        text_clear(&c->finish);
+        append(&c->finish, of[FINISH]);
     }
-    return false;
+    add_logprobs(c, of[LOGPROBS]);
+    return add_delta(c, of[DELTA]);
 }
 
 static void add_extra(struct assembler *a, struct slice key, const struct json_value *v)
@@ -198,7 +212,7 @@ static void add_extra(struct assembler *a, struct slice key, const struct json_v
  * caller's; in what was parsed they may be the target's. */
 static void add_names(struct assembler *a, struct slice json)
 {
-    struct {
+    const struct {
         struct text *text;
         struct slice name;
     } names[] = {
@@ -218,16 +232,31 @@ static void add_names(struct assembler *a, struct slice json)
 
 static enum err add_chunk(struct assembler *a, const struct json_value *chunk)
 {
-    if (json_is_object(json_get(chunk, "usage")))
-        replace(&a->usage, json_get(chunk, "usage"));
-    for (struct json_iter i = json_begin(chunk); json_next(&i);) {
-        if (!is_known(i.key))
-            add_extra(a, i.key, i.value);
-    }
     enum err e = OK;
-    for (struct json_iter i = json_begin(json_get(chunk, "choices")); !e && json_next(&i);)
-        e = add_choice(a, i.value);
+    for (struct json_iter i = json_begin(chunk); !e && json_next(&i);) {
+        if (slice_is(i.key, SLICE("choices"))) {
+            for (struct json_iter c = json_begin(i.value); !e && json_next(&c);)
+                e = add_choice(a, c.value);
+        } else if (slice_is(i.key, SLICE("usage"))) {
+            if (json_is_object(i.value))
+                replace(&a->usage, i.value);
+        } else if (!slice_is(i.key, SLICE("id")) && !slice_is(i.key, SLICE("object")) &&
+                   !slice_is(i.key, SLICE("created")) && !slice_is(i.key, SLICE("model"))) {
+            add_extra(a, i.key, i.value);
+        }
+    }
     return e;
+}
+
+/* A chunk that told nothing new but its text. */
+static bool add_piece(struct assembler *a, const struct event *event)
+{
+    struct choice *c = &a->choices[0];
+    struct text *to = event->kind == EVENT_TEXT ? &c->content : &c->reasoning;
+    if (!event->piece.len || !to->len) /* one like it was added in full before */
+        return false;
+    json_add_plain(event->piece, to);
+    return true;
 }
 
 enum err assembler_add(struct assembler *a, const struct event *event)
@@ -238,6 +267,8 @@ enum err assembler_add(struct assembler *a, const struct event *event)
     a->bytes += event->json.len;
     if (a->bytes > MOST_BYTES)
         return ERR_BAD_RESPONSE;
+    if (add_piece(a, event))
+        return OK;
     add_names(a, event->json);
     if (event->parsed)
         return add_chunk(a, event->parsed);

@@ -127,10 +127,11 @@ static enum err check_stop(const struct json_value *stop, struct why *why)
 }
 
 /* Sizes are measured as the caller wrote them: a schema is passed on as it is. */
-static enum err check_schemas(struct slice body, const struct json_value *tools, struct why *why)
+static enum err check_schemas(struct slice body, const struct chat_fields *f, struct why *why)
 {
+    const struct json_value *tools = f->tools;
     struct json_span span;
-    if (json_find_span(body, SLICE("response_format"), &span) &&
+    if (f->response_format && json_find_span(body, SLICE("response_format"), &span) &&
         span.end - span.value > MOST_SCHEMA)
         return why_param(why, ERR_BAD_VALUE, "response_format", "larger than 256 KiB");
     for (struct json_iter i = json_begin(tools); json_next(&i);) {
@@ -160,7 +161,7 @@ static enum err check_chat(struct slice body, const struct chat_fields *f, struc
     if (!e && json_count(f->logit_bias) > MOST_BIASES)
         e = why_param(why, ERR_TOO_MANY, "logit_bias", "more than %u tokens", MOST_BIASES);
     if (!e)
-        e = check_schemas(body, f->tools, why);
+        e = check_schemas(body, f, why);
     return e;
 }
 

@@ -17,22 +17,31 @@ static bool has_text(const struct json_value *v)
 
 static enum event_kind kind_of_delta(const struct json_value *delta)
 {
-    if (has_text(json_get(delta, "content")) || has_text(json_get(delta, "refusal")))
+    enum { ROLE, CONTENT, REFUSAL, TOOLS, FUNCTION, REASONING_CONTENT, REASONING, N };
+    static const struct slice names[N] = {
+        [ROLE] = {"role", 4},
+        [CONTENT] = {"content", 7},
+        [REFUSAL] = {"refusal", 7},
+        [TOOLS] = {"tool_calls", 10},
+        [FUNCTION] = {"function_call", 13},
+        [REASONING_CONTENT] = {"reasoning_content", 17},
+        [REASONING] = {"reasoning", 9},
+    };
+    const struct json_value *v[N];
+    json_pick(delta, names, N, v);
+    if (has_text(v[CONTENT]) || has_text(v[REFUSAL]))
         return EVENT_TEXT;
-    if (json_count(json_get(delta, "tool_calls")))
+    if (json_count(v[TOOLS]) || json_is_object(v[FUNCTION]))
         return EVENT_TOOL;
-    if (json_is_object(json_get(delta, "function_call")))
-        return EVENT_TOOL;
-    if (has_text(json_get(delta, "reasoning_content")) || has_text(json_get(delta, "reasoning")))
+    if (has_text(v[REASONING_CONTENT]) || has_text(v[REASONING]))
         return EVENT_REASONING;
-    return json_get(delta, "role") ? EVENT_HEAD : EVENT_BYTES;
+    return v[ROLE] ? EVENT_HEAD : EVENT_BYTES;
 }
 
-static enum event_kind kind_of(const struct json_value *chunk)
+static enum event_kind kind_of(const struct json_value *choices, const struct json_value *usage)
 {
-    const struct json_value *choices = json_get(chunk, "choices");
     enum event_kind kind = EVENT_BYTES;
-    if (json_is_array(choices) && !json_count(choices) && json_is_object(json_get(chunk, "usage")))
+    if (json_is_array(choices) && !json_count(choices) && json_is_object(usage))
         return EVENT_USAGE;
     for (struct json_iter i = json_begin(choices); json_next(&i);) {
         enum event_kind one = kind_of_delta(json_get(i.value, "delta"));
@@ -46,10 +55,11 @@ static enum event_kind kind_of(const struct json_value *chunk)
     return kind;
 }
 
-static struct usage usage_of(const struct json_value *chunk)
+static struct usage usage_of(const struct json_value *v)
 {
     struct usage u = {-1, -1};
-    const struct json_value *v = json_get(chunk, "usage");
+    if (!v)
+        return u;
     if (!json_int(json_get(v, "prompt_tokens"), &u.prompt))
         u.prompt = -1;
     if (!json_int(json_get(v, "completion_tokens"), &u.completion))
@@ -291,14 +301,17 @@ static enum err decode_chunk(struct decoder *d, struct slice raw, struct slice d
         return why_set(why, ERR_BAD_RESPONSE, "a chunk is not valid JSON");
     if (e)
         return e;
-    const struct json_value *chunk = doc.root, *error = json_get(chunk, "error");
-    if (error && !json_is_null(error)) {
-        e = refusal_of(500, error, why);
+    enum { ERROR, CHOICES, USAGE, N };
+    static const struct slice names[N] = {{"error", 5}, {"choices", 7}, {"usage", 5}};
+    const struct json_value *chunk = doc.root, *v[N];
+    json_pick(chunk, names, N, v);
+    if (v[ERROR] && !json_is_null(v[ERROR])) {
+        e = refusal_of(500, v[ERROR], why);
     } else if (!json_is_object(chunk)) {
         e = why_set(why, ERR_BAD_RESPONSE, "a chunk is not an object");
     } else {
-        event->kind = kind_of(chunk);
-        event->usage = usage_of(chunk);
+        event->kind = kind_of(v[CHOICES], v[USAGE]);
+        event->usage = usage_of(v[USAGE]);
         event->parsed = chunk;
         e = edit_chunk(d, raw, data, event);
         if (e)
@@ -321,5 +334,10 @@ enum err openai_decode_event(struct decoder *d, struct slice raw, struct slice d
         event->kind = EVENT_END;
         return OK;
     }
-    return decode_chunk(d, raw, data, event, why);
+    if (openai_alike(d, raw, data, event))
+        return OK;
+    enum err e = decode_chunk(d, raw, data, event, why);
+    if (!e)
+        openai_learn(d, raw, data, event);
+    return e;
 }

@@ -49,7 +49,8 @@ static struct kept *keep(struct request *r, const struct event *e)
     if (!k)
         return NULL;
     *k = (struct kept){.event = *e};
-    k->event.parsed = NULL; /* borrowed for the call only */
+    k->event.parsed = NULL; /* both are borrowed for the call only */
+    k->event.piece = (struct slice){0};
     k->event.raw = put(k->bytes, e->raw);
     k->event.json = put(k->bytes + e->raw.len, e->json);
     if (e->why) {
