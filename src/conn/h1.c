@@ -36,13 +36,13 @@ static struct conn *conn_of(const struct exchange *x)
 
 static void move(struct conn *c, unsigned to)
 {
-    sm_move(&c->h1.sm, to, loop_now_us(c->server->loop), c->id);
+    sm_move(&c->h1.sm, to, c->server->loop->step_began_us, c->id);
 }
 
 void http1_init(struct conn *c)
 {
     struct http1 *h = &c->h1;
-    sm_init(&h->sm, &table, IDLE, loop_now_us(c->server->loop));
+    sm_init(&h->sm, &table, IDLE, c->server->loop->step_began_us);
     http_parser_init(&h->parser, HTTP_REQUEST, NULL);
     h->spool.fd = -1;
     h->x = (struct exchange){.spool_fd = -1, .peer = &c->peer};
@@ -237,7 +237,7 @@ static void take_head(struct conn *c)
     struct http1 *h = &c->h1;
     h->x.head = http_head(&h->parser);
     h->x.admin = c->peer.admin;
-    h->x.began_us = loop_now_us(c->server->loop);
+    h->x.began_us = c->server->loop->step_began_us;
     h->x.body.budget = &c->server->bodies;
     h->waited_ms = 0;
     h->head_only = http_is_head(&h->parser);
@@ -490,7 +490,7 @@ static void ring(struct conn *c)
     case BUSY:
         if (c->stream.taken == h->taken_before && conn_waiting(c)) {
             c->server->app->gone(&h->x, ERR_TOO_SLOW);
-            sm_move(&h->sm, LINGER, loop_now_us(c->server->loop), c->id);
+            sm_move(&h->sm, LINGER, c->server->loop->step_began_us, c->id);
             stream_reset(&c->stream);
             conn_close(c);
         } else {

@@ -15,7 +15,7 @@ struct tool_call {
 };
 
 struct choice {
-    bool seen, has_content, has_tools, has_function;
+    bool has_content, has_tools, has_function;
     struct text role, content, refusal, reasoning, finish, logprobs;
     struct tool_call *calls;
     unsigned n_calls;
@@ -28,8 +28,8 @@ struct extra { /* a top-level field and its value as JSON */
 
 struct assembler {
     enum dialect dialect;
-    struct choice choices[MOST_CHOICES];
-    struct extra extras[MOST_EXTRAS];
+    struct choice *choices[MOST_CHOICES]; /* NULL: not seen */
+    struct extra *extras;                 /* NULL, or room for all */
     unsigned n_extras;
     struct text id, created, model, usage;
     struct text scratch;
@@ -55,8 +55,10 @@ static void call_fini(struct tool_call *t)
     text_fini_all((struct text *[]){&t->id, &t->type, &t->name, &t->arguments}, 4);
 }
 
-static void choice_fini(struct choice *c)
+static void choice_free(struct choice *c)
 {
+    if (!c)
+        return;
     for (unsigned i = 0; i < c->n_calls; i++)
         call_fini(&c->calls[i]);
     mem_free(c->calls);
@@ -64,6 +66,7 @@ static void choice_fini(struct choice *c)
     text_fini_all((struct text *[]){&c->role, &c->content, &c->refusal, &c->reasoning, &c->finish,
                                     &c->logprobs},
                   6);
+    mem_free(c);
 }
 
 void assembler_free(struct assembler *a)
@@ -71,9 +74,10 @@ void assembler_free(struct assembler *a)
     if (!a)
         return;
     for (unsigned i = 0; i < MOST_CHOICES; i++)
-        choice_fini(&a->choices[i]);
+        choice_free(a->choices[i]);
     for (unsigned i = 0; i < a->n_extras; i++)
         text_fini_all((struct text *[]){&a->extras[i].name, &a->extras[i].value}, 2);
+    mem_free(a->extras);
     text_fini_all((struct text *[]){&a->id, &a->created, &a->model, &a->usage, &a->scratch}, 5);
     mem_free(a);
 }
@@ -184,8 +188,11 @@ static enum err add_choice(struct assembler *a, const struct json_value *v)
         return ERR_BAD_RESPONSE;
     if (index < 0 || index >= (int64_t)MOST_CHOICES)
         return ERR_BAD_RESPONSE;
-    struct choice *c = &a->choices[index];
-    c->seen = true;
+    if (!a->choices[index])
+        a->choices[index] = mem_new(struct choice);
+    struct choice *c = a->choices[index];
+    if (!c)
+        return ERR_NO_MEMORY;
     if (json_is_text(of[FINISH])) {
         text_clear(&c->finish);
         append(&c->finish, of[FINISH]);
@@ -194,18 +201,23 @@ static enum err add_choice(struct assembler *a, const struct json_value *v)
     return add_delta(c, of[DELTA]);
 }
 
-static void add_extra(struct assembler *a, struct slice key, const struct json_value *v)
+static enum err add_extra(struct assembler *a, struct slice key, const struct json_value *v)
 {
     unsigned i = 0;
+    if (!a->extras)
+        a->extras = mem_alloc(MOST_EXTRAS * sizeof *a->extras);
+    if (!a->extras)
+        return ERR_NO_MEMORY;
     while (i < a->n_extras && !slice_is(text_slice(&a->extras[i].name), key))
         i++;
     if (i == MOST_EXTRAS || json_is_null(v))
-        return;
+        return OK;
     if (i == a->n_extras) {
         a->n_extras++;
         text_add(&a->extras[i].name, key);
     }
     replace(&a->extras[i].value, v);
+    return OK;
 }
 
 /* The first that is told of each. They are read from the event's own bytes, where they are the
@@ -242,7 +254,7 @@ static enum err add_chunk(struct assembler *a, const struct json_value *chunk)
                 replace(&a->usage, i.value);
         } else if (!slice_is(i.key, SLICE("id")) && !slice_is(i.key, SLICE("object")) &&
                    !slice_is(i.key, SLICE("created")) && !slice_is(i.key, SLICE("model"))) {
-            add_extra(a, i.key, i.value);
+            e = add_extra(a, i.key, i.value);
         }
     }
     return e;
@@ -251,9 +263,11 @@ static enum err add_chunk(struct assembler *a, const struct json_value *chunk)
 /* A chunk that told nothing new but its text. */
 static bool add_piece(struct assembler *a, const struct event *event)
 {
-    struct choice *c = &a->choices[0];
+    struct choice *c = a->choices[0];
+    if (!event->piece.len || !c)
+        return false;
     struct text *to = event->kind == EVENT_TEXT ? &c->content : &c->reasoning;
-    if (!event->piece.len || !to->len) /* one like it was added in full before */
+    if (!to->len) /* no: one like it is added in full first */
         return false;
     json_add_plain(event->piece, to);
     return true;
@@ -377,7 +391,7 @@ static bool any_failed(const struct assembler *a)
 {
     bool failed = a->id.failed || a->created.failed || a->model.failed || a->usage.failed;
     for (unsigned i = 0; i < MOST_CHOICES; i++)
-        failed |= choice_failed(&a->choices[i]);
+        failed |= a->choices[i] && choice_failed(a->choices[i]);
     for (unsigned i = 0; i < a->n_extras; i++)
         failed |= a->extras[i].name.failed || a->extras[i].value.failed;
     return failed;
@@ -396,8 +410,8 @@ enum err assembler_finish(struct assembler *a, struct text *out)
     json_key(&w, "choices");
     json_open_array(&w);
     for (unsigned i = 0; i < MOST_CHOICES; i++) {
-        if (a->choices[i].seen)
-            write_choice(&w, &a->choices[i], i);
+        if (a->choices[i])
+            write_choice(&w, a->choices[i], i);
     }
     json_close_array(&w);
     if (a->usage.len)

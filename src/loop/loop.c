@@ -133,7 +133,8 @@ void step_begin(struct loop *l)
 
 void step_end(struct loop *l, const char *what)
 {
-    uint64_t took = loop_now_us(l) - l->step_began_us;
+    l->step_ended_us = loop_now_us(l);
+    uint64_t took = l->step_ended_us - l->step_began_us;
     l->longest_step_us = max_u64(took, l->longest_step_us);
     if (took > SLOW_STEP_US) {
         l->slow_steps++;

@@ -19,7 +19,7 @@ void hold_drop(struct hold *h);
 struct loop {
     uv_loop_t uv;
     uv_prepare_t before_wait;
-    uint64_t step_began_us, slow_steps, longest_step_us;     /* a step: one callback's work */
+    uint64_t step_began_us, step_ended_us, slow_steps, longest_step_us; /* one callback's work */
     uint64_t turn_began_us, turns, busy_us, longest_turn_us; /* a turn: all that was ready */
     struct stream *unsent; /* streams with bytes to write at the end of this turn */
     struct bus_item *bus;

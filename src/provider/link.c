@@ -44,7 +44,7 @@ void link_move(struct link *k, unsigned to)
     struct provider *p = k->provider;
     p->pooled -= k->sm.state == POOLED;
     p->live -= k->sm.state != POOLED && k->sm.state != CLOSED;
-    sm_move(&k->sm, to, loop_now_us(p->loop), k->id);
+    sm_move(&k->sm, to, p->loop->step_began_us, k->id);
     p->pooled += to == POOLED;
     p->live += to != POOLED && to != CLOSED;
     take_off(k);
@@ -227,7 +227,7 @@ static struct link *link_new(struct provider *p)
     p->live++;
     hold_add(&p->hold);
     http_parser_init(&k->parser, HTTP_RESPONSE, NULL);
-    sm_init(&k->sm, &table, CONNECTING, loop_now_us(p->loop));
+    sm_init(&k->sm, &table, CONNECTING, p->loop->step_began_us);
     timer_open(&k->timer, p->loop, &k->hold, on_ring);
     return k;
 }
