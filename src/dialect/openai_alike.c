@@ -1,7 +1,7 @@
-/* openai_alike: a stream of text is hundreds of chunks that differ in nothing but a few letters. What
- * stands before and after the text of one is kept, as it came and as it left; a chunk with the same
- * two halves around the inside of a JSON string is then the same object with another text, so it is
- * neither parsed nor edited again. Anything else goes the long way, and may be learned from. */
+/* openai_alike: a stream of text is hundreds of chunks that differ in nothing but a few letters.
+ * What stands before and after the text of one is kept, as it came and as it left; a chunk with the
+ * same two halves around the inside of a JSON string is then the same object with another text, so
+ * it is neither parsed nor edited again. Anything else goes the long way, and may be learned from. */
 #include "dialect/codec.h"
 
 #define MOST_MISSES 4u /* of a target whose chunks differ elsewhere each time */
@@ -36,8 +36,8 @@ static struct slice only_text(const struct json_value *chunk)
     return (struct slice){0};
 }
 
-/* The inside of the string that follows this name, which must be there just once. A brace and a quote
- * before it make it a member's name: inside a string a quote has a backslash before it. */
+/* The inside of the string that follows this name, which must be there just once. A brace and a
+ * quote before it make it a member's name: inside a string a quote has a backslash before it. */
 static bool find_text(struct slice json, struct slice name, struct slice *ret_inside)
 {
     const char *at = memmem(json.ptr, json.len, name.ptr, name.len);
