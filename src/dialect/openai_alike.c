@@ -1,7 +1,7 @@
 /* openai_alike: a stream of text is hundreds of chunks that differ in nothing but a few letters.
  * What stands before and after the text of one is kept, as it came and as it left; a chunk with the
- * same two halves around the inside of a JSON string is then the same object with another text, so
- * it is neither parsed nor edited again. Anything else goes the long way, and may be learned from. */
+ * same two halves around the inside of a JSON string is then the same object with another text:
+ * neither parsed nor edited again. Anything else goes the long way, and may be learned from. */
 #include "dialect/codec.h"
 
 #define MOST_MISSES 4u /* of a target whose chunks differ elsewhere each time */
