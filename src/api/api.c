@@ -19,8 +19,11 @@ struct slice query_value(struct slice query, const char *name)
 void visit_free(struct visit *v)
 {
     assembler_free(v->assembler);
-    if (v->pending)
+    if (v->pending) {
         v->pending->visit = NULL;
+        if (v->pending->left)
+            v->pending->left(v->pending);
+    }
     text_fini(&v->allowed);
     text_fini(&v->path);
     mem_free(v);
@@ -57,6 +60,8 @@ static enum err begin_request(struct visit *v, struct why *why)
     };
     if (v->api->desk->draining)
         return why_set(why, ERR_SHUTTING_DOWN, "%s", "");
+    if (v->api->strict && !audit_keeps(v->api->desk->audit))
+        return why_set(why, ERR_NO_AUDIT, "%s", "");
     v->request = request_new(v->api->desk, &terms);
     if (!v->request || reader_follow(&v->reader, v->request, 0))
         return why_set(why, ERR_NO_MEMORY, "no memory for a request");
@@ -89,7 +94,7 @@ void visit_refused(const struct visit *v, enum err e)
     write_source(v->x->peer, &source);
     text_format(&reason, "%s%s%s", err_row(e)->name, v->refused ? ": " : "",
                 v->refused ? v->refused : "");
-    store_refused(v->api->store, text_slice(&source), text_slice(&reason));
+    audit_refused(v->api->desk->audit, e, text_slice(&source), text_slice(&reason));
     text_fini(&source);
     text_fini(&reason);
 }

@@ -7,6 +7,7 @@
 #include "conn/conn.h"
 #include "request/request.h"
 
+struct errand;
 struct pending; /* somebody who waits for the end of a reload */
 
 struct api_admin { /* what only the daemon can do; context is api.context */
@@ -33,7 +34,11 @@ struct api { /* made in the daemon, which fills all of it */
     size_t n_hosts;
     const struct model_entry *models; /* what /v1/models lists; replaced at a reload */
     size_t n_models;
-    uint64_t json_most; /* bytes of a JSON body */
+    uint64_t json_most;  /* bytes of a JSON body */
+    bool strict;         /* nothing is admitted while its row could not be kept */
+    struct hold *asking; /* counts the jobs that ask the store: it must outlive them */
+    struct errand *waiting;
+    unsigned errands, n_waiting; /* jobs that run, and those in line behind them; ledger.c */
 };
 
 extern const struct conn_app api_app; /* for a server whose context is a struct api */

@@ -30,8 +30,9 @@ enum err endpoint_find(struct slice path, enum http_method method,
                        const struct endpoint **ret_endpoint, struct slice *ret_id,
                        struct text *allowed);
 
-struct pending {         /* an answer that comes later, from the daemon */
-    struct visit *visit; /* NULL: its caller hung up meanwhile */
+struct pending {                     /* an answer that comes later, from the daemon or a job */
+    struct visit *visit;             /* NULL: its caller hung up meanwhile */
+    void (*left)(struct pending *p); /* it just did; NULL: who works on it need not know */
     struct key_change change;
 };
 
@@ -74,6 +75,8 @@ extern const struct reader_ops answer_reader; /* turns events into an answer */
 handler_fn health, models, status, metrics, bus, reload, shut_down;
 /* keys.c */
 handler_fn keys_list, keys_create, keys_remove, links_create, open_link, session_end;
+/* ledger.c */
+handler_fn requests_list, requests_show, usage, refused, verify;
 /* test_endpoints.c, in test builds */
 handler_fn test_follow, test_requests, test_upload;
 

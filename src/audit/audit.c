@@ -82,7 +82,7 @@ static void tell(const struct audit_row *row)
 {
     struct text line = {0};
     text_format(
-        &line, "id=%llu kind=%s outcome=%s status=%d stream=%d tries=", (unsigned long long)row->id,
+        &line, "id=%llu call=%s outcome=%s status=%d stream=%d tries=", (unsigned long long)row->id,
         row->call, err_row(row->outcome)->name, row->status, row->streamed);
     for (unsigned i = 0; i < row->n_tries; i++) {
         const struct audit_try *t = &row->tries[i];
@@ -96,19 +96,72 @@ static void tell(const struct audit_row *row)
     text_format(&line, " prompt_tokens=%lld completion_tokens=%lld", (long long)row->prompt_tokens,
                 (long long)row->completion_tokens);
     add_quoted(&line, slice_to(row->model, min_size(row->model.len, MOST_NAME)));
-    log_info("audit", "%s", line.failed ? "no memory for the words of this row" : text_cstr(&line));
+    log_debug("audit", "%s",
+              line.failed ? "no memory for the words of this row" : text_cstr(&line));
     text_fini(&line);
 }
 
-void audit_refused(struct audit *a, struct slice source, enum err reason)
+/* ---- the ledger ----------------------------------------------------------------------------- */
+
+static void keep(struct audit *a, const struct audit_row *row)
 {
-    (void)source;
-    a->refused[reason]++;
+    struct ledger_try tries[MOST_TRIES];
+    for (unsigned i = 0; i < row->n_tries; i++)
+        tries[i] = (struct ledger_try){.target = row->tries[i].target,
+                                       .outcome = slice_of(err_row(row->tries[i].err)->name),
+                                       .reason = slice_of(row->tries[i].reason),
+                                       .took_us = row->tries[i].took_us};
+    struct ledger_row kept = {.instance = a->instance,
+                              .number = row->id,
+                              .principal = row->principal,
+                              .who = row->who,
+                              .call = slice_of(row->call),
+                              .dialect = slice_of(row->dialect),
+                              .model = row->model,
+                              .served = row->served,
+                              .target = row->target,
+                              .outcome = slice_of(err_row(row->outcome)->name),
+                              .status = row->status,
+                              .streamed = row->streamed,
+                              .began_ms = row->began_ms,
+                              .total_us = row->total_us,
+                              .first_us = row->first_us,
+                              .upstream_us = row->upstream_us,
+                              .prompt_tokens = row->prompt_tokens,
+                              .completion_tokens = row->completion_tokens,
+                              .bytes_in = row->bytes_in,
+                              .bytes_out = row->bytes_out,
+                              .prompt = row->prompt,
+                              .answer = row->answer,
+                              .tries = tries,
+                              .n_tries = row->n_tries};
+    if (row->spent_us)
+        memcpy(kept.spent_us, row->spent_us, a->states_n * sizeof kept.spent_us[0]);
+    a->full = !store_append(a->store, &kept);
+}
+
+void audit_refused(struct audit *a, enum err e, struct slice source, struct slice reason)
+{
+    a->refused[e]++;
+    if (a->store)
+        store_refused(a->store, source, reason);
+}
+
+bool audit_keeps(struct audit *a)
+{
+    struct store_health health;
+    if (!a->store)
+        return false;
+    store_health(a->store, &health);
+    a->full = a->full && health.rows_waiting;
+    return health.audit.up && !a->full;
 }
 
 void audit_write(struct audit *a, const struct audit_row *row)
 {
     count(a, row);
-    if (log_has(LOG_INFO))
+    if (a->store)
+        keep(a, row);
+    if (log_has(LOG_DEBUG))
         tell(row);
 }

@@ -3,13 +3,11 @@
  * store. Never a prompt, never an answer, never a key: of those it holds hashes. */
 #pragma once
 
-#include "base/err.h"
-
-struct store;
+#include "store/store.h"
 
 #define MOST_TRIES 18u /* ten attempts, and eight places that were passed over */
 #define MOST_CALLS 8u  /* kinds of call */
-#define MOST_STATES 12u
+#define MOST_STATES LEDGER_STATES
 #define MOST_BUCKETS 16u
 
 struct audit_try { /* one attempt, or why a place was passed over */
@@ -56,6 +54,7 @@ struct audit {             /* totals since the start; read freely */
     struct store *store;   /* set by the owner; NULL: rows are counted only */
     struct slice instance; /* likewise: with a row's number the id that its caller saw */
     unsigned states_n;
+    bool full;                   /* the last row could not be kept */
     uint64_t done, failed, left; /* left: the caller hung up */
     uint64_t by_outcome[MOST_CALLS][ERR_COUNT];
     uint64_t tries[ERR_COUNT];
@@ -66,5 +65,9 @@ struct audit {             /* totals since the start; read freely */
 };
 
 void audit_write(struct audit *a, const struct audit_row *row);
-/* Somebody was turned away before there was a request. source: who, as far as that is known. */
-void audit_refused(struct audit *a, struct slice source, enum err reason);
+/* Can a row be kept now? While it cannot, rows are counted as lost, or with audit.strict nothing
+ * is admitted. */
+bool audit_keeps(struct audit *a);
+/* Somebody was turned away before there was a request. source: who, as far as that is known;
+ * reason: the error's name, and perhaps more. */
+void audit_refused(struct audit *a, enum err e, struct slice source, struct slice reason);

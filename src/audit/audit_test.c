@@ -84,7 +84,7 @@ static void test_line(void **state)
     row.total_us = 99;
     line_of(&row, line, sizeof line);
     static const char *const parts[] = {
-        "id=42 kind=chat ",
+        "id=42 call=chat ",
         "a\\x0aid=1 \\x1b[31m",
         " outcome=HTTP_5XX status=502 stream=0 ",
         " tries=one:CONNECT_REFUSED:12us,t\\x0awo:HTTP_5XX:34us ",
@@ -102,7 +102,7 @@ static void test_line_without_anything(void **state)
     char line[4096];
     struct audit_row row = row_of(OK, -1, -1);
     line_of(&row, line, sizeof line);
-    assert_non_null(strstr(line, "id=0 kind=chat "));
+    assert_non_null(strstr(line, "id=0 call=chat "));
     assert_non_null(strstr(line, " outcome=OK status="));
     assert_non_null(strstr(line, " tries= total_us=0 "));
 }

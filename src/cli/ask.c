@@ -10,6 +10,7 @@
 
 #define ANSWER_MOST (16u << 20)
 #define QUEUE_WAIT_MS 20u
+#define TICK_MS 200u
 
 void answer_fini(struct answer *a)
 {
@@ -116,12 +117,33 @@ static enum err take(struct http_parser *p, struct slice in, struct answer *a, b
     }
 }
 
-static enum err receive(int fd, struct http_parser *p, uint64_t until_ms, struct answer *a,
+struct call { /* one question, and what it needs until its answer is there */
+    struct cli *cli;
+    uint64_t began_ms, until_ms;
+};
+
+/* Whoever wants to hear that it takes long, hears it meanwhile. */
+static bool wait_for_bytes(const struct call *call, int fd)
+{
+    struct cli *c = call->cli;
+    for (;;) {
+        uint64_t now = os_mono_ms();
+        uint64_t until = c->waits ? min_u64(now + TICK_MS, call->until_ms) : call->until_ms;
+        if (wait_for(fd, POLLIN, until))
+            return true;
+        now = os_mono_ms();
+        if (now >= call->until_ms)
+            return false;
+        c->waits(c, now - call->began_ms);
+    }
+}
+
+static enum err receive(const struct call *call, int fd, struct http_parser *p, struct answer *a,
                         struct why *why)
 {
     char bytes[16384];
     for (bool done = false; !done;) {
-        if (!wait_for(fd, POLLIN, until_ms))
+        if (!wait_for_bytes(call, fd))
             return too_late(why);
         ssize_t n = read(fd, bytes, sizeof bytes);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -156,10 +178,11 @@ static void write_question(struct text *out, const struct question *q)
     text_add(out, q->body);
 }
 
-enum err cli_ask(const struct cli *c, const struct question *q, struct answer *ret_answer,
+enum err cli_ask(struct cli *c, const struct question *q, struct answer *ret_answer,
                  struct why *why)
 {
-    uint64_t until_ms = os_mono_ms() + q->timeout_ms;
+    uint64_t began_ms = os_mono_ms(), until_ms = began_ms + q->timeout_ms;
+    const struct call call = {c, began_ms, until_ms};
     struct text path = {0}, question = {0};
     struct answer answer = {.body.limit = ANSWER_MOST};
     struct http_parser parser;
@@ -175,7 +198,7 @@ enum err cli_ask(const struct cli *c, const struct question *q, struct answer *r
     if (!e) {
         e = send_all(fd, text_slice(&question), until_ms, why);
         if (!e)
-            e = receive(fd, &parser, until_ms, &answer, why);
+            e = receive(&call, fd, &parser, &answer, why);
         close(fd);
     }
     http_parser_fini(&parser);
@@ -188,7 +211,7 @@ enum err cli_ask(const struct cli *c, const struct question *q, struct answer *r
     return e;
 }
 
-enum err cli_ask_status(const struct cli *c, unsigned timeout_ms, struct answer *ret_answer,
+enum err cli_ask_status(struct cli *c, unsigned timeout_ms, struct answer *ret_answer,
                         struct why *why)
 {
     const struct question q = {

@@ -71,8 +71,9 @@ struct bench_options {
 
 struct options { /* what the command line said */
     bool help, json, detach, now, follow, origin, admin;
-    uint64_t lines;
+    uint64_t lines, most;
     const char *markdown, *expires;
+    const char *who, *model, *place, *outcome, *since, *until; /* which requests */
     struct words listen, set, models, surfaces, arguments;
     struct bench_options bench;
 };
@@ -90,6 +91,8 @@ struct cli {
     struct text out, err;
     bool out_terminal, err_terminal, out_colours, err_colours;
     bool broken; /* what reads our output is gone */
+    /* While cli_ask waits for an answer, every 200 ms; NULL: nothing is to be told. */
+    void (*waits)(struct cli *c, uint64_t waited_ms);
 };
 
 /* options.c: ERR_BAD_REQUEST and words with the nearest that there is; why->param is the command,
@@ -129,9 +132,9 @@ struct question {
 };
 /* ERR_NOT_RUNNING when nobody listens; ERR_PERMISSION when it is somebody else's daemon;
  * ERR_HDR_TIMEOUT when no whole answer came in time; ERR_BAD_RESPONSE. */
-enum err cli_ask(const struct cli *c, const struct question *q, struct answer *ret_answer,
+enum err cli_ask(struct cli *c, const struct question *q, struct answer *ret_answer,
                  struct why *why) MUST_USE;
-enum err cli_ask_status(const struct cli *c, unsigned timeout_ms, struct answer *ret_answer,
+enum err cli_ask_status(struct cli *c, unsigned timeout_ms, struct answer *ret_answer,
                         struct why *why) MUST_USE;
 /* Prints what an answer with an error status says; returns the exit code. */
 int cli_refused(struct cli *c, const struct answer *a);
@@ -158,6 +161,19 @@ void bench_json(const struct bench_load *load, const struct measured *all, size_
                 struct text *out);
 void bench_print(const struct bench_load *load, const struct measured *all, size_t n,
                  struct text *out);
+
+/* requests.c: rows of the ledger. */
+#define ROWS_USUAL 20u
+/* Asks, and reads the answer's JSON, to be ended by json_done; else the exit code. */
+bool requests_ask(struct cli *c, const struct question *q, struct answer *a,
+                  struct json_doc *ret_doc, int *ret_code);
+/* Where rows are asked for: those of the options, behind row `after`. */
+void requests_target(const struct cli *c, uint64_t after, struct text *out);
+void requests_head(struct text *out);
+void requests_row(const struct json_value *row, bool colours, struct text *out);
+void requests_us(struct text *out, uint64_t us);     /* 12.3 ms */
+void requests_at(struct text *out, struct slice at); /* local time */
+uint64_t requests_number(const struct json_value *row, const char *key);
 
 /* reload.c: the readable form of its answer. */
 void reload_print(const struct json_value *answer, bool colours, struct text *out);

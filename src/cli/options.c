@@ -255,6 +255,9 @@ static enum err take_first(struct parser *p)
         return unknown(p->why, "option", slice_of(word), "--help or --version");
     for (enum command id = 0; id < COMMAND_COUNT; id++) {
         int n = named(p, cli_command(id)->name);
+        bool more = p->at + 1 < p->argc && p->argv[p->at + 1][0] != '-';
+        if (n == 1 && more && first_of_group(slice_of(word)))
+            break; /* a word follows, and it is none of the group's */
         if (n) {
             p->command = id;
             p->at += n;

@@ -97,11 +97,11 @@ struct config_provider {
     uint64_t priority, parallel;
 };
 
-struct config {                                    /* read-only, owned by itself */
-    struct config_list listen;                     /* as written, such as 127.0.0.1:8420 */
-    const struct config_address *listen_addresses; /* the same parsed, listen.n of them */
-    struct config_list plain;                      /* addresses and interfaces that need no TLS */
-    const char *tls_certificate, *tls_key;         /* paths; both NULL: one of our own */
+struct config {                                      /* read-only, owned by itself */
+    struct config_list listen;                       /* as written, such as 127.0.0.1:8420 */
+    const struct config_address *listen_addresses;   /* the same parsed, listen.n of them */
+    struct config_list plain;                        /* addresses and interfaces that need no TLS */
+    const char *library, *tls_certificate, *tls_key; /* paths; both of tls NULL: one of our own */
     struct config_list hosts, origins;
     struct config_list trusted_uids; /* as written: names, numbers, self */
     const uint32_t *trusted;         /* the same as numbers, trusted_uids.n of them */
@@ -112,7 +112,7 @@ struct config {                                    /* read-only, owned by itself
     struct config_upstream upstream;
     struct config_queue queue;
     struct config_failover failover;
-    const char *library;                     /* absolute */
+    bool audit_strict;
     const struct config_provider *providers; /* in the order in which they are tried */
     size_t providers_n;
 };

@@ -53,6 +53,7 @@ void apply_settings(struct daemon *d, const struct config *c)
     d->api.json_most = c->limits.body_bytes;
     if (d->rights.store) /* opened with it, at the start */
         store_set_audit_most(d->rights.store, c->audit_size_bytes);
+    d->api.strict = c->audit_strict;
 }
 
 /* ---- telling -------------------------------------------------------------------------------- */

@@ -184,7 +184,6 @@ static void wire(struct daemon *d)
     snprintf(d->instance, sizeof d->instance, "hearth-%02x%02x%02x%02x", id[0], id[1], id[2],
              id[3]);
     d->hold = (struct hold){.count = 1, .gone = all_gone};
-    (void)request_state_names(&d->audit.states_n);
     d->audit.instance = slice_of(d->instance);
     d->desk = (struct desk){.loop = &d->loop,
                             .audit = &d->audit,
@@ -202,6 +201,7 @@ static void wire(struct daemon *d)
                           .loop = &d->loop,
                           .admin = &admin,
                           .context = d,
+                          .asking = &d->rights.asking,
                           .instance = slice_of(d->instance)};
     apply_settings(d, d->config);
     timer_open(&d->patience, &d->loop, &d->hold, on_patience);

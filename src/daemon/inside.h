@@ -23,6 +23,7 @@ struct rights { /* who may ask, and what is remembered */
     struct crypt_keys keys;
     struct store *store;
     struct auth *auth;
+    struct hold asking; /* jobs that ask the store, and one until the end: then it closes */
 };
 
 struct secure { /* where TLS is spoken */

@@ -9,6 +9,7 @@ struct page { /* what one answer is made from */
     const struct daemon *daemon;
     const struct metric *metric; /* whose samples are written */
     struct os_memory memory;
+    struct store_health store;
     struct text *out;
 };
 
@@ -226,6 +227,35 @@ static void links(struct page *p)
     }
 }
 
+/* ---- the ledger ----------------------------------------------------------------------------- */
+
+static void ledger_rows(struct page *p)
+{
+    put(p, &SLICE("written"), p->store.rows_written);
+    put(p, &SLICE("lost"), p->store.rows_lost);
+}
+
+static void ledger_waiting(struct page *p)
+{
+    put(p, NULL, p->store.rows_waiting);
+}
+
+static void ledger_lag(struct page *p)
+{
+    put_seconds(p, NULL, p->store.lag_ms * 1000);
+}
+
+static void ledger_bytes(struct page *p)
+{
+    put(p, NULL, p->store.audit_bytes);
+}
+
+static void store_up(struct page *p)
+{
+    put(p, &SLICE("state"), p->store.state.up);
+    put(p, &SLICE("audit"), p->store.audit.up);
+}
+
 /* ---- the daemon itself ---------------------------------------------------------------------- */
 
 static void connections(struct page *p)
@@ -292,6 +322,7 @@ void metrics_write(void *daemon, struct text *out)
     struct page page = {.daemon = daemon, .out = out};
     if (os_memory_self("", &page.memory))
         page.memory = (struct os_memory){0};
+    store_health(page.daemon->rights.store, &page.store);
     for (size_t i = 0; i < COUNT(metrics); i++) {
         page.metric = &metrics[i];
         text_format(out, "# HELP %s %s\n# TYPE %s %s\n", metrics[i].name, metrics[i].help,

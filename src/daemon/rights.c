@@ -47,7 +47,15 @@ static enum err open_store(struct daemon *d, struct why *why)
                                 .audit_most = d->config->audit_size_bytes,
                                 .wall_ms = os_wall_ms};
     terms.states = request_state_names(&terms.states_n);
+    d->audit.states_n = terms.states_n;
     return store_open(&terms, &d->rights.store, why);
+}
+
+static void on_asked(struct hold *h)
+{
+    struct daemon *d = owner_of(h, struct daemon, rights.asking);
+    if (d->rights.store)
+        store_close(d->rights.store);
 }
 
 enum err rights_open(struct daemon *d, struct why *why)
@@ -59,6 +67,7 @@ enum err rights_open(struct daemon *d, struct why *why)
                                      .context = d,
                                      .ended = on_ended};
     struct auth_terms auth = terms;
+    d->rights.asking = (struct hold){.count = 1, .gone = on_asked};
     enum err e = crypt_start() ? OK : why_set(why, ERR_SYSTEM, "the system has no randomness");
     if (!e)
         e = crypt_keys_open(d->data_folder, &d->rights.keys, why);
@@ -74,7 +83,7 @@ enum err rights_open(struct daemon *d, struct why *why)
         auth_trust(d->rights.auth, users, d->config->trusted_uids.n);
     mem_free(users);
     d->api.auth = d->rights.auth;
-    d->api.store = d->rights.store;
+    d->api.store = d->audit.store = d->rights.store;
     return e;
 }
 
@@ -82,7 +91,8 @@ void rights_close(struct daemon *d)
 {
     if (d->rights.auth)
         auth_close(d->rights.auth);
-    if (d->rights.store)
-        store_close(d->rights.store);
+    d->audit.store = NULL; /* what comes now comes too late for it */
     crypt_forget(&d->rights.keys, sizeof d->rights.keys);
+    if (d->rights.asking.count) /* zero: it was never opened */
+        hold_drop(&d->rights.asking);
 }

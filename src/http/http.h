@@ -101,10 +101,11 @@ unsigned http_field_count(const struct http_head *head, const char *lower_name);
 /* "name", "name:port", "1.2.3.4:port", "[::1]:port". False when malformed. *ret_host is without
  * brackets, *ret_port 0 when there is none. */
 bool http_host_split(struct slice host, struct slice *ret_host, uint16_t *ret_port);
-/* The percent-decoded path, for a router that compares whole segments. False (then *ret_path has no
- * meaning) for what could mean another path to somebody else: dot segments, "//", '\\', ';', an
- * encoded '/', controls, bytes that are not UTF-8. Decodes once. */
+/* The percent-decoded path, compared by whole segments. False for what could mean another path to
+ * somebody else: dot segments, "//", '\\', ';', an encoded '/', controls, no UTF-8. One pass. */
 bool http_path_ok(struct slice path, struct text *ret_path);
+bool http_query_decode(struct slice value, struct text *out); /* adds; false: malformed, a NUL */
+void http_query_encode(struct slice value, struct text *out);
 
 /* Heads, added to *out. A value with a control byte other than a tab is written as an empty value,
  * a field whose name is no token is left out, a target with a blank, a control or an 8-bit byte is

@@ -99,6 +99,38 @@ static bool decode_segment(struct slice segment, struct text *out)
     return !slice_is(plain, SLICE(".")) && !slice_is(plain, SLICE("..")) && is_utf8(plain);
 }
 
+bool http_query_decode(struct slice value, struct text *out)
+{
+    size_t begin = out->len;
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.ptr[i] == '+' ? ' ' : value.ptr[i];
+        if (c == '%') {
+            if (value.len - i < 3 || hex_value(value.ptr[i + 1]) < 0 ||
+                hex_value(value.ptr[i + 2]) < 0)
+                return false;
+            c = (char)(hex_value(value.ptr[i + 1]) << 4 | hex_value(value.ptr[i + 2]));
+            i += 2;
+        }
+        if (c == '\0')
+            return false;
+        text_byte(out, c);
+    }
+    return !out->failed && is_utf8(slice_from(text_slice(out), begin));
+}
+
+void http_query_encode(struct slice value, struct text *out)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.ptr[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     (c && strchr("-._~", c));
+        if (plain)
+            text_byte(out, c);
+        else
+            text_format(out, "%%%02X", (unsigned)(unsigned char)c);
+    }
+}
+
 bool http_path_ok(struct slice path, struct text *ret_path)
 {
     struct slice rest = path, segment;

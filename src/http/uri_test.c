@@ -170,11 +170,52 @@ static void test_path(void **state)
     text_fini(&plain);
 }
 
+static void test_query(void **state)
+{
+    static const struct {
+        const char *value, *plain; /* NULL: it is none */
+    } rows[] = {
+        {"", ""},
+        {"a+b", "a b"},
+        {"a%2Bb", "a+b"},
+        {"%41%2f%26%3D", "A/&="},
+        {"%c3%a4", "\xc3\xa4"},
+        {"\xc3\xa4", "\xc3\xa4"},
+        {"qwen%3A7b%20it", "qwen:7b it"},
+        {"%25%34%31", "%41"},
+        {"%", NULL},
+        {"%4", NULL},
+        {"%4g", NULL},
+        {"a%00b", NULL},
+        {"%c3", NULL},
+        {"\xff", NULL},
+    };
+    struct text plain = {0}, again = {0};
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        text_clear(&plain);
+        bool good = http_query_decode(slice_of(rows[i].value), &plain);
+        assert_int_equal(good, rows[i].plain != NULL);
+        if (!good)
+            continue;
+        assert_string_equal(text_cstr(&plain), rows[i].plain);
+        text_clear(&again);
+        http_query_encode(text_slice(&plain), &again);
+        text_clear(&plain);
+        assert_true(http_query_decode(text_slice(&again), &plain));
+        assert_string_equal(text_cstr(&plain), rows[i].plain);
+        assert_int_equal(strcspn(text_cstr(&again), " +&=/"), again.len);
+    }
+    text_fini(&plain);
+    text_fini(&again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_host),
         cmocka_unit_test(test_path),
+        cmocka_unit_test(test_query),
     };
     return cmocka_run_group_tests_name("http/uri", tests, NULL, NULL);
 }

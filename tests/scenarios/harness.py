@@ -9,6 +9,7 @@ name."""
 import base64
 import contextlib
 import ctypes
+import datetime
 import json
 import os
 import pathlib
@@ -23,6 +24,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import urllib.parse
 
 import client
 
@@ -55,6 +57,11 @@ def wait_for(what, seconds=client.WAIT, every=0.01):
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds} s: {what}")
         time.sleep(every)
+
+
+def moment(words):
+    """Seconds since 1970 of a time as the ledger writes it."""
+    return datetime.datetime.strptime(words, "%Y-%m-%dT%H:%M:%S.%f%z").timestamp()
 
 
 # --- the folder and the user ----------------------------------------------------------------------
@@ -104,13 +111,15 @@ class Ground:
         path.mkdir(mode=0o700)
         return self.own(path)
 
-    def program(self, name):
-        if name not in self.programs:
-            copy = self.path / name
-            shutil.copyfile(program(name), copy)
+    def program(self, name, path=None):
+        """A copy that the plain user can run; path: of this file instead of the build's own."""
+        path = path or program(name)
+        if path not in self.programs:
+            copy = self.path / f"{name}{len(self.programs)}"
+            shutil.copyfile(path, copy)
             copy.chmod(0o755)
-            self.programs[name] = self.own(copy)
-        return self.programs[name]
+            self.programs[path] = self.own(copy)
+        return self.programs[path]
 
     @property
     def sanitized(self):
@@ -315,6 +324,8 @@ class Daemon:
     def __init__(self, ground, config=None, usual=True):
         self.ground, self.home = ground, ground.folder("h")
         self.proc, self.port, self.expect_exit, self.began_at = None, None, 0, 0
+        self.binary = None  # another build than the one under test
+        self.before = die_with_us  # runs in the child before the program
         self.out_path = self.home.parent / (self.home.name + ".out")
         self.config_file = self.home / "config/hearth.yaml"
         self.config_file.parent.mkdir(mode=0o700)
@@ -335,9 +346,9 @@ class Daemon:
 
     def popen(self, *args, env=None, files=None, **more):
         return subprocess.Popen(
-            [str(self.ground.program("hearth")), *args], cwd=self.home, stdin=subprocess.DEVNULL,
+            [str(self.ground.program("hearth", self.binary)), *args], cwd=self.home, stdin=subprocess.DEVNULL,
             env={**self.ground.environment(self.home), **(env or {})}, start_new_session=True,
-            preexec_fn=with_files(files) if files else die_with_us, **self.ground.rules, **more)
+            preexec_fn=with_files(files) if files else self.before, **self.ground.rules, **more)
 
     def up(self, *args, env=None, files=None, wait=True):
         with open(self.out_path, "ab") as out:
@@ -386,6 +397,31 @@ class Daemon:
         """All that it printed or logged."""
         texts = [self.out_path, *sorted(self.home.rglob("*.log"))]
         return "\n".join(p.read_text(errors="replace") for p in texts if p.exists())
+
+    def admin(self, method, path, body=None, headers=(), timeout=client.WAIT):
+        """Over admin.sock."""
+        return client.ask(self.home / "run/admin.sock", method, path, body, headers, timeout)
+
+    def rows(self, seconds=3, **query):
+        """Rows of the ledger, oldest first; with `id`, that one once it is there."""
+        if "id" in query:
+            path = "/hearth/v1/requests/" + urllib.parse.quote(query["id"], safe="")
+            answer = wait_for(lambda: (a := self.admin("GET", path)).status not in (404, 503) and a, seconds)
+            assert answer.status == 200, answer.body
+            return [answer.json()["request"]]
+        path = "/hearth/v1/requests?" + urllib.parse.urlencode({"most": 10000, **query})
+        answer = wait_for(lambda: (a := self.admin("GET", path)).status != 503 and a, seconds)
+        assert answer.status == 200, answer.body
+        return answer.json()["requests"][::-1]
+
+    def row(self, answer, seconds=3):
+        """The row of a request by its answer or its id."""
+        number = answer if isinstance(answer, str) else answer.header("X-Request-Id")
+        return self.rows(seconds, id=number)[0]
+
+    def wait_rows(self, n, seconds=5, **query):
+        """All rows, once there are n of them."""
+        return wait_for(lambda: len(rows := self.rows(**query)) >= n and rows, seconds)
 
     def counts(self):
         return client.ask(self.port, "GET", "/test/requests").json()

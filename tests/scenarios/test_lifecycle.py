@@ -91,6 +91,7 @@ def snapshot(folder):
 
 def test_a_second_daemon_gives_way(make, fake, ground):
     daemon = make.daemon(fake)
+    assert daemon.rows() == []  # its files are open by now
     before = snapshot(daemon.home)
     began = time.monotonic()
     code, out, err = daemon.hearth("up")
@@ -373,11 +374,11 @@ def test_foreign_user_is_kept_out(make, fake, ground):
 
 
 def test_log_lines(make, fake):
-    """One line an event, with time, level and room; one audit line a request."""
-    daemon = make.daemon(fake)
+    """One line an event, with time, level and room; at debug one audit line a request."""
+    daemon = make.daemon(fake, config={"log": {"level": "debug"}})
     number = daemon.chat("events=2").header("X-Request-Id")
     daemon.chat("status=500")
-    harness.wait_for(lambda: len(re.findall(r"audit", daemon.said())) >= 2, 3)
+    harness.wait_for(lambda: len(re.findall(r" debug audit ", daemon.said())) >= 2, 3)
     mark = f"id={number.rpartition('-')[2]} "
-    line = next(ln for ln in daemon.said().splitlines() if "audit" in ln and mark in ln)
+    line = next(ln for ln in daemon.said().splitlines() if " debug audit " in ln and mark in ln)
     assert "fake" in line and re.search(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d", line)

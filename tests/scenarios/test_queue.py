@@ -48,7 +48,7 @@ def test_a_long_queue_behind_a_provider_that_is_gone(make, ground):
     assert not wrong, (len(wrong), wrong[:3])
     longest = daemon.idle()["longest_step_us"]
     assert longest < max(before + 1, 1000000 if ground.sanitized else 100000), (before, longest)
-    ids = [int(n) for n in re.findall(r"audit.* id=(\d+) kind=chat", daemon.said())]
+    ids = [int(row["id"].rpartition("-")[2]) for row in daemon.wait_rows(MANY)]
     assert len(ids) == MANY and ids == sorted(ids)
 
 

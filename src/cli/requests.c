@@ -1,0 +1,240 @@
+/* requests: what the verbs of `hearth requests` share: asking, a row as a line of a table, times.
+ * People read model, try and place; the JSON says target. */
+#include <stdio.h>
+#include <time.h>
+
+#include "base/when.h"
+#include "cli/inner.h"
+#include "os/os.h"
+
+static int not_found(struct cli *c)
+{
+    struct why why;
+    why_set(&why, ERR_NOT_FOUND, "no record has this id");
+    return cli_fail(c, ERR_NOT_FOUND, &why,
+                    "Old ones are let go when the record outgrows `audit.size`; `hearth requests` "
+                    "shows the last.");
+}
+
+/* What the daemon would not take is what the user typed. */
+static int refused(struct cli *c, const struct answer *a)
+{
+    int code = cli_refused(c, a);
+    return a->status == 400 ? CLI_USAGE : code;
+}
+
+bool requests_ask(struct cli *c, const struct question *q, struct answer *a,
+                  struct json_doc *ret_doc, int *ret_code)
+{
+    struct why why = {0};
+    enum err e = cli_ask(c, q, a, &why);
+    if (e == ERR_NOT_RUNNING)
+        *ret_code = cli_not_running(c);
+    else if (e)
+        *ret_code = cli_fail(c, e, &why, "Its log may say more: `hearth logs`.");
+    else if (a->status == 404)
+        *ret_code = not_found(c);
+    else if (a->status != 200)
+        *ret_code = refused(c, a);
+    else if (json_read(text_slice(&a->body), &json_usual_limits, NULL, ret_doc, &why))
+        *ret_code = cli_fail(c, ERR_INTERNAL, &why, NULL);
+    else
+        return true;
+    return false;
+}
+
+static void add_word(struct text *out, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    text_format(out, "&%s=", name);
+    http_query_encode(slice_of(value), out);
+}
+
+void requests_target(const struct cli *c, uint64_t after, struct text *out)
+{
+    const struct options *o = &c->options;
+    text_format(out, "/hearth/v1/requests?most=%llu",
+                (unsigned long long)(o->most ? o->most : ROWS_USUAL));
+    if (after)
+        text_format(out, "&after=%llu", (unsigned long long)after);
+    add_word(out, "who", o->who);
+    add_word(out, "model", o->model);
+    add_word(out, "target", o->place);
+    add_word(out, "outcome", o->outcome);
+    add_word(out, "since", o->since);
+    add_word(out, "until", o->until);
+}
+
+uint64_t requests_number(const struct json_value *row, const char *key)
+{
+    int64_t n = 0;
+    return json_int(json_get(row, key), &n) && n > 0 ? (uint64_t)n : 0;
+}
+
+/* ---- times ---------------------------------------------------------------------------------- */
+
+void requests_us(struct text *out, uint64_t us)
+{
+    if (us < 1000)
+        text_format(out, "%llu us", (unsigned long long)us);
+    else if (us < 1000000)
+        text_format(out, "%llu.%llu ms", (unsigned long long)(us / 1000),
+                    (unsigned long long)(us % 1000 / 100));
+    else if (us < 60000000)
+        text_format(out, "%llu.%02llu s", (unsigned long long)(us / 1000000),
+                    (unsigned long long)(us % 1000000 / 10000));
+    else
+        cli_duration(out, us / 1000);
+}
+
+void requests_at(struct text *out, struct slice at)
+{
+    uint64_t ms;
+    struct tm local;
+    char words[40];
+    if (!when_read(at, 0, &ms)) {
+        text_visible(out, at);
+        return;
+    }
+    time_t seconds = (time_t)(ms / 1000);
+    if (localtime_r(&seconds, &local) && strftime(words, sizeof words, "%Y-%m-%d %H:%M:%S", &local))
+        text_add(out, slice_of(words));
+}
+
+/* ---- a row ---------------------------------------------------------------------------------- */
+
+enum column { AT, WHO, MODEL, PLACE, OUTCOME, STATUS, FIRST, TOTAL, TOKENS, COLUMNS };
+static const struct {
+    const char *title;
+    size_t width; /* fixed: rows that are followed must stand below each other */
+} columns[COLUMNS] = {
+    [AT] = {"time", 19},     [WHO] = {"who", 12},         [MODEL] = {"model", 24},
+    [PLACE] = {"place", 14}, [OUTCOME] = {"outcome", 18}, [STATUS] = {"status", 6},
+    [FIRST] = {"first", 9},  [TOTAL] = {"total", 9},      [TOKENS] = {"tokens", 0},
+};
+
+static enum colour colour_of(struct slice outcome, uint64_t status)
+{
+    if (slice_is(outcome, SLICE("OK")))
+        return COLOUR_GREEN;
+    return status == 499 ? COLOUR_YELLOW : COLOUR_RED;
+}
+
+static void add_count(struct text *out, const struct json_value *row, const char *key)
+{
+    int64_t n;
+    if (json_int(json_get(row, key), &n) && n >= 0)
+        text_format(out, "%lld", (long long)n);
+    else
+        text_byte(out, '-');
+}
+
+static void add_tokens(struct text *out, const struct json_value *row)
+{
+    int64_t prompt = -1, completion = -1;
+    (void)json_int(json_get(row, "prompt_tokens"), &prompt);
+    (void)json_int(json_get(row, "completion_tokens"), &completion);
+    if (prompt < 0 && completion < 0) {
+        text_byte(out, '-');
+        return;
+    }
+    add_count(out, row, "prompt_tokens");
+    text_byte(out, '+');
+    add_count(out, row, "completion_tokens");
+}
+
+static void add_us(struct text *out, const struct json_value *row, const char *key)
+{
+    uint64_t us = requests_number(row, key);
+    if (us)
+        requests_us(out, us);
+    else
+        text_byte(out, '-');
+}
+
+/* As much of it as the column holds. */
+static void add_words(struct text *out, struct slice words, size_t width)
+{
+    struct text shown = {0};
+    text_visible(&shown, words.len ? words : SLICE("-"));
+    struct slice rest = text_slice(&shown);
+    size_t room = cli_width(rest) > width ? width - 1 : width;
+    for (size_t n; room && rest.len; room--) {
+        n = max_size(slice_utf8(rest), 1);
+        text_add(out, slice_to(rest, n));
+        rest = slice_from(rest, n);
+    }
+    if (rest.len)
+        text_add(out, SLICE("\xe2\x80\xa6"));
+    text_fini(&shown);
+}
+
+static void add_column(struct text *out, const struct json_value *row, enum column column,
+                       bool colours)
+{
+    struct slice outcome = json_text(json_get(row, "outcome"));
+    struct text word = {0};
+    switch (column) {
+    case AT:
+        requests_at(out, json_text(json_get(row, "at")));
+        break;
+    case WHO:
+        add_words(out, json_text(json_get(row, "who")), columns[column].width);
+        break;
+    case MODEL:
+        add_words(out, json_text(json_get(row, "model")), columns[column].width);
+        break;
+    case PLACE:
+        add_words(out, json_text(json_get(row, "target")), columns[column].width);
+        break;
+    case OUTCOME:
+        add_words(&word, outcome, columns[column].width);
+        cli_paint_visible(out, colours, colour_of(outcome, requests_number(row, "status")),
+                          text_slice(&word));
+        text_fini(&word);
+        break;
+    case STATUS:
+        text_u64(out, requests_number(row, "status"));
+        break;
+    case FIRST:
+        add_us(out, row, "first_us");
+        break;
+    case TOTAL:
+        add_us(out, row, "total_us");
+        break;
+    case TOKENS:
+        add_tokens(out, row);
+        break;
+    case COLUMNS:
+        break;
+    }
+}
+
+void requests_head(struct text *out)
+{
+    for (enum column column = 0; column < COLUMNS; column++) {
+        size_t from = out->len;
+        text_add(out, slice_of(columns[column].title));
+        if (column != TOKENS)
+            cli_pad(out, from, columns[column].width + 2);
+    }
+    text_byte(out, '\n');
+}
+
+void requests_row(const struct json_value *row, bool colours, struct text *out)
+{
+    if (json_is_null(json_get(row, "id"))) {
+        requests_at(out, json_text(json_get(row, "at")));
+        text_format(out, "  %llu requests could not be recorded\n",
+                    (unsigned long long)requests_number(row, "lost"));
+        return;
+    }
+    for (enum column column = 0; column < COLUMNS; column++) {
+        size_t from = out->len;
+        add_column(out, row, column, colours);
+        if (column != TOKENS)
+            cli_pad(out, from, columns[column].width + 2);
+    }
+    text_byte(out, '\n');
+}
