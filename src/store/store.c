@@ -1,6 +1,7 @@
 /* store: see store.h. Opening, closing and health; each file's own story is in state.c and
  * writer.c. Threads say through the mail that something is done; all that is told to others happens
  * on the loop. The store is gone when both threads have ended and the mail is closed. */
+#include <signal.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -67,6 +68,20 @@ static struct store *make(const struct store_terms *t)
     return s;
 }
 
+/* Their threads get no signal: one that ends the process by default would, if it came to them after
+ * the loop's watches are closed. */
+static enum err start_threads(struct store *s, struct why *why)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    enum err e = writer_start(s, why);
+    if (!e)
+        e = state_start(s, why);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return e;
+}
+
 enum err store_open(const struct store_terms *t, struct store **ret_store, struct why *why)
 {
     struct store *s = NULL;
@@ -83,9 +98,7 @@ enum err store_open(const struct store_terms *t, struct store **ret_store, struc
     }
     enum err e = state_open(s, why);
     if (!e)
-        e = writer_start(s, why);
-    if (!e)
-        e = state_start(s, why);
+        e = start_threads(s, why);
     if (e)
         store_close(s);
     else
