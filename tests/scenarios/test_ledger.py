@@ -450,6 +450,7 @@ def test_commands(make):
 
 def test_words_that_commands_do_not_know(make):
     daemon = make.daemon(make.fake())
+    assert daemon.rows() == []
     for words, code, says in (
             (["search", "--outcome", "good"], 2, "failed"), (["search", "--since", "x"], 2, "2h"),
             (["tail", "-n", "99999"], 2, "10000"), (["show"], 2, "which"),
