@@ -107,7 +107,7 @@ bool db_do(struct db *d, sqlite3_stmt *s)
 
 bool db_begin(struct db *d)
 {
-    d->in_transaction = run(d, "BEGIN IMMEDIATE");
+    d->in_transaction = run(d, d->read_only ? "BEGIN" : "BEGIN IMMEDIATE");
     return d->in_transaction;
 }
 

@@ -106,6 +106,7 @@ enum read_query {
     READ_TRIES,
     READ_DAYS,
     READ_REFUSED,
+    READ_FIRST_ROW,
     READ_CHAIN,
     READ_CHAIN_TRIES,
     READ_QUERIES

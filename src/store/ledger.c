@@ -222,8 +222,8 @@ static bool add_tries(struct store *s, const struct ledger_row *row, int64_t seq
         if (!q)
             return false;
         sqlite3_bind_int64(q, 1, seq * 16 + i);
-        for (unsigned k = 0; k < TRY_CELLS; k++)
-            cell_bind(q, (int)k + 2, &c[k]);
+        for (unsigned k = TRY_TARGET; k < TRY_CELLS; k++) /* which try it is: in the id */
+            cell_bind(q, (int)k + 1, &c[k]);
         if (!db_do(&l->db, q))
             return false;
     }

@@ -80,7 +80,8 @@ static const char *const audit_setup[] = {
     "PRAGMA wal_autocheckpoint = 1000", NULL,
 };
 /* `number` is the place in the numbers of an instance, and of a gap how many rows were lost. No
- * second index: one for the few who ask for an id would cost every row a quarter more. */
+ * second index: one for the few who ask for an id would cost every row a quarter more. The tries of
+ * row N have the ids 16 N to 16 N + 15. */
 static const char *const audit_1[] = {
     "PRAGMA application_id = 0x68727468",
     "CREATE TABLE about(schema INTEGER NOT NULL, file BLOB) STRICT",
@@ -94,7 +95,7 @@ static const char *const audit_1[] = {
     " states ANY, spent_us BLOB, prompt_tokens INTEGER, completion_tokens INTEGER,"
     " bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL, prompt_sha256 BLOB,"
     " answer_sha256 BLOB, mac BLOB NOT NULL) STRICT",
-    "CREATE TABLE try(id INTEGER PRIMARY KEY, n INTEGER NOT NULL, target ANY, outcome ANY,"
+    "CREATE TABLE try(id INTEGER PRIMARY KEY, target ANY, outcome ANY,"
     " took_us INTEGER NOT NULL, reason ANY) STRICT",
     "CREATE TABLE segment(file BLOB NOT NULL, number INTEGER PRIMARY KEY, day INTEGER NOT NULL,"
     " first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, rows INTEGER NOT NULL,"
@@ -122,7 +123,7 @@ static const char *const audit_queries[AUDIT_QUERIES] = {
     [AUDIT_ADD] = "INSERT INTO request VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
                   " ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27,"
                   " ?28, ?29)",
-    [AUDIT_TRY_ADD] = "INSERT INTO try VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [AUDIT_TRY_ADD] = "INSERT INTO try VALUES(?1, ?2, ?3, ?4, ?5)",
     [AUDIT_SEGMENTS] = "SELECT " SEGMENT_COLUMNS " FROM segment ORDER BY number",
     [AUDIT_SEGMENT_PUT] = "INSERT OR REPLACE INTO segment(" SEGMENT_COLUMNS ") VALUES(?1, ?2, ?3,"
                           " ?4, ?5, ?6, ?7, ?8, ?9, ?10, 1)",
@@ -188,7 +189,7 @@ static const char *const read_queries[READ_QUERIES] = {
     [READ_ROW_BY_ID] = "SELECT " REQUEST_COLUMNS " FROM request WHERE number = ?3"
                        " AND (instance = ?1 OR instance = ?4) AND (?2 = 0 OR principal = ?2)"
                        " ORDER BY seq DESC LIMIT 1",
-    [READ_TRIES] = "SELECT n, target, outcome, took_us, reason FROM try"
+    [READ_TRIES] = "SELECT target, outcome, took_us, reason FROM try"
                    " WHERE id BETWEEN ?1 * 16 AND ?1 * 16 + 15",
     [READ_DAYS] =
         "SELECT hour / 24, principal, call, model, target, max(who), sum(requests), sum(failed),"
@@ -199,9 +200,9 @@ static const char *const read_queries[READ_QUERIES] = {
         " GROUP BY 1, 2, 3, 4, 5 ORDER BY 1 DESC, 7 DESC LIMIT ?7",
     [READ_REFUSED] = "SELECT minute, source, reason, n FROM refused WHERE minute >= ?1"
                      " AND minute < ?2 ORDER BY minute DESC, n DESC LIMIT ?3",
-    [READ_CHAIN] = "SELECT " REQUEST_COLUMNS " FROM request WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-    [READ_CHAIN_TRIES] = "SELECT id, n, target, outcome, took_us, reason FROM try WHERE id >= ?1"
-                         " AND id < ?2 ORDER BY id",
+    [READ_CHAIN] = "SELECT " REQUEST_COLUMNS " FROM request ORDER BY seq",
+    [READ_FIRST_ROW] = "SELECT seq FROM request ORDER BY seq LIMIT 1",
+    [READ_CHAIN_TRIES] = "SELECT id, target, outcome, took_us, reason FROM try ORDER BY id",
 };
 const struct db_kind audit_read_kind = {
     .name = "audit.db",

@@ -134,10 +134,10 @@ static void put_tries(struct view *v, int64_t seq)
         sqlite3_bind_int64(q, 1, seq);
     while (db_row(v->db, q)) {
         json_open_object(&v->w);
-        put_word(v, "target", q, 1);
-        put_word(v, "outcome", q, 2);
-        put_int(&v->w, "took_us", q, 3);
-        put_word(v, "reason", q, 4);
+        put_word(v, "target", q, 0);
+        put_word(v, "outcome", q, 1);
+        put_int(&v->w, "took_us", q, 2);
+        put_word(v, "reason", q, 3);
         json_close_object(&v->w);
     }
     json_close_array(&v->w);
