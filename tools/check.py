@@ -108,7 +108,8 @@ def unit():
         return None
     log, count = build / "meson-logs/testlog.json", NOTHING
     log.unlink(missing_ok=True)
-    code, said = run(["meson", "test", "-C", build, "--no-rebuild"], 900)
+    code, said = run(["meson", "test", "-C", build, "--no-rebuild",
+                      "--timeout-multiplier", "24" if SOAK else "1"], 8000 if SOAK else 900)
     if "No tests defined" in said or not log.exists():
         if code:
             show(said)

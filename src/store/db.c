@@ -50,6 +50,7 @@ static void failed(struct db *d, int code)
 {
     for (size_t i = 0; i < COUNT(meanings); i++) {
         if (meanings[i].code == (code & 0xff)) {
+            d->disk_failed = meanings[i].code == SQLITE_IOERR;
             set_fault(d, meanings[i].fault, meanings[i].words);
             return;
         }
@@ -189,14 +190,18 @@ static bool path_of(const char *folder, const char *name, char path[FOLDER_ROOM]
 static void connect_to(struct db *d, const char *folder, enum db_mode mode)
 {
     struct stat seen;
-    int how = mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    static const int ways[] = {
+        [DB_WRITE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+        [DB_OLD] = SQLITE_OPEN_READWRITE,
+        [DB_READ] = SQLITE_OPEN_READONLY,
+    };
     if (!path_of(folder, d->kind->name, d->path)) {
         set_fault(d, FAULT_WAIT, "its folder is not there");
         return;
     }
     int code = sqlite3_open_v2(
         d->path, &d->sql,
-        how | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE, NULL);
+        ways[mode] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE, NULL);
     if (code != SQLITE_OK) {
         failed(d, code);
         return;

@@ -33,12 +33,13 @@ struct db {
     sqlite3 *sql; /* NULL: closed */
     sqlite3_stmt *prepared[MOST_QUERIES];
     bool read_only, in_transaction;
+    bool disk_failed; /* the fault is the disk's own */
     char path[FOLDER_ROOM];
     uint64_t device, inode;
     enum fault fault; /* the first since the opening; everything fails from then on */
     char words[200];  /* of that fault */
 };
-enum db_mode { DB_WRITE, DB_READ };
+enum db_mode { DB_WRITE, DB_OLD, DB_READ }; /* DB_OLD: to write, but only one that is there */
 /* The fault, also in d; then it is closed. */
 enum fault db_open(struct db *d, const struct db_kind *kind, const char *folder, enum db_mode mode);
 void db_close(struct db *d);
@@ -111,7 +112,8 @@ enum read_query {
     READ_CHAIN_TRIES,
     READ_QUERIES
 };
-extern const struct db_kind state_kind, audit_kind, audit_read_kind;
+enum checkpoint_query { CHECKPOINT_PASS, CHECKPOINT_QUERIES };
+extern const struct db_kind state_kind, audit_kind, audit_read_kind, checkpoint_kind;
 
 /* ---- chain.c: the proof that rows are what was written (pure) ---- */
 #define CHAIN_VERSION 1
@@ -262,7 +264,10 @@ struct ledger {
     struct segment going;
     struct text form; /* for the canonical form of a row */
     struct hours *hours;
-    uint64_t noted_ms; /* when the open segment's head was told to state.db */
+    uint64_t noted_ms;    /* when the open segment's head was told to state.db */
+    uint64_t note_ticket; /* when it is safe, `noting` may be told; 0: nothing is to be told */
+    struct segment noting;
+    int wal_pages; /* in the journal, after the last commit */
     uint64_t page_bytes, used_bytes, file_bytes;
     bool note_closed; /* a closed segment may be news to state.db */
 };
@@ -275,7 +280,7 @@ bool ledger_flush(struct store *s);    /* what was gathered of a batch, before i
 bool ledger_segments(struct store *s); /* a new one when it is time; before a batch */
 bool ledger_retire(struct store *s);   /* some of the oldest rows, when there are too many */
 bool ledger_tick(struct store *s);     /* after each batch, and once a second */
-bool ledger_note(struct store *s);     /* the open segment's head goes to state.db */
+bool ledger_end(struct store *s);      /* the last note before the end */
 
 struct writer {
     pthread_t thread;
@@ -303,6 +308,8 @@ struct readers { /* under the store's lock */
     bool leave; /* the file is being put aside */
     pthread_cond_t left;
 };
+struct db *connection_take(struct store *s, const struct db_kind *kind, struct why *why);
+void connection_give(struct store *s, struct db *d); /* closes it */
 struct db *reader_take(struct store *s, struct why *why);
 void reader_give(struct store *s, struct db *d);
 void readers_leave(struct store *s);      /* waits until none is open */
@@ -310,6 +317,19 @@ void readers_come(struct store *s);       /* they may again */
 bool readers_must_leave(struct store *s); /* asked now and then by those that take long */
 void readers_fini(struct store *s);
 enum err reader_fault(struct store *s, struct db *d, struct why *why); /* of a read that failed */
+
+/* ---- checkpoint.c ---- */
+struct checkpoint { /* under the store's lock */
+    pthread_t thread;
+    pthread_cond_t wake;
+    uint64_t ticket, done; /* of the next pass; of the last that was whole */
+    bool started, ended, asked;
+    bool failed; /* the disk did: what was written since may be gone */
+};
+enum err checkpoint_start(struct store *s, struct why *why) MUST_USE;
+uint64_t checkpoint_ask(struct store *s);
+bool checkpoint_done(struct store *s, uint64_t ticket);
+void checkpoint_fini(struct store *s);
 
 /* ---- store.c ---- */
 struct store {
@@ -328,6 +348,7 @@ struct store {
     struct state state;
     struct writer writer;
     struct readers readers;
+    struct checkpoint checkpoint;
 };
 /* Under the lock or not: it takes it. words NULL: up and well. */
 void store_tell(struct store *s, struct store_side *side, const char *words);

@@ -19,6 +19,8 @@
 #define DROP_ROWS 2000
 #define ROW_BYTES 300u /* a guess, until there are rows to tell */
 #define KNOWN_ROWS 1000
+#define MANY_PAGES 1000 /* in the journal: it is time to empty it */
+#define MOST_PAGES 8192 /* it is emptied at once */
 
 /* ---- the sums of a batch -------------------------------------------------------------------- */
 
@@ -373,30 +375,31 @@ static bool make_safe(struct ledger *l)
     return all && !l->db.fault;
 }
 
-/* state.db knows those that it has; the rest is news. */
-static void note_all(struct store *s)
+/* state.db knows those that it has; the rest is news. What the open one was when its rows were made
+ * safe stands in `noting`. */
+static bool tell_state(struct store *s)
 {
     struct ledger *l = &s->writer.ledger;
-    sqlite3_stmt *q = db_get(&l->db, AUDIT_SEGMENTS);
+    sqlite3_stmt *q = l->note_closed ? db_get(&l->db, AUDIT_SEGMENTS) : NULL;
     bool told = true;
     while (db_row(&l->db, q)) {
         struct segment g;
-        if (segment_read(q, 0, s->chain_key, &g) && g.status != SEGMENT_OPEN)
+        if (segment_read(q, 0, s->chain_key, &g) && g.status != SEGMENT_OPEN &&
+            g.number < l->noting.number)
             told &= state_note_segment(s, &g);
     }
     l->note_closed = !told;
+    if (l->noting.rows && state_note_segment(s, &l->noting))
+        l->noted_ms = os_mono_ms();
+    l->note_ticket = 0;
+    return !l->db.fault;
 }
 
-bool ledger_note(struct store *s)
+bool ledger_end(struct store *s)
 {
     struct ledger *l = &s->writer.ledger;
-    if (l->open.status != SEGMENT_OPEN || !l->open.rows || !make_safe(l))
-        return !l->db.fault;
-    if (l->note_closed)
-        note_all(s);
-    if (state_note_segment(s, &l->open))
-        l->noted_ms = os_mono_ms();
-    return !l->db.fault;
+    l->noting = l->open;
+    return make_safe(l) && tell_state(s);
 }
 
 static bool measure(struct store *s)
@@ -409,19 +412,37 @@ static bool measure(struct store *s)
     return !l->db.fault;
 }
 
+/* The journal is emptied by another thread, unless it grows faster than that. */
+static void watch_journal(struct store *s)
+{
+    struct ledger *l = &s->writer.ledger;
+    if (l->wal_pages >= MOST_PAGES)
+        (void)make_safe(l);
+    else if (l->wal_pages >= MANY_PAGES)
+        (void)checkpoint_ask(s);
+}
+
 bool ledger_tick(struct store *s)
 {
     struct ledger *l = &s->writer.ledger;
     uint64_t now = os_mono_ms();
+    bool hour = now - l->noted_ms >= HOUR_MS;
+    watch_journal(s);
     if (!measure(s))
         return false;
-    if (l->note_closed && state_is_idle(s) && make_safe(l))
-        note_all(s);
-    if (now - l->noted_ms < HOUR_MS)
-        return !l->db.fault;
-    (void)db_do(&l->db, db_get(&l->db, AUDIT_REFUSED_TRIM));
-    l->noted_ms = now; /* with nothing to note, it is as good as done */
-    return ledger_note(s);
+    if (hour) {
+        (void)db_do(&l->db, db_get(&l->db, AUDIT_REFUSED_TRIM));
+        l->noted_ms = now; /* with nothing to note, it is as good as done */
+    }
+    if (l->note_ticket && checkpoint_done(s, l->note_ticket))
+        return tell_state(s);
+    if (l->note_ticket) {
+        (void)checkpoint_ask(s);
+    } else if ((hour || l->note_closed) && l->open.status == SEGMENT_OPEN && state_is_idle(s)) {
+        l->noting = l->open;
+        l->note_ticket = checkpoint_ask(s);
+    }
+    return !l->db.fault;
 }
 
 /* ---- retention ------------------------------------------------------------------------------ */
@@ -474,7 +495,7 @@ bool ledger_retire(struct store *s)
         return false;
     l->rows -= last - l->drop_next + 1;
     l->drop_next = last < l->going.last_seq ? last + 1 : 0;
-    return true;
+    return l->drop_next || measure(s);
 }
 
 /* ---- opening -------------------------------------------------------------------------------- */
@@ -558,6 +579,15 @@ static bool load_last_row(struct store *s)
     return !l->db.fault;
 }
 
+/* After each commit. SQLite would make a checkpoint here if it were not for this. */
+static int on_commit(void *context, sqlite3 *sql, const char *name, int pages)
+{
+    (void)sql;
+    (void)name;
+    ((struct ledger *)context)->wal_pages = pages;
+    return SQLITE_OK;
+}
+
 bool ledger_open(struct store *s)
 {
     struct ledger *l = &s->writer.ledger;
@@ -574,6 +604,7 @@ bool ledger_open(struct store *s)
                  "audit.db is read-only; make the file and its folder writable");
         return false;
     }
+    sqlite3_wal_hook(l->db.sql, on_commit, l);
     l->page_bytes = (uint64_t)db_number(&l->db, AUDIT_PAGE_BYTES);
     l->noted_ms = os_mono_ms();
     return db_begin(&l->db) && load_file(s) && load_words(s) && db_commit(&l->db) &&

@@ -21,12 +21,13 @@ static struct db **place_of(struct readers *r, const struct db *d)
     return NULL;
 }
 
-struct db *reader_take(struct store *s, struct why *why)
+/* `idle`: the one that is kept, if there is one. */
+static struct db *take(struct store *s, bool idle, struct why *why)
 {
     struct readers *r = &s->readers;
     pthread_mutex_lock(&s->lock);
     struct db **place = r->leave || s->closing ? NULL : place_of(r, NULL);
-    struct db *d = place ? r->idle : NULL;
+    struct db *d = place && idle ? r->idle : NULL;
     if (d)
         r->idle = NULL;
     else if (place)
@@ -34,15 +35,41 @@ struct db *reader_take(struct store *s, struct why *why)
     if (d)
         *place = d;
     pthread_mutex_unlock(&s->lock);
-    if (!d) {
+    if (!d)
         (void)why_set(why, place ? ERR_NO_MEMORY : ERR_BUSY, "%s",
                       place ? "no memory to read audit.db" : "audit.db is in use; try again");
-        return NULL;
-    }
-    if (!d->sql && db_open(d, &audit_read_kind, s->folder, DB_READ)) {
+    return d;
+}
+
+struct db *connection_take(struct store *s, const struct db_kind *kind, struct why *why)
+{
+    struct db *d = take(s, false, why);
+    if (d && db_open(d, kind, s->folder, DB_OLD)) {
         (void)reader_fault(s, d, why);
-        reader_give(s, d);
-        return NULL;
+        connection_give(s, d);
+        d = NULL;
+    }
+    return d;
+}
+
+void connection_give(struct store *s, struct db *d)
+{
+    struct readers *r = &s->readers;
+    db_close(d); /* while it counts as busy */
+    pthread_mutex_lock(&s->lock);
+    *place_of(r, d) = NULL;
+    pthread_cond_signal(&r->left);
+    pthread_mutex_unlock(&s->lock);
+    mem_free(d);
+}
+
+struct db *reader_take(struct store *s, struct why *why)
+{
+    struct db *d = take(s, true, why);
+    if (d && !d->sql && db_open(d, &audit_read_kind, s->folder, DB_READ)) {
+        (void)reader_fault(s, d, why);
+        connection_give(s, d);
+        d = NULL;
     }
     return d;
 }
@@ -57,14 +84,8 @@ void reader_give(struct store *s, struct db *d)
         r->idle = d;
     }
     pthread_mutex_unlock(&s->lock);
-    if (keep)
-        return;
-    db_close(d); /* while it counts as busy */
-    pthread_mutex_lock(&s->lock);
-    *place_of(r, d) = NULL;
-    pthread_cond_signal(&r->left);
-    pthread_mutex_unlock(&s->lock);
-    mem_free(d);
+    if (!keep)
+        connection_give(s, d);
 }
 
 enum err reader_fault(struct store *s, struct db *d, struct why *why)

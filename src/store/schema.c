@@ -72,12 +72,15 @@ const struct db_kind state_kind = {
 
 /* ---- audit.db ------------------------------------------------------------------------------- */
 
-/* The thread makes its own checkpoints: see writer.c. */
+/* No checkpoint in the middle of writing: see checkpoint.c. */
 static const char *const audit_setup[] = {
-    "PRAGMA page_size = 8192",          "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = NORMAL",      "PRAGMA cell_size_check = ON",
-    "PRAGMA cache_size = -1024",        "PRAGMA journal_size_limit = 16777216",
-    "PRAGMA wal_autocheckpoint = 1000", NULL,
+    "PRAGMA page_size = 8192",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA cell_size_check = ON",
+    "PRAGMA cache_size = -1024",
+    "PRAGMA journal_size_limit = 16777216",
+    NULL,
 };
 /* `number` is the place in the numbers of an instance, and of a gap how many rows were lost. No
  * second index: one for the few who ask for an id would cost every row a quarter more. The tries of
@@ -153,6 +156,18 @@ const struct db_kind audit_kind = {
     .version = COUNT(audit_migrations),
     .queries = audit_queries,
     .n_queries = AUDIT_QUERIES,
+};
+
+static const char *const checkpoint_queries[CHECKPOINT_QUERIES] = {
+    [CHECKPOINT_PASS] = "PRAGMA wal_checkpoint(PASSIVE)",
+};
+const struct db_kind checkpoint_kind = {
+    .name = "audit.db",
+    .setup = audit_setup,
+    .migrations = audit_migrations,
+    .version = COUNT(audit_migrations),
+    .queries = checkpoint_queries,
+    .n_queries = CHECKPOINT_QUERIES,
 };
 
 /* ---- reading audit.db ----------------------------------------------------------------------- */

@@ -468,8 +468,8 @@ static void *work_on(void *context)
     pthread_mutex_unlock(&st->lock);
     pthread_mutex_lock(&s->lock);
     st->ended = true;
-    pthread_mutex_unlock(&s->lock);
     mail_send(&s->mail);
+    pthread_mutex_unlock(&s->lock);
     return NULL;
 }
 

@@ -1,6 +1,6 @@
 /* store: see store.h. Opening, closing and health; each file's own story is in state.c and
  * writer.c. Threads say through the mail that something is done; all that is told to others happens
- * on the loop. The store is gone when both threads have ended and the mail is closed. */
+ * on the loop. The store is gone when its threads have ended and the mail is closed. */
 #include <signal.h>
 #include <stdio.h>
 
@@ -17,6 +17,7 @@ static void on_gone(struct hold *h)
     struct hold *terms_hold = s->terms_hold;
     state_fini(s);
     writer_fini(s);
+    checkpoint_fini(s);
     readers_fini(s);
     pthread_mutex_destroy(&s->lock);
     crypt_forget(s->chain_key, sizeof s->chain_key);
@@ -29,7 +30,7 @@ static void on_mail(struct mail *m)
     struct store *s = owner_of(m, struct store, mail);
     state_deliver(s);
     pthread_mutex_lock(&s->lock);
-    bool over = s->closing && s->state.ended && s->writer.ended;
+    bool over = s->closing && s->state.ended && s->writer.ended && s->checkpoint.ended;
     pthread_mutex_unlock(&s->lock);
     if (over) {
         state_deliver(s); /* what was done between */
@@ -48,7 +49,7 @@ static struct store *make(const struct store_terms *t)
     s->audit_most = t->audit_most;
     s->hold.gone = on_gone;
     s->mail.came = on_mail;
-    s->state.ended = s->writer.ended = true; /* until the threads run */
+    s->state.ended = s->writer.ended = s->checkpoint.ended = true; /* until the threads run */
     memcpy(s->chain_key, t->chain_key, sizeof s->chain_key);
     snprintf(s->folder, sizeof s->folder, "%s", t->folder);
     size_t at = 0;
@@ -64,6 +65,7 @@ static struct store *make(const struct store_terms *t)
     pthread_cond_init(&s->state.wake, &monotonic);
     pthread_cond_init(&s->writer.wake, &monotonic);
     pthread_cond_init(&s->readers.left, &monotonic);
+    pthread_cond_init(&s->checkpoint.wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
     return s;
 }
@@ -78,6 +80,8 @@ static enum err start_threads(struct store *s, struct why *why)
     enum err e = writer_start(s, why);
     if (!e)
         e = state_start(s, why);
+    if (!e)
+        e = checkpoint_start(s, why);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return e;
 }

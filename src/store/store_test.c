@@ -16,6 +16,11 @@ static void turn(struct loop *l)
     uv_run(&l->uv, UV_RUN_ONCE);
 }
 
+static uint64_t wall_ms(void)
+{
+    return os_wall_ms();
+}
+
 /* ---- keys ----------------------------------------------------------------------------------- */
 
 static void a_key_is_there_after_a_restart(void **state)

@@ -13,9 +13,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "os/os.h"
-#include "store/store.h"
+#include "store/inside.h"
 
-static void turn(struct loop *l); /* once: in each test's own file */
+/* Each test's own file has these: only tests may name libuv or keep a clock. */
+static void turn(struct loop *l);
+static uint64_t wall_ms(void);
 
 struct bench {
     char folder[64];
@@ -25,13 +27,13 @@ struct bench {
     struct store_write write;
     struct text text, scratch;
     uint64_t most;
+    size_t spoilt; /* which file was damaged */
     bool done;
 };
 
-static inline int bench_begin(void **state)
+static inline int bench_begin_in(void **state, const char *tmp)
 {
     struct bench *b = mem_new(struct bench);
-    const char *tmp = getenv("TMPDIR");
     assert_non_null(b);
     log_open(2, getenv("STORE_LOG") ? LOG_DEBUG : LOG_ERROR + 1);
     snprintf(b->folder, sizeof b->folder, "%.40s/store-XXXXXX", tmp ? tmp : "/tmp");
@@ -41,6 +43,17 @@ static inline int bench_begin(void **state)
     b->most = 1ull << 30;
     *state = b;
     return 0;
+}
+
+static inline int bench_begin(void **state)
+{
+    return bench_begin_in(state, getenv("TMPDIR"));
+}
+
+/* In memory, where there is such a folder: for what opens files hundreds of times. */
+static inline int bench_begin_fast(void **state)
+{
+    return bench_begin_in(state, access("/dev/shm", W_OK) == 0 ? "/dev/shm" : getenv("TMPDIR"));
 }
 
 static inline void bench_empty(struct bench *b)
@@ -76,7 +89,7 @@ static inline enum err bench_try_open(struct bench *b, struct why *why)
                                       .folder = b->folder,
                                       .chain_key = key,
                                       .audit_most = b->most,
-                                      .wall_ms = os_wall_ms,
+                                      .wall_ms = wall_ms,
                                       .states = states,
                                       .states_n = COUNT(states)};
     return store_open(&terms, &b->store, why);
@@ -193,6 +206,92 @@ static inline struct store_health bench_health(struct bench *b)
     struct store_health h;
     store_health(b->store, &h);
     return h;
+}
+
+static inline void bench_path(const struct bench *b, const char *name, char path[256])
+{
+    snprintf(path, 256, "%s/%s", b->folder, name);
+}
+
+/* As another program: on a connection of its own. */
+static inline void bench_sql(const struct bench *b, const char *name, const char *sql)
+{
+    char path[256];
+    sqlite3 *db = NULL;
+    bench_path(b, name, path);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    int code = sqlite3_exec(db, sql, NULL, NULL, NULL);
+    if (code != SQLITE_OK)
+        print_message("%s: %s\n", sql, sqlite3_errmsg(db));
+    assert_int_equal(code, SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static inline bool bench_is_up(struct bench *b)
+{
+    struct store_health h;
+    store_health(b->store, &h);
+    return h.state.up && h.audit.up;
+}
+
+/* Of what verify says: is all well? Its text is in b->text. */
+static inline bool bench_verify(struct bench *b)
+{
+    struct why why = {0};
+    struct json_doc doc;
+    for (unsigned i = 0; i < 1000 && !bench_is_up(b); i++)
+        os_sleep_ms(2);
+    text_clear(&b->text);
+    enum err e = store_verify(b->store, NULL, &b->text, &why);
+    if (e)
+        print_message("%s\n", why.text);
+    assert_int_equal(e, OK);
+    assert_int_equal(json_read(text_slice(&b->text), &json_usual_limits, NULL, &doc, &why), OK);
+    bool ok = json_is_true(json_get(doc.root, "ok"));
+    json_done(&doc);
+    return ok;
+}
+
+static inline bool bench_says(struct bench *b, const char *words)
+{
+    return strstr(text_cstr(&b->text), words) != NULL;
+}
+
+static inline void bench_read(const struct bench *b, const char *name, struct text *into)
+{
+    char path[256];
+    bench_path(b, name, path);
+    FILE *f = fopen(path, "rb");
+    text_clear(into);
+    for (size_t n = 1; f && n;) {
+        char *to = text_room(into, 65536);
+        assert_non_null(to);
+        n = fread(to, 1, 65536, f);
+        into->len += n;
+    }
+    if (f)
+        fclose(f);
+}
+
+static inline void bench_write(const struct bench *b, const char *name, struct slice bytes)
+{
+    char path[256];
+    bench_path(b, name, path);
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes.ptr, 1, bytes.len, f), bytes.len);
+    fclose(f);
+}
+
+static inline bool bench_has_bad(const struct bench *b, const char *name)
+{
+    DIR *folder = opendir(b->folder);
+    bool found = false;
+    for (struct dirent *one; folder && (one = readdir(folder));)
+        found |= strncmp(one->d_name, name, strlen(name)) == 0 && strstr(one->d_name, ".bad-");
+    closedir(folder);
+    return found;
 }
 
 /* Waits until so many rows have been written since the opening. */

@@ -28,6 +28,7 @@ struct walk {
     struct json_writer problems;
     uint64_t n_problems, rows, segments, dropped, missing, aside;
     sqlite3_stmt *tries;
+    int64_t orphan; /* the row of the last try that had none */
     int64_t oldest; /* the first row's seq */
     bool has_try, no_memory;
     size_t at;      /* the segment that the walk is in; n: none yet, or past the last */
@@ -129,6 +130,8 @@ static void join(struct walk *k)
         bool both = p->is_here && p->is_told;
         if (i && p->here.number != p[-1].here.number + 1)
             problem(k, p->here.number - 1, 0, "this segment is not there, and was not dropped");
+        if (p->is_told && !p->is_here && p->told.status != SEGMENT_DROPPED)
+            problem(k, p->here.number, 0, "state.db knows this segment, audit.db does not");
         if (both && p->here.status >= SEGMENT_CLOSED && p->told.status >= SEGMENT_CLOSED &&
             !same_segment(&p->here, &p->told))
             problem(k, p->here.number, 0, "audit.db and state.db differ about this segment");
@@ -235,6 +238,15 @@ static bool go_to(struct walk *k, int64_t seq)
     return k->at < k->n && seq >= k->expect;
 }
 
+/* A try without its row; of those in a row the first is told. */
+static void orphan(struct walk *k)
+{
+    int64_t seq = sqlite3_column_int64(k->tries, 0) >> 4;
+    if (!k->orphan || seq > k->orphan + 1)
+        problem(k, 0, seq, "a try whose row is not there");
+    k->orphan = seq;
+}
+
 /* Adds this row's tries to the form. */
 static void add_tries(struct walk *k, int64_t seq)
 {
@@ -247,7 +259,7 @@ static void add_tries(struct walk *k, int64_t seq)
         for (int i = TRY_TARGET; i < TRY_CELLS; i++)
             c[i] = cell_read(k->tries, i);
         if (!ours)
-            problem(k, 0, sqlite3_column_int64(k->tries, 0) >> 4, "a try whose row is not there");
+            orphan(k);
         else if (!names_word(k, &c[TRY_TARGET]) || !names_word(k, &c[TRY_OUTCOME]))
             problem(k, 0, seq, "a try of this row names a word that is not there");
         if (ours) {
@@ -321,7 +333,7 @@ static void walk_rows(struct walk *k)
     while (!k->no_memory && !cancel_asked(k->cancel) && db_row(k->db, q))
         check_row(k, q);
     if (k->has_try && !k->no_memory && !k->db->fault && !cancel_asked(k->cancel))
-        problem(k, 0, sqlite3_column_int64(k->tries, 0) >> 4, "a try whose row is not there");
+        orphan(k);
     while (k->at < k->n) {
         end_segment(k);
         next_segment(k, false);

@@ -296,12 +296,16 @@ static bool ready(struct store *s)
 {
     struct db *db = &s->writer.ledger.db;
     pthread_mutex_lock(&s->lock);
-    bool suspect = s->writer.suspect;
-    s->writer.suspect = false;
+    bool suspect = s->writer.suspect, failed = s->checkpoint.failed;
+    s->writer.suspect = s->checkpoint.failed = false;
     pthread_mutex_unlock(&s->lock);
     if (suspect && db->sql && !db->fault) {
         db->fault = FAULT_CORRUPT;
         snprintf(db->words, sizeof db->words, "audit.db: it is damaged");
+    }
+    if (failed && db->sql && !db->fault) {
+        db->fault = FAULT_WAIT; /* it is opened anew, and only what is there then is believed */
+        snprintf(db->words, sizeof db->words, "audit.db: the disk reported an error");
     }
     return (db->sql && !db->fault && db_is_there(db)) || open_anew(s);
 }
@@ -341,8 +345,12 @@ static bool step(struct store *s)
         store_tell(s, &s->health.audit, w->ledger.db.words);
         return false;
     }
+    unsigned chunks = 1 + w->busy->rows / 1000; /* no more may come than goes */
     written(s, &lost);
-    return ledger_retire(s) && ledger_tick(s);
+    bool good = ledger_tick(s);
+    while (good && chunks--)
+        good = ledger_retire(s);
+    return good;
 }
 
 static bool is_over(struct store *s)
@@ -373,12 +381,13 @@ static void *write_on(void *context)
 {
     struct store *s = context;
     struct writer *w = &s->writer;
+    (void)ready(s); /* before the first row comes */
     while (!is_over(s)) {
         if (!step(s) && !is_over(s))
             rest(s);
     }
     if (w->ledger.db.sql && !w->ledger.db.fault)
-        (void)ledger_note(s);
+        (void)ledger_end(s);
     readers_leave(s);
     ledger_close(s);
     pthread_mutex_lock(&s->lock);
@@ -387,8 +396,9 @@ static void *write_on(void *context)
                   w->busy->rows + w->filling->rows);
     w->ended = true;
     pthread_cond_signal(&s->state.wake);
+    pthread_cond_signal(&s->checkpoint.wake);
+    mail_send(&s->mail); /* under the lock: nobody closes the mail before it is sent */
     pthread_mutex_unlock(&s->lock);
-    mail_send(&s->mail);
     return NULL;
 }
 
