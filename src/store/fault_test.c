@@ -54,7 +54,7 @@ static int in_child(struct bench *b, void (*work)(struct bench *b))
     int status = 0;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     if (WIFSIGNALED(status))
-        print_message("a child died of signal %d\n", WTERMSIG(status));
+        print_message("# a child died of signal %d\n", WTERMSIG(status));
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
@@ -129,7 +129,7 @@ static void a_lock_of_another_program_is_waited_out(void **state)
     bench_written(b, 2000);
     assert_int_equal(bench_add(b, &key), OK);
     assert_rows(b, 2000);
-    print_message("the longest store_append: %llu us\n", (unsigned long long)longest_us);
+    print_message("# the longest store_append: %llu us\n", (unsigned long long)longest_us);
     bench_close(b);
 }
 
@@ -258,14 +258,14 @@ static void use(struct bench *b)
     uint64_t before_ms = os_mono_ms();
     b->hold = (struct hold){.gone = bench_gone};
     if (bench_try_open(b, &why)) {
-        print_message("not opened: %s\n", why.text);
+        print_message("# not opened: %s\n", why.text);
         _exit(why.code == ERR_CONFIG ? 9 : 8);
     }
     for (unsigned i = 0; i < 2000 && !bench_is_up(b); i++)
         os_sleep_ms(1);
     if (!bench_is_up(b) || os_mono_ms() - before_ms > 2000) {
         struct store_health h = bench_health(b);
-        print_message("after %llu ms: %s %s\n", (unsigned long long)(os_mono_ms() - before_ms),
+        print_message("# after %llu ms: %s %s\n", (unsigned long long)(os_mono_ms() - before_ms),
                       h.state.words, h.audit.words);
         _exit(7);
     }
@@ -551,7 +551,7 @@ static void no_row_is_lost_to_a_kill(void **state)
         bench_close(b);
         bench_sql(b, "audit.db", "PRAGMA integrity_check");
     }
-    print_message("%u kills, %u rows, the slowest opening %llu ms\n", rounds, had,
+    print_message("# %u kills, %u rows, the slowest opening %llu ms\n", rounds, had,
                   (unsigned long long)slowest_ms);
     munmap(m, sizeof *m);
 }
@@ -617,7 +617,7 @@ static void a_sync_that_fails_is_never_believed(void **state)
                                         "7", "9", "12", "1..9", "3+2", "1+"};
     struct bench *b = *state;
     if (kept_under(b, "60000") == UINT_MAX) {
-        print_message("strace is not there, or may not trace\n");
+        print_message("# strace is not there, or may not trace\n");
         skip();
     }
     for (size_t i = 0; i < COUNT(rules); i++) {

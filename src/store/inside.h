@@ -305,7 +305,7 @@ struct readers { /* under the store's lock */
     struct db *idle;
     struct db *busy[8];
     unsigned n;
-    bool leave; /* the file is being put aside */
+    bool leave; /* the file is being opened or put aside */
     pthread_cond_t left;
 };
 struct db *connection_take(struct store *s, const struct db_kind *kind, struct why *why);

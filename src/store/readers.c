@@ -1,8 +1,13 @@
 /* readers: connections that only read audit.db, for views and verify, each used by one thread at a
  * time. One is kept open for the next. Before the file is put aside all must be closed, because the
  * last connection to a file removes the journal of that name, whosever that is by then. */
+#include <time.h>
+
 #include "base/mem.h"
+#include "os/os.h"
 #include "store/inside.h"
+
+#define PATIENCE_MS 1000
 
 static void free_db(struct db *d)
 {
@@ -21,12 +26,23 @@ static struct db **place_of(struct readers *r, const struct db *d)
     return NULL;
 }
 
+/* Under the lock: not for long, while the file is opened or put aside. */
+static bool may_come(struct store *s)
+{
+    struct readers *r = &s->readers;
+    uint64_t by = os_mono_ms() + PATIENCE_MS;
+    struct timespec at = {.tv_sec = (time_t)(by / 1000), .tv_nsec = (long)(by % 1000) * 1000000};
+    while (r->leave && !s->closing && os_mono_ms() < by)
+        pthread_cond_timedwait(&r->left, &s->lock, &at);
+    return !r->leave && !s->closing;
+}
+
 /* `idle`: the one that is kept, if there is one. */
 static struct db *take(struct store *s, bool idle, struct why *why)
 {
     struct readers *r = &s->readers;
     pthread_mutex_lock(&s->lock);
-    struct db **place = r->leave || s->closing ? NULL : place_of(r, NULL);
+    struct db **place = may_come(s) ? place_of(r, NULL) : NULL;
     struct db *d = place && idle ? r->idle : NULL;
     if (d)
         r->idle = NULL;
@@ -36,8 +52,9 @@ static struct db *take(struct store *s, bool idle, struct why *why)
         *place = d;
     pthread_mutex_unlock(&s->lock);
     if (!d)
-        (void)why_set(why, place ? ERR_NO_MEMORY : ERR_BUSY, "%s",
-                      place ? "no memory to read audit.db" : "audit.db is in use; try again");
+        (void)why_set(why, place ? ERR_NO_MEMORY : ERR_NO_AUDIT, "%s",
+                      place ? "no memory to read audit.db"
+                            : "audit.db is in use; try again in a moment");
     return d;
 }
 
@@ -58,7 +75,7 @@ void connection_give(struct store *s, struct db *d)
     db_close(d); /* while it counts as busy */
     pthread_mutex_lock(&s->lock);
     *place_of(r, d) = NULL;
-    pthread_cond_signal(&r->left);
+    pthread_cond_broadcast(&r->left);
     pthread_mutex_unlock(&s->lock);
     mem_free(d);
 }
@@ -125,6 +142,7 @@ void readers_come(struct store *s)
 {
     pthread_mutex_lock(&s->lock);
     s->readers.leave = false;
+    pthread_cond_broadcast(&s->readers.left);
     pthread_mutex_unlock(&s->lock);
 }
 

@@ -49,6 +49,7 @@ static struct store *make(const struct store_terms *t)
     s->audit_most = t->audit_most;
     s->hold.gone = on_gone;
     s->mail.came = on_mail;
+    s->readers.leave = true; /* until the file was opened for the first time */
     s->state.ended = s->writer.ended = s->checkpoint.ended = true; /* until the threads run */
     memcpy(s->chain_key, t->chain_key, sizeof s->chain_key);
     snprintf(s->folder, sizeof s->folder, "%s", t->folder);

@@ -223,7 +223,7 @@ static inline void bench_sql(const struct bench *b, const char *name, const char
     sqlite3_busy_timeout(db, 5000);
     int code = sqlite3_exec(db, sql, NULL, NULL, NULL);
     if (code != SQLITE_OK)
-        print_message("%s: %s\n", sql, sqlite3_errmsg(db));
+        print_message("# %s: %s\n", sql, sqlite3_errmsg(db));
     assert_int_equal(code, SQLITE_OK);
     sqlite3_close(db);
 }
@@ -232,7 +232,7 @@ static inline bool bench_is_up(struct bench *b)
 {
     struct store_health h;
     store_health(b->store, &h);
-    return h.state.up && h.audit.up;
+    return h.state.up && h.audit.up && h.audit_bytes; /* it has been opened */
 }
 
 /* Of what verify says: is all well? Its text is in b->text. */
@@ -245,7 +245,7 @@ static inline bool bench_verify(struct bench *b)
     text_clear(&b->text);
     enum err e = store_verify(b->store, NULL, &b->text, &why);
     if (e)
-        print_message("%s\n", why.text);
+        print_message("# %s\n", why.text);
     assert_int_equal(e, OK);
     assert_int_equal(json_read(text_slice(&b->text), &json_usual_limits, NULL, &doc, &why), OK);
     bool ok = json_is_true(json_get(doc.root, "ok"));
@@ -315,7 +315,7 @@ static inline struct json_doc bench_ask(struct bench *b, const struct ledger_ask
         e = store_ask(b->store, ask, &b->text, &why);
     }
     if (e)
-        print_message("%s\n", why.text);
+        print_message("# %s\n", why.text);
     assert_int_equal(e, OK);
     assert_int_equal(json_read(text_slice(&b->text), &json_usual_limits, NULL, &doc, &why), OK);
     return doc;

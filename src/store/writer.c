@@ -266,6 +266,13 @@ static bool write_batch(struct store *s, const struct batch *b, const struct los
     return good && ledger_flush(s) && db_commit(db);
 }
 
+static void tell_size(struct store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->health.audit_bytes = s->writer.ledger.file_bytes;
+    pthread_mutex_unlock(&s->lock);
+}
+
 static bool open_anew(struct store *s)
 {
     struct writer *w = &s->writer;
@@ -287,6 +294,8 @@ static bool open_anew(struct store *s)
             (void)state_note_aside(s, w->ledger.open.file);
     }
     readers_come(s);
+    if (good)
+        tell_size(s);
     store_tell(s, &s->health.audit, good ? NULL : db->words);
     return good;
 }
