@@ -91,11 +91,15 @@ static bool add(struct store *s, uint64_t i, uint64_t *seed)
 }
 
 /* The queue is bounded, and a row that does not fit is counted as lost. */
-static void wait_below(struct store *s, uint64_t rows)
+static uint64_t wait_below(struct store *s, uint64_t rows)
 {
     struct store_health h;
-    for (store_health(s, &h); h.rows_waiting > rows; store_health(s, &h))
+    uint64_t lag_ms = 0;
+    for (store_health(s, &h); h.rows_waiting > rows; store_health(s, &h)) {
+        lag_ms = max_u64(lag_ms, h.lag_ms);
         os_sleep_ms(1);
+    }
+    return max_u64(lag_ms, h.lag_ms);
 }
 
 int main(int argc, char **argv)
@@ -137,25 +141,25 @@ int main(int argc, char **argv)
         return 1;
     }
     double began = cpu_s();
-    uint64_t began_us = os_mono_us(), slowest_us = 0;
+    uint64_t began_us = os_mono_us(), slowest_us = 0, lag_ms = 0;
     for (uint64_t i = 0; i < rows; i++) {
         now_ms = end_ms - DAY_MS + i * DAY_MS / rows;
         if (i % 250 == 0)
-            wait_below(s, 4000);
+            lag_ms = max_u64(lag_ms, wait_below(s, 1000));
         uint64_t before_us = os_mono_us();
         if (!add(s, i + 1, &seed))
             fprintf(stderr, "fill_ledger: row %llu was not taken\n", (unsigned long long)i);
         slowest_us = max_u64(slowest_us, os_mono_us() - before_us);
     }
-    wait_below(s, 0);
+    lag_ms = max_u64(lag_ms, wait_below(s, 0));
     double cpu = cpu_s() - began, wall = (double)(os_mono_us() - began_us) / 1e6;
     struct store_health h;
     store_health(s, &h);
     printf("%llu rows in %.1f s: %.2f us of CPU a row, %.0f bytes a row; store_append took at most "
-           "%llu us; %llu lost\n",
+           "%llu us, a row waited at most %llu ms; %llu lost\n",
            (unsigned long long)rows, wall, cpu * 1e6 / (double)rows,
            (double)h.audit_bytes / (double)rows, (unsigned long long)slowest_us,
-           (unsigned long long)h.rows_lost);
+           (unsigned long long)lag_ms, (unsigned long long)h.rows_lost);
     store_close(s);
     loop_run(&loop);
     loop_close(&loop);
