@@ -69,14 +69,25 @@ static void escape(struct text *out, unsigned char c)
     text_format(out, "\\u%04x", c);
 }
 
+/* How many of the bytes from here on stand for themselves: most do. */
+static size_t plain_bytes(struct slice s)
+{
+    static const bool plain[256] = {
+        [' '] = true, ['!'] = true, ['#' ... '['] = true, [']' ... '~'] = true};
+    size_t n = 0;
+    while (n < s.len && plain[(unsigned char)s.ptr[n]])
+        n++;
+    return n;
+}
+
 static void quoted(struct text *out, struct slice s)
 {
     text_byte(out, '"');
     size_t plain = 0; /* start of the run that needs no change */
-    for (size_t i = 0; i < s.len;) {
+    for (size_t i = plain_bytes(s); i < s.len; i += plain_bytes(slice_from(s, i))) {
         unsigned char c = (unsigned char)s.ptr[i];
-        size_t n = c < 0x80 ? 1 : slice_utf8(slice_from(s, i));
-        if (n && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) {
+        size_t n = slice_utf8(slice_from(s, i));
+        if (n > 1) {
             i += n;
             continue;
         }

@@ -118,6 +118,7 @@ void decoder_fini(struct decoder *d)
 {
     text_fini(&d->scratch);
     text_fini(&d->edited);
+    text_fini(&d->front.bytes);
     text_fini(&d->alike.bytes);
 }
 

@@ -100,6 +100,11 @@ struct alike {         /* the last chunk of text alone, in two halves around it:
     unsigned misses; /* in a row */
 };
 
+struct front { /* of the last chunk: up to the last of the members that are kept the same */
+    struct text bytes;
+    struct json_span places[3];
+};
+
 /* Reads a target's events; what leaves is already edited for the caller. Embedded; zero-filled
  * but for dialect and model. */
 struct decoder {
@@ -109,6 +114,7 @@ struct decoder {
     struct slice model_json;  /* model as JSON, made with the first chunk */
     bool head_sent;           /* an earlier attempt's head reached the caller: drop this one's */
     struct text scratch, edited;
+    struct front front;
     struct alike alike;
     struct arena *arena; /* keeps id and created */
 };

@@ -181,7 +181,8 @@ static bool place_in_raw(struct slice raw, struct slice data, size_t place, size
 
 /* The members that are kept the same over a whole answer. */
 enum { PLACE_MODEL, PLACE_ID, PLACE_CREATED, PLACES };
-static const char *const place_names[PLACES] = {"model", "id", "created"};
+static const struct slice place_names[PLACES] = {{"model", 5}, {"id", 2}, {"created", 7}};
+static_assert(PLACES == COUNT(((struct front *)0)->places), "a front has a place for each");
 
 struct changes { /* of one chunk: to the event as it came, and to its data */
     struct slice raw, data;
@@ -189,20 +190,38 @@ struct changes { /* of one chunk: to the event as it came, and to its data */
     struct edits in_raw, in_data;
 };
 
-/* They usually stand before what is long, so the walk ends there. */
-static void find_places(struct changes *c)
+static void set_places(struct changes *c, const struct json_span *places)
 {
-    struct slice key;
+    for (unsigned i = 0; i < PLACES; i++)
+        c->old[i] = (struct slice){c->data.ptr + places[i].value, places[i].end - places[i].value};
+}
+
+/* They usually stand before what is long, so the walk ends there; and they usually are what they
+ * were in the chunk before, up to the byte behind the last of them: then there is no walk. */
+static void find_places(struct changes *c, struct front *f)
+{
+    struct slice key, front = text_slice(&f->bytes);
     struct json_span span;
     unsigned found = 0;
-    for (size_t at = 0; found < PLACES && json_next_span(c->data, &at, &key, &span);) {
+    size_t at = 0;
+    if (front.len && slice_begins(c->data, front)) {
+        set_places(c, f->places);
+        return;
+    }
+    while (found < PLACES && json_next_span(c->data, &at, &key, &span)) {
         for (unsigned i = 0; i < PLACES; i++) {
-            if (!slice_is(key, slice_of(place_names[i])))
-                continue;
-            c->old[i] = (struct slice){c->data.ptr + span.value, span.end - span.value};
-            found++;
+            if (slice_is(key, place_names[i])) {
+                f->places[i] = span;
+                c->old[i] = (struct slice){c->data.ptr + span.value, span.end - span.value};
+                found++;
+            }
         }
     }
+    text_clear(&f->bytes);
+    if (found == PLACES)
+        text_add(&f->bytes, slice_to(c->data, at + 1));
+    if (f->bytes.failed)
+        text_clear(&f->bytes);
 }
 
 /* A value may go over several lines: in raw, what stands between them goes with it. */
@@ -268,7 +287,7 @@ static enum err edit_chunk(struct decoder *d, struct slice raw, struct slice dat
     struct changes c = {.raw = raw, .data = data};
     event->raw = raw;
     event->json = data;
-    find_places(&c);
+    find_places(&c, &d->front);
     enum err e = write_model(d);
     if (!e)
         e = remember(d, &c);
