@@ -13,6 +13,9 @@ struct body {
     struct budget *budget; /* set before the first body_add */
 };
 
+/* So many bytes are said to come: one block of memory for them, up to 1 MiB. It is not counted, and
+ * costs nothing until it is written to. */
+void body_expect(struct body *b, size_t bytes);
 /* ERR_BODIES_FULL when the budget has no room for it: the caller waits and tries again. */
 enum err body_add(struct body *b, struct slice bytes) MUST_USE;
 void body_fini(struct body *b);

@@ -262,6 +262,8 @@ void exchange_take(struct exchange *x, enum take how, uint64_t most)
         http1_refuse(c, ERR_DISK, "a file for the body cannot be made");
         return;
     }
+    if (how == TAKE_MEMORY && x->head->has_length)
+        body_expect(&x->body, (size_t)x->head->content_length);
     if (x->head->expect_continue && x->head->has_body)
         conn_write(c, SLICE("HTTP/1.1 100 Continue\r\n\r\n"));
     h->rate_bytes = 0;
