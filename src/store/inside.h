@@ -207,7 +207,7 @@ uint32_t words_hash(struct slice text);
 struct work { /* something for state.db; the thread's until it is done */
     struct work *next;
     struct store_write *asked; /* NULL: nobody waits for it */
-    enum { WORK_KEY_ADD, WORK_KEY_REVOKE, WORK_SEGMENT, WORK_ASIDE } what;
+    enum work_kind { WORK_KEY_ADD, WORK_KEY_REVOKE, WORK_SEGMENT, WORK_ASIDE } what;
     struct key_row key;
     struct text texts; /* what the key's slices point to */
     struct segment segment;

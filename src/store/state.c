@@ -475,7 +475,7 @@ static void *work_on(void *context)
 
 /* ---- the door ------------------------------------------------------------------------------- */
 
-static struct work *new_work(struct store_write *asked, int what)
+static struct work *new_work(struct store_write *asked, enum work_kind what)
 {
     struct work *work = mem_new(struct work);
     if (work) {
