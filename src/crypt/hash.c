@@ -8,9 +8,12 @@
 
 static_assert(HASH_BYTES == crypto_generichash_BYTES, "a keyed hash has another size");
 
+/* OpenSSL reads its configuration and finds its algorithms with the first use: 2 ms that no request
+ * should pay. */
 bool crypt_start(void)
 {
-    return sodium_init() >= 0;
+    unsigned char hash[HASH_BYTES];
+    return sodium_init() >= 0 && crypt_sha256((struct slice){0}, hash) == OK;
 }
 
 /* ---- SHA-256 -------------------------------------------------------------------------------- */
