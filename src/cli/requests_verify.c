@@ -22,25 +22,47 @@ static void print_problem(const struct json_value *p, bool colours, struct text 
     text_byte(out, '\n');
 }
 
-static void print_found(const struct json_value *found, bool colours, struct text *out)
+static void add_count(struct text *out, uint64_t n, const char *what)
+{
+    text_format(out, "%llu %s%s", (unsigned long long)n, what, n == 1 ? "" : "s");
+}
+
+/* What is no fault, and yet good to know. */
+static void print_notes(const struct json_value *found, struct text *out)
 {
     uint64_t dropped = requests_number(found, "dropped");
+    uint64_t aside = requests_number(found, "put_aside");
+    if (dropped) {
+        add_count(out, dropped, "older segment");
+        text_add(out, SLICE(" let go, to keep the file within `audit.size`; that is no fault.\n"));
+    }
+    if (aside) {
+        add_count(out, aside, "segment");
+        text_add(out, SLICE(" in damaged files that were put aside.\n"));
+    }
+    if (!json_is_true(json_get(found, "anchored")))
+        text_add(out, SLICE("state.db could not be asked, which knows how many there must be.\n"));
+}
+
+static void print_found(const struct json_value *found, bool colours, struct text *out)
+{
     const struct json_value *problems = json_get(found, "problems");
+    uint64_t more = requests_number(found, "found");
     bool good = json_is_true(json_get(found, "ok"));
     for (struct json_iter i = json_begin(problems); json_next(&i);)
         print_problem(i.value, colours, out);
+    if (more > json_count(problems))
+        text_format(out, "and %llu more\n", (unsigned long long)(more - json_count(problems)));
     if (good)
         cli_paint(out, colours, COLOUR_GREEN, "The chain holds");
     else
         cli_paint(out, colours, COLOUR_RED, "The chain does not hold");
-    text_format(out, ": %llu records in %llu segments were checked.\n",
-                (unsigned long long)requests_number(found, "rows"),
-                (unsigned long long)requests_number(found, "segments"));
-    if (dropped)
-        text_format(out,
-                    "%llu older segments were let go, to keep the file within `audit.size`; "
-                    "that is no fault.\n",
-                    (unsigned long long)dropped);
+    text_add(out, SLICE(": "));
+    add_count(out, requests_number(found, "rows"), "record");
+    text_add(out, SLICE(" in "));
+    add_count(out, requests_number(found, "segments"), "segment");
+    text_add(out, SLICE(" checked.\n"));
+    print_notes(found, out);
 }
 
 int requests_verify_run(struct cli *c)

@@ -40,6 +40,22 @@ static void print_file(const struct json_value *side, const char *name, bool col
     text_byte(out, '\n');
 }
 
+static void print_recorded(const struct json_value *store, struct text *out)
+{
+    if (!store)
+        return;
+    label(out, "recorded");
+    text_format(out, "%llu requests, ", (unsigned long long)number(store, "rows_written"));
+    cli_bytes(out, number(store, "audit_bytes"));
+    if (number(store, "rows_lost"))
+        text_format(out, ", %llu lost", (unsigned long long)number(store, "rows_lost"));
+    if (number(store, "lag_ms") >= 1000) {
+        text_format(out, "; %llu wait since ", (unsigned long long)number(store, "rows_waiting"));
+        cli_duration(out, number(store, "lag_ms"));
+    }
+    text_byte(out, '\n');
+}
+
 /* Which certificate clients see, and how they come to trust it. */
 void status_tls(const struct json_value *status, struct text *out)
 {
@@ -87,6 +103,7 @@ static void print_facts(const struct json_value *status, bool colours, struct te
                 (unsigned long long)number(requests, "live"),
                 (unsigned long long)number(requests, "done"),
                 (unsigned long long)number(requests, "failed"));
+    print_recorded(json_get(status, "store"), out);
     print_file(json_get(json_get(status, "store"), "state"), "keys", colours, out);
     print_file(json_get(json_get(status, "store"), "audit"), "record", colours, out);
 }

@@ -318,6 +318,29 @@ static void test_large_body(void **state)
     text_fini(&body);
 }
 
+/* Much of an answer is hashed by a job: the row comes with its end, or with the desk's. */
+static void test_large_answer(void **state)
+{
+    struct bench *b = *state;
+    struct text large = {0};
+    assert_non_null(text_room(&large, 1 << 19));
+    memset(large.ptr, 'x', 1 << 19);
+    large.len = 1 << 19;
+    for (unsigned i = 0; i < 2; i++) {
+        struct follower f = follower(WITHOUT_END);
+        struct request *r = ask(b, &f);
+        request_gave(r, 200, text_slice(&large));
+        request_gave(r, 200, SLICE("y"));
+        end(&b->places[0]);
+        expect(&f, "E");
+        assert_int_equal(b->audit.done, i);
+        while (!b->audit.done)
+            uv_run(&b->loop.uv, UV_RUN_ONCE);
+    }
+    assert_int_equal(b->audit.bytes_out, large.len + 1);
+    text_fini(&large);
+}
+
 /* ---- readers --------------------------------------------------------------------------------- */
 
 #define TWENTY "12345678901234567890"
@@ -751,6 +774,7 @@ int main(void)
         WITH_BENCH(test_plain),
         WITH_BENCH(test_bodies),
         WITH_BENCH(test_large_body),
+        WITH_BENCH(test_large_answer),
         WITH_BENCH(test_slow_reader),
         WITH_BENCH(test_reader_leaves),
         WITH_BENCH(test_many_readers),

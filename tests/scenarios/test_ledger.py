@@ -293,6 +293,23 @@ def test_the_daemon_goes_down(make):
     assert daemon.rows() == [row]
 
 
+def test_a_key_that_is_revoked(make):
+    """Its stream ends, and the row says why and whose it was."""
+    daemon = make.daemon(make.fake())
+    key = json.loads(daemon.hearth("keys", "create", "laptop", "--json")[1])["key"]
+    with daemon.stream("events=1000 gap_ms=20", headers=[("Authorization", f"Bearer {key}")]) as stream:
+        stream.take(2)
+        assert daemon.hearth("keys", "rm", "laptop")[0] == 0
+        events = stream.rest()
+        sent = b"".join(stream.chunks)
+    assert client.stream_error(events) == "key_revoked"
+    row = daemon.row(stream.head.header("X-Request-Id"))
+    assert (row["outcome"], row["status"], row["who"]) == ("REVOKED", 200, "key:laptop")
+    assert row["principal"] > 1 and row["answer_sha256"] == sha(sent)
+    assert daemon.rows(who="key:laptop") == [row] and tries(row) == [("fake", "REVOKED")]
+    assert key not in daemon.said()
+
+
 def test_requests_on_one_connection(daemon):
     newest = max([row["seq"] for row in daemon.rows(most=1)], default=0)
     bodies = [client.chat_body(f"events=1 text=number{n}") for n in range(5)]

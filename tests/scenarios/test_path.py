@@ -47,6 +47,7 @@ def test_the_log_has_these_moves_in_this_order(make):
     daemon = make.daemon(make.fake(), config={"log": {"level": "debug"}})
     with daemon.stream("events=3") as stream:
         assert len(stream.rest()) > 3
+        harness.wait_for(lambda: "FINISHING -> POOLED" in daemon.said())
     harness.wait_for(lambda: re.search(r"conn .*IDLE -> LINGER", daemon.said()))
     said = LOGGED.findall(daemon.said())
     ours = str(max(int(number) for room, number, _, _ in said if room == "conn"))  # the last one
