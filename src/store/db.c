@@ -187,6 +187,19 @@ static bool path_of(const char *folder, const char *name, char path[FOLDER_ROOM]
     return snprintf(path, FOLDER_ROOM, "%s/%s", real, name) < (int)FOLDER_ROOM;
 }
 
+/* SQLite makes the journal and its index with the mode of the file. Those made while the file could
+ * not be written would keep it read-only when it can be again. */
+static void mend_modes(const char *path)
+{
+    static const char *const endings[] = {"-wal", "-shm"};
+    char beside[FOLDER_ROOM + 8];
+    for (size_t i = 0; access(path, W_OK) == 0 && i < COUNT(endings); i++) {
+        snprintf(beside, sizeof beside, "%s%s", path, endings[i]);
+        if (access(beside, F_OK) == 0 && access(beside, W_OK) != 0 && chmod(beside, 0600) != 0)
+            log_warn("store", "%s cannot be made writable", beside);
+    }
+}
+
 static void connect_to(struct db *d, const char *folder, enum db_mode mode)
 {
     struct stat seen;
@@ -199,6 +212,8 @@ static void connect_to(struct db *d, const char *folder, enum db_mode mode)
         set_fault(d, FAULT_WAIT, "its folder is not there");
         return;
     }
+    if (mode != DB_READ)
+        mend_modes(d->path);
     int code = sqlite3_open_v2(
         d->path, &d->sql,
         ways[mode] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE, NULL);
