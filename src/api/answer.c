@@ -204,6 +204,8 @@ static enum err take_for_stream(struct visit *v, const struct event *e)
     if (e->kind == EVENT_ERROR) {
         dialect_write_error_event(v->endpoint->dialect, e->why, &words);
         send_whole(v, &words);
+        if (e->why->code == ERR_REVOKED) /* a slow client gets no more of what waits for it */
+            exchange_cut(v->x);
     } else if (v->numbered) {
         send_numbered(v, e);
     } else if (e->kind != EVENT_USAGE || request_wants_usage(v->request)) {

@@ -122,6 +122,19 @@ static void on_head(struct server *s, struct exchange *x)
     }
 }
 
+/* A body may take its time to come. A request would have ended with the right it was made by; here
+ * the right is looked at again. */
+static void handle(struct visit *v)
+{
+    enum err e = gate_check_asker(v, &v->why);
+    if (e) {
+        visit_refused(v, e);
+        answer_error(v, &v->why);
+    } else {
+        v->endpoint->handler(v);
+    }
+}
+
 static void on_ready(struct exchange *x)
 {
     struct visit *v = x->owner;
@@ -132,7 +145,7 @@ static void on_ready(struct exchange *x)
     else if (v->request)
         request_give(v->request, &x->body);
     else
-        v->endpoint->handler(v);
+        handle(v);
 }
 
 static void on_writable(struct exchange *x)

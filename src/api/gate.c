@@ -167,7 +167,7 @@ struct ask gate_ask(const struct visit *v)
 
 /* Who asks, and whether he may ask this. What it is that is wrong with a credential is told to
  * nobody: the words are always the same. */
-static enum err check_asker(struct visit *v, struct why *why)
+enum err gate_check_asker(struct visit *v, struct why *why)
 {
     enum surface surface = v->endpoint->surface;
     struct ask ask = gate_ask(v);
@@ -203,7 +203,7 @@ enum err gate_check(struct visit *v, struct why *why)
         if (e)
             why_set(why, e, "%s", "");
         else
-            e = check_asker(v, why);
+            e = gate_check_asker(v, why);
         if (!e)
             e = check_type(v, why);
         if (!e)

@@ -60,6 +60,8 @@ void visit_refused(const struct visit *v, enum err e); /* counts it */
 
 /* gate.c: who may ask at all, by the headers alone. Sets v->origin. */
 enum err gate_check(struct visit *v, struct why *why) MUST_USE;
+/* The last part of it again: a right may have ended since. */
+enum err gate_check_asker(struct visit *v, struct why *why) MUST_USE;
 bool gate_is_preflight(const struct visit *v);
 struct ask gate_ask(const struct visit *v); /* what auth has to know */
 

@@ -60,6 +60,8 @@ void exchange_begin(struct exchange *x, int status, const struct http_field *fie
 void exchange_send(struct exchange *x, struct slice bytes);
 void exchange_end(struct exchange *x, bool close); /* close: no further request on it */
 void exchange_break(struct exchange *x); /* it cannot be completed: the connection closes */
+/* Whatever is done: half a second from now the connection is gone, with what was not taken. */
+void exchange_cut(struct exchange *x);
 size_t exchange_waiting(const struct exchange *x); /* bytes that the client has yet to take */
 struct server *exchange_server(const struct exchange *x);
 

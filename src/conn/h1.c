@@ -15,6 +15,7 @@
 #define MOST_HELD 65536u
 #define MOST_DISCARDED 65536u /* of a body that nobody wants */
 #define LINGER_MS 2000u
+#define CUT_MS 500u
 #define ROOM_RETRY_MS 50u
 #define ROOM_WAIT_MS 10000u
 
@@ -207,6 +208,11 @@ void exchange_end(struct exchange *x, bool close)
 void exchange_break(struct exchange *x)
 {
     stream_fail(&conn_of(x)->stream);
+}
+
+void exchange_cut(struct exchange *x)
+{
+    conn_cut(conn_of(x), CUT_MS);
 }
 
 size_t exchange_waiting(const struct exchange *x)

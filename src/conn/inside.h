@@ -51,7 +51,7 @@ struct conn {
     void *state;
     struct peer peer;
     uint64_t id;
-    bool closed;
+    bool closed, cut;
     struct http1 h1;
 };
 
@@ -76,6 +76,8 @@ void wire_free(struct wire *w); /* NULL is fine */
 
 void conn_close(struct conn *c); /* at once, any number of times */
 void conn_deadline(struct conn *c, uint64_t after_ms);
+/* From here on no other deadline holds; then it is reset: what lies in the kernel goes too. */
+void conn_cut(struct conn *c, uint64_t after_ms);
 
 /* While spool.busy a write runs, and http1_spool_done follows. */
 enum err spool_open(struct conn *c) MUST_USE;

@@ -48,7 +48,12 @@ const struct stream_ops conn_ops = {
 static void on_ring(struct timer *t)
 {
     struct conn *c = owner_of(t, struct conn, timer);
-    c->proto->ring(c);
+    if (!c->cut) {
+        c->proto->ring(c);
+        return;
+    }
+    stream_reset(&c->stream);
+    conn_close(c);
 }
 
 static void unlink_conn(struct conn *c)
@@ -97,10 +102,18 @@ void conn_close(struct conn *c)
 
 void conn_deadline(struct conn *c, uint64_t after_ms)
 {
+    if (c->cut)
+        return;
     if (after_ms)
         timer_set(&c->timer, after_ms);
     else
         timer_stop(&c->timer);
+}
+
+void conn_cut(struct conn *c, uint64_t after_ms)
+{
+    conn_deadline(c, after_ms);
+    c->cut = true;
 }
 
 void conn_hand_over(struct conn *c, const struct conn_proto *proto, void *state)

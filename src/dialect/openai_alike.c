@@ -9,8 +9,12 @@
 
 /* ---- where the text stands ------------------------------------------------------------------- */
 
-/* The name of the text, if one choice with this text is all that the chunk tells. */
-static struct slice only_text(const struct json_value *chunk)
+struct found {
+    struct slice name, value; /* of the text, the value unescaped */
+};
+
+/* If one choice with one text is all that the chunk tells. */
+static bool only_text(const struct json_value *chunk, struct found *ret)
 {
     enum { INDEX, DELTA, FINISH, LOGPROBS, N };
     static const struct slice names[N] = {
@@ -30,16 +34,30 @@ static struct slice only_text(const struct json_value *chunk)
     for (unsigned i = 0; alone && i < COUNT(texts); i++) {
         const struct json_value *text;
         json_pick(v[DELTA], &texts[i], 1, &text);
-        if (json_text(text).len)
-            return texts[i];
+        *ret = (struct found){texts[i], json_text(text)};
+        if (ret->value.len)
+            return true;
     }
-    return (struct slice){0};
+    return false;
+}
+
+/* Does the inside of a string spell this value? */
+static bool spells(struct slice inside, struct slice value)
+{
+    struct text plain = {0};
+    if (!json_is_plain(inside))
+        return false;
+    json_add_plain(inside, &plain);
+    bool same = !plain.failed && slice_is(text_slice(&plain), value);
+    text_fini(&plain);
+    return same;
 }
 
 /* The inside of the string that follows this name, which must be there just once. A brace and a
  * quote before it make it a member's name: inside a string a quote has a backslash before it. */
-static bool find_text(struct slice json, struct slice name, struct slice *ret_inside)
+static bool find_text(struct slice json, const struct found *text, struct slice *ret_inside)
 {
+    struct slice name = text->name;
     const char *at = memmem(json.ptr, json.len, name.ptr, name.len);
     const char *end = json.ptr + json.len;
     if (!at || memmem(at + 1, (size_t)(end - at) - 1, name.ptr, name.len))
@@ -54,7 +72,7 @@ static bool find_text(struct slice json, struct slice name, struct slice *ret_in
         span.end - span.value < 3 || json.ptr[span.value] != '"')
         return false;
     *ret_inside = (struct slice){json.ptr + span.value + 1, span.end - span.value - 2};
-    return true;
+    return spells(*ret_inside, text->value); /* a name with escapes may stand elsewhere */
 }
 
 /* ---- learning -------------------------------------------------------------------------------- */
@@ -73,8 +91,9 @@ void openai_learn(struct decoder *d, struct slice raw, struct slice data, const 
     if (!text || a->misses >= MOST_MISSES || !is_inside(data, raw))
         return; /* data of several lines is not inside */
     a->misses++;
-    struct slice name = only_text(event->parsed);
-    if (!name.len || !find_text(data, name, &in) || !find_text(event->json, name, &out))
+    struct found found;
+    if (!only_text(event->parsed, &found) || !find_text(data, &found, &in) ||
+        !find_text(event->json, &found, &out))
         return;
     a->before = (size_t)(data.ptr - raw.ptr);
     a->after = raw.len - a->before - data.len;

@@ -87,7 +87,8 @@ static void text_after_text(void **state)
         {TEXT("a \\\"quote\\\" and \\\\ and \\n\\t\\/\\b\\f\\r"), true},
         {TEXT("gr\xc3\xbc\xc3\x9f \xf0\x9f\x94\xa5"), true},
         {TEXT("the content itself"), true},
-        {TEXT("\\u00e9"), false}, /* parsed, and learned from anew */
+        {TEXT("\\u00e9"), false}, /* parsed, and nothing is learned from it */
+        {TEXT("w"), false},
         {TEXT("x"), true},
         {TEXT(""), false},
         {HEAD TAIL, false},
@@ -157,6 +158,12 @@ static void reasoning_and_other_shapes(void **state)
         {"data: {\"choices\":[{\"delta\":{\"content\":\"cd\"}}],\"model\":\"x\",\"id\":\"j\"}\n\n",
          true},
         {"data: {\"choices\":[{\"delta\":{\"content\":\"d\"}}],\"model\":\"y\",\"id\":\"j\"}\n\n",
+         false},
+        {"data: {\"choices\":[{\"delta\":{\"\\u0063ontent\":\"A\"}}],"
+         "\"x\":{\"content\":\"z\"}}\n\n",
+         false}, /* the text's name is spelled with an escape, another one is not */
+        {"data: {\"choices\":[{\"delta\":{\"\\u0063ontent\":\"A\"}}],"
+         "\"x\":{\"content\":\"y\"}}\n\n",
          false},
         {"data: {\"x\":\"content\",\"choices\":[{\"delta\":{\"content\":\"e\"}}]}\n\n", false},
         {"data: {\"x\":\"content\",\"choices\":[{\"delta\":{\"content\":\"f\"}}]}\n\n", false},

@@ -92,7 +92,7 @@ void desk_revoke(struct desk *d, uint64_t grant)
     why_set(&why, ERR_REVOKED, "%s", "");
     for (struct request *r = d->requests, *next; r; r = next) {
         next = r->next;
-        if (r->terms.grant == grant && r->sm.state != REQUEST_DONE)
-            request_stop(r, &why);
+        if (r->terms.grant == grant)
+            request_break(r, &why);
     }
 }

@@ -250,17 +250,24 @@ static bool give_directly(struct request *r, const struct event *e)
     return err != ERR_BUSY;
 }
 
-/* No memory to keep an event: each reader hears of that instead of what is still kept for it. */
-static void break_readers(struct request *r)
+void request_break(struct request *r, const struct why *why)
+{
+    struct event e = {.kind = EVENT_ERROR, .number = r->log.next, .why = why, .usage = {-1, -1}};
+    hold_add(&r->hold);
+    while (r->readers)
+        give_last(r->readers, &e);
+    if (r->sm.state == REQUEST_DONE)
+        request_step(r); /* it was there for its readers only */
+    else
+        request_stop(r, why);
+    hold_drop(&r->hold);
+}
+
+static void break_for_memory(struct request *r)
 {
     struct why why;
     why_set(&why, ERR_NO_MEMORY, "no memory to keep an event");
-    struct event e = {.kind = EVENT_ERROR, .number = r->log.next, .why = &why};
-    for (struct reader *d = r->readers, *next; d; d = next) {
-        next = d->next;
-        give_last(d, &e);
-    }
-    request_stop(r, &why);
+    request_break(r, &why);
 }
 
 /* One that waits for this event. Those with `at` set are full; those that wait for a later number
@@ -295,7 +302,7 @@ void request_emit(struct request *r, struct event *e)
         if (k)
             give_to_all(r, k);
         else
-            break_readers(r);
+            break_for_memory(r);
     }
     hold_drop(&r->hold);
 }

@@ -101,4 +101,6 @@ bool record_close(struct request *r);
 
 /* events.c */
 void request_emit(struct request *r, struct event *e);
+/* Each reader hears of this error instead of what is still kept for it; and it ends. */
+void request_break(struct request *r, const struct why *why);
 void request_forget(struct request *r); /* all kept events */

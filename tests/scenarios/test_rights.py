@@ -109,6 +109,39 @@ def test_a_body_on_its_way_ends(daemon):
     daemon.idle()
 
 
+@pytest.mark.parametrize("path", ["/hearth/v1/keys", "/hearth/v1/links"])
+def test_a_change_whose_body_comes_later(daemon, path):
+    """The right is looked at again when the body is there: an admin's last word is not his first."""
+    key = make_key(daemon, "chief", "--admin")
+    body = b'{"name": "heir"}' if path.endswith("keys") else b"{}"
+    with daemon.wire() as wire:
+        wire.send(client.request_bytes("POST", path, body, bearer(key))[:-1])
+        time.sleep(0.2)
+        assert daemon.hearth("keys", "rm", "chief")[0] == 0
+        wire.send(body[-1:])
+        assert wire.response().status == 401
+    assert "heir" not in daemon.hearth("keys", "list")[1]
+
+
+@pytest.mark.parametrize("events", [200000, 3000], ids=["while it runs", "when it is complete"])
+def test_who_reads_slowly_gets_no_more(daemon, events):
+    """What waits for a slow reader goes with the key, in the daemon and in the kernel."""
+    key = make_key(daemon, "slow")
+    with client.Stream(daemon.port, f"events={events} size=1000", rcvbuf=8192,
+                       headers=bearer(key)) as stream:
+        stream.take(3)
+        time.sleep(0.5)  # by now everything on the way is full
+        assert daemon.hearth("keys", "rm", "slow")[0] == 0
+        began = time.monotonic()
+        harness.wait_for(lambda: daemon.counts()["connections"] == 1, 3)  # the one that asks
+        assert time.monotonic() - began < 1
+        got = []
+        with contextlib.suppress(OSError, client.Cut):
+            got = stream.rest()
+        assert sum(map(len, got)) < 3_000_000 and not any(map(client.is_done, got))
+    daemon.idle()
+
+
 def test_a_user_who_is_trusted_no_longer(make):
     callers.needs_root()
     daemon = make.home(harness.providers(make.fake()))
