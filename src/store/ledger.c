@@ -129,15 +129,13 @@ static struct cell word_cell(struct store *s, struct slice text, enum how how)
     return id ? cell_int(id) : cell_text(slice_to(text, cut(text, MOST_INLINE)));
 }
 
-/* For sums, which have numbers only. */
-static int64_t sum_word(struct store *s, struct slice text)
+/* The same cell for sums, which have numbers only. */
+static int64_t sum_word(struct store *s, const struct cell *c)
 {
-    struct ledger *l = &s->writer.ledger;
     static const struct slice others = {"(others)", 8};
-    int64_t id = words_find(&l->words, text);
-    if (id || !text.len)
-        return id;
-    id = l->words.n < MOST_WORDS ? make_word(s, text) : words_find(&l->words, others);
+    if (c->kind != CELL_TEXT)
+        return c->n;
+    int64_t id = words_find(&s->writer.ledger.words, others);
     return id ? id : make_word(s, others);
 }
 
@@ -232,11 +230,10 @@ static bool add_tries(struct store *s, const struct ledger_row *row, int64_t seq
     return true;
 }
 
-static bool add_row(struct store *s, const struct ledger_row *row)
+static bool add_row(struct store *s, const struct ledger_row *row, struct cell c[ROW_CELLS])
 {
     struct ledger *l = &s->writer.ledger;
     unsigned char spent[LEDGER_STATES * 5], mac[HASH_BYTES];
-    struct cell c[ROW_CELLS];
     int64_t seq = l->last_seq + 1;
     fill_cells(s, row, c);
     c[ROW_SPENT] = spent_cell(s, row, spent);
@@ -265,16 +262,17 @@ static bool add_row(struct store *s, const struct ledger_row *row)
 
 bool ledger_row(struct store *s, const struct ledger_row *row)
 {
-    if (!add_row(s, row))
+    struct cell c[ROW_CELLS];
+    if (!add_row(s, row, c))
         return false;
     bool answered = slice_is(row->outcome, SLICE("OK"));
     const struct hour one = {
         .hour = (int64_t)(row->began_ms / HOUR_MS),
         .principal = row->principal,
-        .call = sum_word(s, row->call),
-        .model = sum_word(s, row->served),
-        .target = sum_word(s, row->target),
-        .who = sum_word(s, row->who),
+        .call = sum_word(s, &c[ROW_CALL]),
+        .model = sum_word(s, &c[ROW_SERVED]),
+        .target = sum_word(s, &c[ROW_TARGET]),
+        .who = sum_word(s, &c[ROW_WHO]),
         .sums = {1, !answered, row->prompt_tokens < 0 ? 0 : row->prompt_tokens,
                  row->completion_tokens < 0 ? 0 : row->completion_tokens, (int64_t)row->bytes_in,
                  (int64_t)row->bytes_out, (int64_t)row->total_us, (int64_t)row->first_us},
@@ -293,7 +291,8 @@ bool ledger_gap(struct store *s, const struct lost *lost)
         .prompt_tokens = -1,
         .completion_tokens = -1,
     };
-    return add_row(s, &row);
+    struct cell c[ROW_CELLS];
+    return add_row(s, &row, c);
 }
 
 bool ledger_refused(struct store *s, const struct refusal *r)

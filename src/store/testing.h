@@ -26,8 +26,8 @@ struct bench {
     struct store *store;
     struct store_write write;
     struct text text, scratch;
-    uint64_t most;
-    size_t spoilt; /* which file was damaged */
+    uint64_t most, step_ms; /* between two rows; 0: 1 */
+    size_t spoilt;          /* which file was damaged */
     bool done;
 };
 
@@ -187,7 +187,7 @@ static inline bool bench_append(struct bench *b, unsigned i)
                                    .target = SLICE("far/qwen3"),
                                    .outcome = SLICE("OK"),
                                    .status = 200,
-                                   .began_ms = 1700000000000ull + i,
+                                   .began_ms = 1700000000000ull + i * (b->step_ms ? b->step_ms : 1),
                                    .total_us = 2000 + i,
                                    .spent_us = {0, i, 5},
                                    .prompt_tokens = 10,
