@@ -13,6 +13,7 @@
 
 #define OUR_MARK 0x68727468 /* application_id: "hrth" */
 #define BUSY_MS 100
+#define URI_ROOM (3 * FOLDER_ROOM + 32)
 
 /* ---- faults --------------------------------------------------------------------------------- */
 
@@ -51,6 +52,8 @@ static void failed(struct db *d, int code)
     for (size_t i = 0; i < COUNT(meanings); i++) {
         if (meanings[i].code == (code & 0xff)) {
             d->disk_failed = meanings[i].code == SQLITE_IOERR;
+            d->unwritable =
+                meanings[i].code == SQLITE_CANTOPEN || meanings[i].code == SQLITE_READONLY;
             set_fault(d, meanings[i].fault, meanings[i].words);
             return;
         }
@@ -200,22 +203,47 @@ static void mend_modes(const char *path)
     }
 }
 
+/* For a file that nobody can write to, nor beside it, not even the locks of readers: it is taken as
+ * it stands, which is right only without a journal. */
+static bool uri_of(const char *path, char uri[URI_ROOM])
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
+    char journal[FOLDER_ROOM + 8];
+    struct stat seen;
+    snprintf(journal, sizeof journal, "%s-wal", path);
+    if (stat(path, &seen) != 0 || !seen.st_size || (stat(journal, &seen) == 0 && seen.st_size))
+        return false;
+    size_t at = (size_t)snprintf(uri, URI_ROOM, "file:");
+    for (const char *c = path; *c; c++)
+        at += (size_t)snprintf(uri + at, URI_ROOM - at, strchr(plain, *c) ? "%c" : "%%%02x",
+                               (unsigned)(unsigned char)*c);
+    snprintf(uri + at, URI_ROOM - at, "?immutable=1");
+    return true;
+}
+
 static void connect_to(struct db *d, const char *folder, enum db_mode mode)
 {
     struct stat seen;
+    char uri[URI_ROOM];
     static const int ways[] = {
         [DB_WRITE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
         [DB_OLD] = SQLITE_OPEN_READWRITE,
         [DB_READ] = SQLITE_OPEN_READONLY,
+        [DB_STILL] = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
     };
     if (!path_of(folder, d->kind->name, d->path)) {
-        set_fault(d, FAULT_WAIT, "its folder is not there");
+        set_fault(d, FAULT_WAIT, "its folder is not there, or may not be read");
         return;
     }
-    if (mode != DB_READ)
+    if (mode == DB_STILL && !uri_of(d->path, uri)) {
+        set_fault(d, FAULT_WAIT, "it cannot be opened; are its folder and mode right?");
+        return;
+    }
+    if (mode != DB_READ && mode != DB_STILL)
         mend_modes(d->path);
     int code = sqlite3_open_v2(
-        d->path, &d->sql,
+        mode == DB_STILL ? uri : d->path, &d->sql,
         ways[mode] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE, NULL);
     if (code != SQLITE_OK) {
         failed(d, code);
@@ -239,7 +267,7 @@ static void connect_to(struct db *d, const char *folder, enum db_mode mode)
     for (size_t i = 0; i < COUNT(settings); i++)
         (void)sqlite3_db_config(d->sql, settings[i].what, settings[i].on, NULL);
     sqlite3_busy_timeout(d->sql, BUSY_MS);
-    for (const char *const *sql = d->kind->setup; *sql && !d->fault; sql++)
+    for (const char *const *sql = d->kind->setup; *sql && !d->fault && mode != DB_STILL; sql++)
         run(d, *sql);
     d->read_only = sqlite3_db_readonly(d->sql, "main") == 1;
 }
@@ -303,9 +331,9 @@ static void check_whole(struct db *d)
     sqlite3_finalize(s);
 }
 
-enum fault db_open(struct db *d, const struct db_kind *kind, const char *folder, enum db_mode mode)
+static enum fault open_as(struct db *d, const struct db_kind *kind, const char *folder,
+                          enum db_mode mode)
 {
-    assert(kind->n_queries <= MOST_QUERIES);
     *d = (struct db){.kind = kind};
     connect_to(d, folder, mode);
     if (!d->fault)
@@ -317,6 +345,20 @@ enum fault db_open(struct db *d, const struct db_kind *kind, const char *folder,
     if (d->fault)
         db_close(d);
     return d->fault;
+}
+
+enum fault db_open(struct db *d, const struct db_kind *kind, const char *folder, enum db_mode mode)
+{
+    assert(kind->n_queries <= MOST_QUERIES);
+    enum fault fault = open_as(d, kind, folder, mode);
+    if (d->unwritable && mode != DB_OLD) {
+        char words[sizeof d->words];
+        memcpy(words, d->words, sizeof words);
+        fault = open_as(d, kind, folder, DB_STILL);
+        if (fault == FAULT_WAIT)
+            memcpy(d->words, words, sizeof words);
+    }
+    return fault;
 }
 
 /* After a fault nothing is written any more, so that a sync that failed is not tried again by the

@@ -194,8 +194,14 @@ static void full_by_limit(struct bench *b)
     setrlimit(RLIMIT_FSIZE, &none);
     append(b, 11, 500);
     struct key_row key = bench_key("k1aaaaaa", "one");
-    if (bench_add(b, &key) != ERR_STATE_DOWN || bench_is_up(b))
+    if (bench_add(b, &key) != ERR_STATE_DOWN)
         _exit(3);
+    for (unsigned i = 0; i < 3000; i++) { /* it does not say now this, now that */
+        struct store_health h = bench_health(b);
+        if (h.state.up || h.audit.up || !h.state.words[0] || !h.audit.words[0])
+            _exit(6);
+        os_sleep_ms(1);
+    }
     setrlimit(RLIMIT_FSIZE, &was);
     up_again(b);
     bench_written(b, 500);
@@ -248,6 +254,43 @@ static void a_full_disk_is_waited_out(void **state)
     bench_empty(b);
     assert_int_equal(umount(b->folder), 0);
     assert_true(said);
+}
+
+static void a_folder_that_may_not_be_written(void **state)
+{
+    struct bench *b = *state;
+    if (mount("tmpfs", b->folder, "tmpfs", 0, "size=9m,mode=700") != 0)
+        skip(); /* needs root */
+    bench_open(b);
+    struct key_row key = bench_key("k1aaaaaa", "one");
+    enum err added = bench_add(b, &key);
+    append(b, 1, 10);
+    bench_written(b, 10);
+    bench_close(b);
+    assert_int_equal(mount(NULL, b->folder, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+    bench_open(b);
+    const char *keys = bench_keys(b); /* what can be read is */
+    bool listed = strcmp(keys, "k1aaaaaa one m s\n") == 0;
+    const struct ledger_ask all = {.view = LEDGER_ROWS};
+    struct json_doc doc = bench_ask(b, &all);
+    bool shown = json_count(doc.root) == 10;
+    json_done(&doc);
+    struct store_health h = bench_health(b);
+    key = bench_key("k2aaaaaa", "two");
+    enum err refused = bench_add(b, &key);
+    append(b, 11, 20);
+    assert_int_equal(mount(NULL, b->folder, NULL, MS_REMOUNT, NULL), 0);
+    up_again(b);
+    bench_written(b, 10);
+    enum err taken = bench_add(b, &key);
+    assert_rows(b, 20);
+    bench_close(b);
+    bench_empty(b);
+    assert_int_equal(umount(b->folder), 0);
+    assert_true(listed && shown && !h.state.up && !h.audit.up);
+    assert_int_equal(added, OK);
+    assert_int_equal(refused, ERR_STATE_DOWN);
+    assert_int_equal(taken, OK);
 }
 
 /* ---- damaged -------------------------------------------------------------------------------- */
@@ -402,6 +445,19 @@ static void a_newer_file_is_refused_and_left_alone(void **state)
     loop_close(&b->loop);
     bench_read(b, "state.db", &after);
     assert_true(slice_is(text_slice(&before), text_slice(&after)));
+    bench_sql(b, "state.db", "UPDATE about SET schema = 1; PRAGMA user_version = 1");
+    bench_sql(b, "audit.db", "UPDATE about SET schema = 7; PRAGMA user_version = 7");
+    bench_open(b);
+    append(b, 1, 5);
+    for (unsigned i = 0; i < 1000 && bench_health(b).audit.up; i++)
+        os_sleep_ms(2);
+    assert_non_null(strstr(bench_health(b).audit.words, "version 7"));
+    assert_int_equal(bench_health(b).rows_waiting, 5);
+    bench_sql(b, "audit.db", "UPDATE about SET schema = 1; PRAGMA user_version = 1");
+    up_again(b);
+    bench_written(b, 5); /* as if the newer one had never been */
+    assert_false(bench_has_bad(b, "audit.db"));
+    bench_close(b);
     text_fini(&before);
     text_fini(&after);
 }
@@ -649,6 +705,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(closing_does_not_wait_for_a_lock, bench_begin, bench_end),
         cmocka_unit_test_setup_teardown(a_file_that_may_not_grow, bench_begin, bench_end),
         cmocka_unit_test_setup_teardown(a_full_disk_is_waited_out, bench_begin, bench_end),
+        cmocka_unit_test_setup_teardown(a_folder_that_may_not_be_written, bench_begin, bench_end),
         cmocka_unit_test_setup_teardown(a_sync_that_fails_is_never_believed, bench_begin,
                                         bench_end),
         cmocka_unit_test_setup_teardown(damaged_files_are_used_or_put_aside, bench_begin_fast,

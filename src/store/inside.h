@@ -34,12 +34,18 @@ struct db {
     sqlite3_stmt *prepared[MOST_QUERIES];
     bool read_only, in_transaction;
     bool disk_failed; /* the fault is the disk's own */
+    bool unwritable;  /* the fault is that nothing may be written */
     char path[FOLDER_ROOM];
     uint64_t device, inode;
     enum fault fault; /* the first since the opening; everything fails from then on */
     char words[200];  /* of that fault */
 };
-enum db_mode { DB_WRITE, DB_OLD, DB_READ }; /* DB_OLD: to write, but only one that is there */
+enum db_mode {
+    DB_WRITE,
+    DB_OLD,
+    DB_READ,
+    DB_STILL
+}; /* DB_OLD: to write, but only one that is there */
 /* The fault, also in d; then it is closed. */
 enum fault db_open(struct db *d, const struct db_kind *kind, const char *folder, enum db_mode mode);
 void db_close(struct db *d);
@@ -71,6 +77,7 @@ enum state_query {
     STATE_SEGMENT_ONE,
     STATE_SEGMENT_PUT,
     STATE_SEGMENTS,
+    STATE_PROBE,
     STATE_QUERIES
 };
 enum audit_query {
@@ -216,7 +223,7 @@ struct state {
     pthread_mutex_t lock; /* of db */
     struct db db;
     pthread_t thread;
-    bool started;
+    bool started, doubtful; /* doubtful: a write failed, and none has worked since */
     /* under the store's lock: */
     pthread_cond_t wake;
     struct work *first, **last; /* to do */

@@ -226,6 +226,27 @@ static void whatever_is_done_to_rows_is_found(void **state)
     text_fini(&k.state);
 }
 
+static void an_older_copy_is_found(void **state)
+{
+    struct bench *b = *state;
+    struct kept k = {0};
+    make_rows(b);
+    keep(b, &k);
+    bench_open(b);
+    append(b, 21, 40);
+    bench_close(b);
+    bench_write(b, "audit.db", text_slice(&k.audit));
+    bench_open(b);
+    assert_false(bench_verify(b));
+    assert_true(bench_says(b, "to the segment's end are missing"));
+    append(b, 41, 70); /* others in their place */
+    assert_false(bench_verify(b));
+    assert_true(bench_says(b, "not the one that state.db was told of"));
+    bench_close(b);
+    text_fini(&k.audit);
+    text_fini(&k.state);
+}
+
 /* ---- what the store does itself ------------------------------------------------------------- */
 
 static void days_are_segments_and_clocks_may_jump(void **state)
@@ -358,6 +379,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_canonical_form_is_version_1, bench_begin, bench_end),
         cmocka_unit_test_setup_teardown(each_changed_cell_is_found, bench_begin, bench_end),
         cmocka_unit_test_setup_teardown(whatever_is_done_to_rows_is_found, bench_begin, bench_end),
+        cmocka_unit_test_setup_teardown(an_older_copy_is_found, bench_begin, bench_end),
         cmocka_unit_test_setup_teardown(days_are_segments_and_clocks_may_jump, bench_begin,
                                         bench_end),
         cmocka_unit_test_setup_teardown(the_oldest_go_and_that_is_no_alarm, bench_begin, bench_end),

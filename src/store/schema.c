@@ -58,6 +58,7 @@ static const char *const state_queries[STATE_QUERIES] = {
     [STATE_SEGMENT_ONE] = "SELECT " SEGMENT_COLUMNS " FROM segment WHERE file = ?1 AND number = ?2",
     [STATE_SEGMENT_PUT] = "INSERT OR REPLACE INTO segment(" SEGMENT_COLUMNS ") VALUES(?1, ?2, ?3,"
                           " ?4, ?5, ?6, ?7, ?8, ?9, ?10, 1)",
+    [STATE_PROBE] = "UPDATE about SET schema = schema",
     [STATE_SEGMENTS] = "SELECT " SEGMENT_COLUMNS " FROM segment ORDER BY file, number",
 };
 const struct db_kind state_kind = {

@@ -30,20 +30,9 @@ static enum fault open_file(struct store *s, bool at_start)
              fault == FAULT_CORRUPT ? "; a restart puts it aside and begins a new one" : "");
     if (!fault && st->db.read_only)
         store_tell(s, &s->health.state, "state.db is read-only: make it and its folder writable");
-    else
+    else if (fault || !st->doubtful)
         store_tell(s, &s->health.state, fault ? words : NULL);
     return fault;
-}
-
-/* Under the state's lock: is it open for writing? One that is not is opened anew. */
-static bool usable(struct store *s)
-{
-    struct state *st = &s->state;
-    if (st->db.sql && !st->db.fault && !st->db.read_only && db_is_there(&st->db))
-        return true;
-    db_close(&st->db);
-    (void)open_file(s, false);
-    return st->db.sql && !st->db.fault && !st->db.read_only;
 }
 
 static enum err down(struct store *s, struct why *why)
@@ -63,7 +52,34 @@ static enum err gave_up(struct store *s, struct why *why)
     db_rollback(&st->db);
     store_tell(s, &s->health.state, st->db.words);
     db_close(&st->db);
+    st->doubtful = true;
     return why_set(why, ERR_STATE_DOWN, "%s", st->db.words);
+}
+
+/* After a failed write: that the file can be opened does not say that it can be written. */
+static bool probe(struct store *s)
+{
+    struct state *st = &s->state;
+    if (!db_begin(&st->db) || !db_do(&st->db, db_get(&st->db, STATE_PROBE)) || !db_commit(&st->db))
+        return false;
+    st->doubtful = false;
+    store_tell(s, &s->health.state, NULL);
+    return true;
+}
+
+/* Under the state's lock: is it open for writing? One that is not is opened anew. */
+static bool usable(struct store *s)
+{
+    struct state *st = &s->state;
+    if (st->db.sql && !st->db.fault && !st->db.read_only && db_is_there(&st->db))
+        return true;
+    db_close(&st->db);
+    (void)open_file(s, false);
+    if (!st->db.sql || st->db.read_only)
+        return false;
+    if (st->doubtful && !probe(s))
+        (void)gave_up(s, NULL);
+    return st->db.sql && !st->db.fault;
 }
 
 /* ---- keys ----------------------------------------------------------------------------------- */

@@ -296,7 +296,8 @@ static bool open_anew(struct store *s)
     readers_come(s);
     if (good)
         tell_size(s);
-    store_tell(s, &s->health.audit, good ? NULL : db->words);
+    if (!good || is_empty(w->busy)) /* else the batch will tell */
+        store_tell(s, &s->health.audit, good ? NULL : db->words);
     return good;
 }
 
@@ -331,6 +332,7 @@ static void written(struct store *s, const struct lost *lost)
     w->pause_ms = 0;
     pthread_mutex_unlock(&s->lock);
     empty(w->busy);
+    store_tell(s, &s->health.audit, NULL);
 }
 
 /* One batch, or another try of the one that could not be written. False: not now. */

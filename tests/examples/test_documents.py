@@ -47,7 +47,7 @@ def test_rooms_are_listed():
     assert sorted(rooms) == sorted(p.name for p in (TOP / "src").iterdir() if p.is_dir())
 
 
-@pytest.mark.parametrize("room", ["conn", "request"])
+@pytest.mark.parametrize("room", ["conn", "request", "store"])
 def test_pages_of_rooms_name_their_files_and_functions(room):
     folder = TOP / "src" / room
     text = (folder / "README.md").read_text(encoding="utf-8")
