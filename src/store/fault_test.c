@@ -133,6 +133,25 @@ static void a_lock_of_another_program_is_waited_out(void **state)
     bench_close(b);
 }
 
+/* What gaps say, which may be one or some, between rows or behind them. */
+static int64_t told_lost(struct bench *b)
+{
+    int64_t sum = 0;
+    for (unsigned i = 0; i < 1000 && !sum; i++, os_sleep_ms(2)) {
+        const struct ledger_ask gaps = {.view = LEDGER_ROWS, .outcome = SLICE("NO_AUDIT")};
+        struct json_doc doc = bench_ask(b, &gaps);
+        for (size_t k = 0; k < json_count(doc.root); k++) {
+            int64_t lost = 0;
+            const struct json_value *gap = json_at(doc.root, k);
+            assert_true(slice_is(json_text(json_get(gap, "call")), SLICE("gap")));
+            assert_true(json_int(json_get(gap, "lost"), &lost));
+            sum += lost;
+        }
+        json_done(&doc);
+    }
+    return sum;
+}
+
 static void what_does_not_fit_is_told(void **state)
 {
     struct bench *b = *state;
@@ -148,14 +167,7 @@ static void what_does_not_fit_is_told(void **state)
     sqlite3_close(audit);
     bench_written(b, 10001);
     up_again(b);
-    const struct ledger_ask last = {.view = LEDGER_ROWS, .most = 1};
-    struct json_doc doc = bench_ask(b, &last);
-    const struct json_value *gap = json_at(doc.root, 0);
-    int64_t lost = 0;
-    assert_true(slice_is(json_text(json_get(gap, "call")), SLICE("gap")));
-    assert_true(json_int(json_get(gap, "lost"), &lost));
-    assert_int_equal(lost, 2000);
-    json_done(&doc);
+    assert_int_equal(told_lost(b), 2000);
     assert_true(bench_verify(b));
     bench_close(b);
 }
