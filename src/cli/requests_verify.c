@@ -36,12 +36,18 @@ static void print_notes(const struct json_value *found, struct text *out)
         add_count(out, dropped, "older segment");
         text_add(out, SLICE(" let go, to keep the file within `audit.size`; that is no fault.\n"));
     }
-    if (aside) {
-        add_count(out, aside, "segment");
-        text_add(out, SLICE(" in damaged files that were put aside.\n"));
+    if (json_is_true(json_get(found, "file_put_aside"))) {
+        text_add(out, SLICE("A damaged audit.db was put aside; its records are not checked here"));
+        if (aside) {
+            text_add(out, SLICE(": "));
+            add_count(out, aside, "segment");
+            text_add(out, SLICE(" that state.db knew"));
+        }
+        text_add(out, SLICE(".\n"));
     }
     if (!json_is_true(json_get(found, "anchored")))
-        text_add(out, SLICE("state.db could not be asked, which knows how many there must be.\n"));
+        text_add(out, SLICE("state.db knows nothing of these records, or could not be asked: "
+                            "whether newer ones are missing cannot be told.\n"));
 }
 
 static void print_found(const struct json_value *found, bool colours, struct text *out)

@@ -14,6 +14,9 @@
  * a word stands for its text, which has a proof of its own; so has each segment. */
 #include "store/inside.h"
 
+#define HEAD_BYTES 9u  /* of one cell, at most */
+#define MOST_CELLS 10u /* that are hashed where they stand */
+
 static void put_u64(unsigned char *to, uint64_t n, unsigned bytes)
 {
     for (unsigned i = 0; i < bytes; i++)
@@ -26,30 +29,39 @@ static unsigned bytes_of(int64_t n)
     return n == 0 ? 0 : (unsigned)(64 - __builtin_clzll(size | 1) + 7) / 8;
 }
 
+/* What stands before the bytes of a cell, or is all of it. */
+static unsigned put_head(char *to, const struct cell *c)
+{
+    if (c->kind == CELL_NULL) {
+        *to = '-';
+        return 1;
+    }
+    if (c->kind == CELL_INT) {
+        unsigned bytes = bytes_of(c->n);
+        *to = (char)('0' + bytes);
+        put_u64((unsigned char *)to + 1, (uint64_t)c->n, bytes);
+        return 1 + bytes;
+    }
+    *to = c->kind == CELL_TEXT ? 't' : 'b';
+    put_u64((unsigned char *)to + 1, c->s.len, 4);
+    return 5;
+}
+
 void chain_add(struct text *form, const struct cell *cells, unsigned n)
 {
     size_t need = 0;
     for (unsigned i = 0; i < n; i++)
-        need += 9 + (cells[i].kind >= CELL_TEXT ? cells[i].s.len : 0);
+        need += HEAD_BYTES + (cells[i].kind >= CELL_TEXT ? cells[i].s.len : 0);
     char *to = text_room(form, need);
     if (!to)
         return;
     char *at = to;
     for (unsigned i = 0; i < n; i++) {
         const struct cell *c = &cells[i];
-        if (c->kind == CELL_NULL) {
-            *at++ = '-';
-        } else if (c->kind == CELL_INT) {
-            unsigned bytes = bytes_of(c->n);
-            *at++ = (char)('0' + bytes);
-            put_u64((unsigned char *)at, (uint64_t)c->n, bytes);
-            at += bytes;
-        } else {
-            *at++ = c->kind == CELL_TEXT ? 't' : 'b';
-            put_u64((unsigned char *)at, c->s.len, 4);
-            if (c->s.len)
-                memcpy(at + 4, c->s.ptr, c->s.len);
-            at += 4 + c->s.len;
+        at += put_head(at, c);
+        if (c->kind >= CELL_TEXT && c->s.len) {
+            memcpy(at, c->s.ptr, c->s.len);
+            at += c->s.len;
         }
     }
     form->len += (size_t)(at - to);
@@ -84,16 +96,20 @@ void chain_word(const unsigned char *key, const unsigned char *file, int64_t id,
     crypt_keyed(key, parts, COUNT(parts), ret);
 }
 
+/* Without memory of its own: it cannot fail, so no proof is ever right or wrong for lack of any. */
 static void hash_cells(const unsigned char *key, struct slice what, const struct cell *cells,
                        unsigned n, unsigned char ret[HASH_BYTES])
 {
-    struct text form = {0};
-    chain_add(&form, cells, n);
-    struct slice parts[] = {what, text_slice(&form)};
-    crypt_keyed(key, parts, COUNT(parts), ret);
-    if (form.failed)
-        memset(ret, 0, HASH_BYTES); /* fits nothing */
-    text_fini(&form);
+    char heads[MOST_CELLS][HEAD_BYTES];
+    struct slice parts[1 + 2 * MOST_CELLS] = {what};
+    size_t used = 1;
+    assert(n <= MOST_CELLS);
+    for (unsigned i = 0; i < n; i++) {
+        parts[used++] = (struct slice){heads[i], put_head(heads[i], &cells[i])};
+        if (cells[i].kind >= CELL_TEXT && cells[i].s.len)
+            parts[used++] = cells[i].s;
+    }
+    crypt_keyed(key, parts, used, ret);
 }
 
 void chain_segment(const unsigned char *key, const struct segment *g, unsigned char ret[HASH_BYTES])

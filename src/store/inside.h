@@ -248,8 +248,8 @@ struct refusal {
     uint64_t n;
     char source[48], reason[48];
 };
-#define MOST_REFUSALS 64u
-struct batch { /* rows one after the other, as pack() laid them */
+#define MOST_REFUSALS 64u /* in a batch, and of one minute; the last is all others */
+struct batch {            /* rows one after the other, as pack() laid them */
     struct text bytes;
     unsigned rows;
     uint64_t since_ms; /* monotonic, of the first */
@@ -271,6 +271,7 @@ struct ledger {
     struct segment going;
     struct text form; /* for the canonical form of a row */
     struct hours *hours;
+    uint64_t trimmed_ms;  /* when old counts of what was refused went last; 0: not since opening */
     uint64_t noted_ms;    /* when the open segment's head was told to state.db */
     uint64_t note_ticket; /* when it is safe, `noting` may be told; 0: nothing is to be told */
     struct segment noting;
@@ -301,6 +302,8 @@ struct writer {
     struct batch *filling;
     struct batch batches[2];
     struct lost lost;
+    struct refusal known[MOST_REFUSALS - 1]; /* of the last minute; .n is not kept */
+    unsigned n_known;
     bool asleep, ended, suspect; /* suspect: a reader found the file corrupt */
     uint64_t busy_rows, busy_bytes, busy_since_ms;
 };

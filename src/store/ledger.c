@@ -17,7 +17,10 @@
 #define MOST_REASON 160u
 #define SEGMENTS 8u /* at least, of what may be kept */
 #define DROP_ROWS 2000
-#define ROW_BYTES 300u /* a guess, until there are rows to tell */
+#define TRIM_MS 60000u
+#define MOST_REFUSED 100000u /* counts of what was refused that are kept, */
+#define REFUSED_SHARE 1024u  /* and fewer of a small file: each has some 100 bytes */
+#define ROW_BYTES 300u       /* a guess, until there are rows to tell */
 #define KNOWN_ROWS 1000
 #define MANY_PAGES 1000 /* in the journal: it is time to empty it */
 #define MOST_PAGES 8192 /* it is emptied at once */
@@ -421,6 +424,18 @@ static void watch_journal(struct store *s)
         (void)checkpoint_ask(s);
 }
 
+/* Some of the oldest counts of what was refused: more than can come in that time. */
+static bool trim_refused(struct store *s)
+{
+    struct ledger *l = &s->writer.ledger;
+    sqlite3_stmt *q = db_get(&l->db, AUDIT_REFUSED_TRIM);
+    if (!q)
+        return false;
+    sqlite3_bind_int64(q, 1, (int64_t)min_u64(MOST_REFUSED, audit_most(s) / REFUSED_SHARE));
+    sqlite3_bind_int64(q, 2, DROP_ROWS);
+    return db_do(&l->db, q);
+}
+
 bool ledger_tick(struct store *s)
 {
     struct ledger *l = &s->writer.ledger;
@@ -429,9 +444,12 @@ bool ledger_tick(struct store *s)
     watch_journal(s);
     if (!measure(s))
         return false;
-    if (hour) {
-        (void)db_do(&l->db, db_get(&l->db, AUDIT_REFUSED_TRIM));
+    if (hour)
         l->noted_ms = now; /* with nothing to note, it is as good as done */
+    if (!l->trimmed_ms || now - l->trimmed_ms >= TRIM_MS) {
+        l->trimmed_ms = max_u64(now, 1);
+        if (!trim_refused(s))
+            return false;
     }
     if (l->note_ticket && checkpoint_done(s, l->note_ticket))
         return tell_state(s);

@@ -12,6 +12,21 @@
 #define DAY_MS 86400000ull
 
 static uint64_t now_ms;
+static bool no_memory;
+void *__real_mem_alloc(size_t bytes);
+void *__real_mem_grow(void *block, size_t bytes);
+void *__wrap_mem_alloc(size_t bytes);
+void *__wrap_mem_grow(void *block, size_t bytes);
+
+void *__wrap_mem_alloc(size_t bytes)
+{
+    return no_memory ? NULL : __real_mem_alloc(bytes);
+}
+
+void *__wrap_mem_grow(void *block, size_t bytes)
+{
+    return no_memory ? NULL : __real_mem_grow(block, bytes);
+}
 
 static void turn(struct loop *l)
 {
@@ -91,6 +106,22 @@ static void the_canonical_form_is_version_1(void **state)
     assert_hex((struct slice){(char *)mac, HASH_BYTES},
                "14241f744c01e420c44ca67c36e075da20f2532c75e8d83445ea7306963c4961");
     text_fini(&form);
+}
+
+/* A key row whose proof somebody wrote as zeros fits at no time, also when there is no memory. */
+static void proofs_need_no_memory(void **state)
+{
+    struct key_row row = bench_key("k1aaaaaa", "one");
+    const struct segment at = {.file = "0123456789abcde", .number = 3};
+    unsigned char key[HASH_BYTES] = "key", mac[2][HASH_BYTES], again[2][HASH_BYTES];
+    (void)state;
+    chain_key_row(key, &row, mac[0]);
+    chain_segment(key, &at, mac[1]);
+    no_memory = true;
+    chain_key_row(key, &row, again[0]);
+    chain_segment(key, &at, again[1]);
+    no_memory = false;
+    assert_memory_equal(mac, again, sizeof mac);
 }
 
 /* ---- what is changed by hand ---------------------------------------------------------------- */
@@ -337,8 +368,127 @@ static void a_file_put_aside_is_no_alarm(void **state)
         os_sleep_ms(10); /* until state.db was told */
     assert_true(bench_verify(b));
     assert_true(bench_says(b, "\"put_aside\":1"));
+    assert_true(bench_says(b, "\"file_put_aside\":true"));
     bench_close(b);
     text_fini(&before);
+}
+
+static void the_oldest_segments_are_missed(void **state)
+{
+    static const char cut[] = "DELETE FROM segment WHERE number <= 2";
+    struct bench *b = *state;
+    struct kept k = {0};
+    now_ms = 1700000000000ull;
+    bench_open(b);
+    for (unsigned i = 0; i < 4; i++, now_ms += DAY_MS)
+        append(b, 10 * i + 1, 10 * i + 10);
+    assert_true(bench_verify(b));
+    bench_close(b);
+    keep(b, &k);
+    bench_sql(b, "state.db", cut);
+    bench_sql(b, "audit.db", "DELETE FROM request WHERE seq <= 20");
+    bench_sql(b, "audit.db", "DELETE FROM try WHERE id < 21 * 16");
+    finds(b, &k, "audit.db", cut, "the segments up to this one are not there");
+    bench_sql(b, "state.db", "DELETE FROM segment");
+    finds(b, &k, "audit.db", "DELETE FROM segment", "no segments");
+    text_fini(&k.audit);
+    text_fini(&k.state);
+    now_ms = 0;
+}
+
+static void who_did_not_see_the_rows_says_so(void **state)
+{
+    struct bench *b = *state;
+    now_ms = 0;
+    bench_open(b);
+    append(b, 1, 5);
+    assert_true(bench_verify(b));
+    assert_true(bench_says(b, "\"anchored\":false,\"file_put_aside\":false"));
+    bench_close(b);
+    bench_open(b);
+    assert_true(bench_verify(b));
+    assert_true(bench_says(b, "\"anchored\":true,\"file_put_aside\":false"));
+    bench_close(b);
+}
+
+/* ---- what was refused ----------------------------------------------------------------------- */
+
+/* How many counts there are, when so many refusals are in them. */
+static size_t counts_of(struct bench *b, int64_t refused)
+{
+    const struct ledger_ask all = {.view = LEDGER_REFUSED, .most = 10000};
+    for (unsigned i = 0; i < 1000; i++) {
+        struct json_doc doc = bench_ask(b, &all);
+        size_t n = json_count(doc.root);
+        int64_t sum = 0, one = 0;
+        for (size_t at = 0; at < n; at++)
+            sum += json_int(json_get(json_at(doc.root, at), "requests"), &one) ? one : 0;
+        json_done(&doc);
+        if (sum == refused)
+            return n;
+        os_sleep_ms(5);
+    }
+    fail_msg("%s", text_cstr(&b->text));
+    return 0;
+}
+
+static void made_up_sources_fill_no_file(void **state)
+{
+    struct bench *b = *state;
+    now_ms = 1700000000000ull;
+    bench_open(b);
+    for (unsigned minute = 1; minute <= 2; minute++, now_ms += 60000) {
+        for (unsigned i = 0; i < 400; i++) { /* in many batches */
+            char source[32];
+            snprintf(source, sizeof source, "10.0.%u.%u", i / 250, i % 250);
+            store_refused(b->store, slice_of(source), SLICE("key"));
+            store_refused(b->store, slice_of(source), SLICE("key"));
+            if (i % 40 == 39)
+                (void)counts_of(b, 800 * (minute - 1) + 2 * (i + 1));
+        }
+        assert_int_equal(counts_of(b, 800 * minute), 64 * minute);
+    }
+    bench_close(b);
+    now_ms = 0;
+}
+
+static int64_t number_in(const struct bench *b, const char *sql)
+{
+    char path[256];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *q = NULL;
+    bench_path(b, "audit.db", path);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &q, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+    int64_t n = sqlite3_column_int64(q, 0);
+    sqlite3_finalize(q);
+    sqlite3_close(db);
+    return n;
+}
+
+/* In a file of 4 MiB 4096 counts and their oldest minute stay; the rest goes bit by bit. */
+static void old_counts_go_a_part_at_a_time(void **state)
+{
+    struct bench *b = *state;
+    make_rows(b);
+    bench_sql(b, "audit.db",
+              "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE"
+              " i < 7000) INSERT INTO refused SELECT i, 's', 'r', 1 FROM n");
+    b->most = 4u << 20;
+    for (int64_t left = 5000; left; left = left > 4097 ? 4097 : 0) {
+        int64_t n = 7000;
+        bench_open(b);
+        for (unsigned i = 0; i < 1000 && n > left; i++) {
+            os_sleep_ms(5);
+            n = number_in(b, "SELECT count(*) FROM refused");
+        }
+        assert_int_equal(n, left);
+        bench_close(b);
+    }
+    assert_int_equal(number_in(b, "SELECT min(minute) FROM refused"), 7000 - 4097 + 1);
+    assert_int_equal(number_in(b, "SELECT count(*) FROM request"), 20);
 }
 
 /* ---- keys ----------------------------------------------------------------------------------- */
@@ -385,6 +535,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_oldest_go_and_that_is_no_alarm, bench_begin, bench_end),
         cmocka_unit_test_setup_teardown(a_file_put_aside_is_no_alarm, bench_begin, bench_end),
         cmocka_unit_test_setup_teardown(a_key_changed_by_hand_is_not_used, bench_begin, bench_end),
+        cmocka_unit_test_setup_teardown(the_oldest_segments_are_missed, bench_begin, bench_end),
+        cmocka_unit_test_setup_teardown(who_did_not_see_the_rows_says_so, bench_begin, bench_end),
+        cmocka_unit_test_setup_teardown(made_up_sources_fill_no_file, bench_begin, bench_end),
+        cmocka_unit_test_setup_teardown(old_counts_go_a_part_at_a_time, bench_begin, bench_end),
+        cmocka_unit_test_setup_teardown(proofs_need_no_memory, bench_begin, bench_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

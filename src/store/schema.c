@@ -141,8 +141,10 @@ static const char *const audit_queries[AUDIT_QUERIES] = {
         " total_us = total_us + excluded.total_us, first_us = first_us + excluded.first_us",
     [AUDIT_REFUSED_ADD] = "INSERT INTO refused VALUES(?1, ?2, ?3, ?4)"
                           " ON CONFLICT DO UPDATE SET n = n + excluded.n",
-    [AUDIT_REFUSED_TRIM] = "DELETE FROM refused WHERE minute < (SELECT minute FROM refused"
-                           " ORDER BY minute DESC LIMIT 1 OFFSET 100000)",
+    [AUDIT_REFUSED_TRIM] = "DELETE FROM refused WHERE (minute, source, reason) IN (SELECT minute,"
+                           " source, reason FROM refused WHERE minute < (SELECT minute FROM refused"
+                           " ORDER BY minute DESC LIMIT 1 OFFSET ?1)"
+                           " ORDER BY minute, source, reason LIMIT ?2)",
     [AUDIT_PAGES] = "PRAGMA page_count",
     [AUDIT_FREE_PAGES] = "PRAGMA freelist_count",
     [AUDIT_PAGE_BYTES] = "PRAGMA page_size",

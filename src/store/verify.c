@@ -79,6 +79,7 @@ struct told {
     struct walk *walk;
     unsigned char file[FILE_ID];
     bool other; /* files of which nobody knows where they are */
+    bool ours;  /* something of this file */
 };
 
 static void on_told(void *context, const struct segment *g, bool ok)
@@ -94,7 +95,7 @@ static void on_told(void *context, const struct segment *g, bool ok)
         struct pair *p = g->status == SEGMENT_ASIDE ? NULL : pair_of(k, g->number);
         if (p) { /* else the file was put aside and brought back */
             p->told = *g;
-            p->is_told = true;
+            p->is_told = t->ours = true;
         }
     }
 }
@@ -120,6 +121,20 @@ static bool same_segment(const struct segment *a, const struct segment *b)
     return a->first_seq == b->first_seq && a->last_seq == b->last_seq && a->rows == b->rows &&
            memcmp(a->before, b->before, HASH_BYTES) == 0 &&
            memcmp(a->head, b->head, HASH_BYTES) == 0;
+}
+
+/* Segments that were dropped keep their mark, so the first is always known. */
+static void check_first(struct walk *k, const unsigned char *file)
+{
+    const struct pair *p = k->n ? &k->pairs[0] : NULL;
+    unsigned char first[HASH_BYTES];
+    chain_first(k->store->chain_key, file, first);
+    if (!p && db_number(k->db, READ_FIRST_ROW))
+        problem(k, 0, 0, "there are rows, and no segments");
+    else if (p && p->here.number != 1)
+        problem(k, p->here.number - 1, 0, "the segments up to this one are not there");
+    else if (p && (p->is_here || p->is_told) && memcmp(p->here.before, first, HASH_BYTES) != 0)
+        problem(k, 1, 0, "the first segment does not begin where the file began");
 }
 
 /* What both say must fit; from here on `here` is what holds. */
@@ -349,6 +364,8 @@ static void walk_rows(struct walk *k)
 static void tell(struct walk *k, bool anchored, struct text *json)
 {
     struct json_writer w = json_writer(json);
+    struct store_health h;
+    store_health(k->store, &h);
     const struct {
         const char *name;
         uint64_t n;
@@ -357,8 +374,10 @@ static void tell(struct walk *k, bool anchored, struct text *json)
     json_open_object(&w);
     json_key(&w, "ok");
     json_put_bool(&w, k->n_problems == 0);
-    json_key(&w, "anchored"); /* held against state.db too */
+    json_key(&w, "anchored"); /* held against what state.db was told of this file */
     json_put_bool(&w, anchored);
+    json_key(&w, "file_put_aside"); /* there was another file before this one */
+    json_put_bool(&w, k->aside || h.audit.put_aside);
     for (unsigned i = 0; i < COUNT(counts); i++) {
         json_key(&w, counts[i].name);
         json_put_u64(&w, counts[i].n);
@@ -389,10 +408,11 @@ static bool walk(struct walk *k)
         read_segments(k);
         read_words(k, told.file);
         join(k);
+        check_first(k, told.file);
         walk_rows(k);
     }
     db_rollback(k->db);
-    return anchored;
+    return anchored && told.ours;
 }
 
 enum err store_verify(struct store *s, struct cancel *cancel, struct text *json, struct why *why)

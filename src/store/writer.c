@@ -173,30 +173,58 @@ static bool same_refusal(const struct refusal *r, const struct refusal *other)
            strcmp(r->reason, other->reason) == 0;
 }
 
-/* Who makes up sources does not make our memory grow: the last place is for all others. */
+static bool find_refusal(const struct refusal *all, unsigned n, const struct refusal *one,
+                         unsigned *ret_at)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (same_refusal(&all[i], one)) {
+            *ret_at = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Under the lock: is it one of the few of its minute that are told by name? */
+static bool has_name(struct writer *w, const struct refusal *one)
+{
+    unsigned at;
+    if (w->n_known && w->known[0].minute != one->minute)
+        w->n_known = 0;
+    if (find_refusal(w->known, w->n_known, one, &at))
+        return true;
+    if (w->n_known == COUNT(w->known))
+        return false;
+    w->known[w->n_known++] = *one;
+    return true;
+}
+
+static void all_others(struct refusal *one)
+{
+    snprintf(one->source, sizeof one->source, "%s", "others");
+    snprintf(one->reason, sizeof one->reason, "%s", "any");
+}
+
+/* Who makes up sources makes neither our memory grow nor the file, in which rows would go for it:
+ * the last place, of a minute and of a batch, is for all others. */
 void store_refused(struct store *s, struct slice source, struct slice reason)
 {
+    struct writer *w = &s->writer;
     struct refusal one = {.minute = (int64_t)(s->wall_ms() / 60000), .n = 1};
+    unsigned at = MOST_REFUSALS - 1;
     snprintf(one.source, sizeof one.source, "%.*s", SLICE_ARG(source));
     snprintf(one.reason, sizeof one.reason, "%.*s", SLICE_ARG(reason));
     pthread_mutex_lock(&s->lock);
-    struct batch *b = s->writer.filling;
-    unsigned i = 0;
-    while (i < b->n_refused && !same_refusal(&b->refused[i], &one))
-        i++;
-    if (i < b->n_refused) {
-        b->refused[i].n++;
-    } else if (i < MOST_REFUSALS - 1) {
+    struct batch *b = w->filling;
+    if (!has_name(w, &one))
+        all_others(&one);
+    if (find_refusal(b->refused, b->n_refused, &one, &at) || b->n_refused == MOST_REFUSALS) {
+        b->refused[at].n++;
+    } else {
+        if (b->n_refused == at)
+            all_others(&one);
         begin_batch(s, b);
         b->refused[b->n_refused++] = one;
-    } else {
-        struct refusal *others = &b->refused[MOST_REFUSALS - 1];
-        if (b->n_refused < MOST_REFUSALS) {
-            *others = (struct refusal){.minute = one.minute, .source = "others"};
-            snprintf(others->reason, sizeof others->reason, "%s", "any");
-            b->n_refused = MOST_REFUSALS;
-        }
-        others->n++;
     }
     pthread_mutex_unlock(&s->lock);
 }
