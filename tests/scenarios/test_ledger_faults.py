@@ -210,7 +210,11 @@ def test_a_file_that_is_damaged(make, fake, spoil):
     assert all(p.name.startswith("audit.db") for p in aside)
     rows = daemon.wait_rows(1)
     assert rows[-1]["outcome"] == "OK"
-    assert daemon.hearth("requests", "verify")[0] == 0
+    code, out, _ = daemon.hearth("requests", "verify")
+    assert code == 0 and "A damaged audit.db was put aside" in out, out
+    assert "state.db knows nothing of these records" in out, out
+    found = daemon.admin("POST", "/hearth/v1/verify").json()["verify"]
+    assert found["ok"] and found["file_put_aside"] and not found["anchored"]
     assert state_of(daemon) == keys
     assert daemon.admin("GET", "/hearth/v1/status").json()["store"]["audit"]["put_aside"]
 
