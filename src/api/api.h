@@ -39,6 +39,7 @@ struct api { /* made in the daemon, which fills all of it */
     struct hold *asking; /* counts the jobs that ask the store: it must outlive them */
     struct errand *waiting;
     unsigned errands, n_waiting; /* jobs that run, and those in line behind them; ledger.c */
+    bool verifying;              /* one of them takes long */
 };
 
 extern const struct conn_app api_app; /* for a server whose context is a struct api */

@@ -207,18 +207,30 @@ static void done(struct job *j)
     struct errand *e = owner_of(j, struct errand, job);
     struct api *a = e->api;
     a->errands--;
+    a->verifying &= !e->verifies;
     if (e->pending.visit)
         answer(e);
     free_errand(e);
     start_next(a);
 }
 
+/* The first in line that may run now: one that takes long leaves room for the others. */
+static struct errand *take_next(struct api *a)
+{
+    struct errand **link = &a->waiting;
+    while (*link && (*link)->verifies && a->verifying)
+        link = &(*link)->next;
+    struct errand *e = a->errands < MOST_ERRANDS ? *link : NULL;
+    if (e) {
+        *link = e->next;
+        a->n_waiting--;
+    }
+    return e;
+}
+
 static void start_next(struct api *a)
 {
-    while (a->waiting && a->errands < MOST_ERRANDS) {
-        struct errand *e = a->waiting;
-        a->waiting = e->next;
-        a->n_waiting--;
+    for (struct errand *e; (e = take_next(a));) {
         e->job.work = work;
         e->job.done = done;
         e->err = ERR_CANCELLED;
@@ -226,6 +238,7 @@ static void start_next(struct api *a)
         bool left = !e->pending.visit;
         if (!left && !job_start(&e->job, a->loop, a->asking)) {
             a->errands++;
+            a->verifying |= e->verifies;
             continue;
         }
         e->err = why_set(&e->why, ERR_NO_MEMORY, "no memory for a job");

@@ -254,6 +254,7 @@ void request_break(struct request *r, const struct why *why)
 {
     struct event e = {.kind = EVENT_ERROR, .number = r->log.next, .why = why, .usage = {-1, -1}};
     hold_add(&r->hold);
+    fall(r, why->code);
     while (r->readers)
         give_last(r->readers, &e);
     if (r->sm.state == REQUEST_DONE)

