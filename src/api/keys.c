@@ -69,7 +69,7 @@ static enum err take_models(const struct json_value *models, struct text *out, s
         struct slice name = json_text(i.value);
         if (!json_is_text(i.value) || !is_scope(name))
             return why_param(why, ERR_BAD_VALUE, "models",
-                             "each is a name without blanks, or the beginning of one and a *");
+                             "a model is a name without blanks, or the beginning of one and a *");
         text_add(out, out->len ? SLICE(" ") : SLICE(""));
         text_add(out, name);
     }
@@ -84,10 +84,14 @@ static enum err take_surfaces(const struct wish *w, unsigned *ret_bits, struct w
     for (struct json_iter i = json_begin(w->surfaces); json_next(&i);) {
         if (surface_find(json_text(i.value), &bits))
             continue;
-        struct text there = {0};
+        struct slice name = json_text(i.value);
+        struct text shown = {0}, there = {0};
+        text_visible(&shown, slice_to(name, min_size(name.len, 40)));
         for (unsigned s = 0; s < SURFACE_COUNT; s++)
             text_format(&there, "%s%s", s ? ", " : "", surface_name((enum surface)s));
-        enum err e = why_param(why, ERR_BAD_VALUE, "surfaces", "there are %s", text_cstr(&there));
+        enum err e = why_param(why, ERR_BAD_VALUE, "surfaces", "\"%s\" is no surface; there are %s",
+                               text_cstr(&shown), text_cstr(&there));
+        text_fini(&shown);
         text_fini(&there);
         return e;
     }
@@ -108,7 +112,7 @@ static enum err read_wish(const struct json_value *root, struct key_terms *terms
         e = json_fields(root, fields, COUNT(fields), &w, why);
     if (!e && (!is_visible(w.name) || !slice_is(w.name, slice_trim(w.name))))
         e = why_param(why, ERR_BAD_VALUE, "name",
-                      "it has characters that cannot be seen, or blanks at its ends");
+                      "the name has characters that cannot be seen, or blanks at its ends");
     if (!e)
         e = take_models(w.models, models, why);
     if (!e)
@@ -171,6 +175,14 @@ void keys_list(struct visit *v)
     text_fini(&body);
 }
 
+/* For texts with a secret in them. */
+static void forget(struct text *t)
+{
+    if (t->ptr)
+        crypt_forget(t->ptr, t->room);
+    text_fini(t);
+}
+
 /* The file is written by another thread; its caller may be gone when it is done. */
 static void on_changed(struct key_change *c)
 {
@@ -186,9 +198,7 @@ static void on_changed(struct key_change *c)
         write_key(&w, c->key, text_slice(&c->secret));
         answer_json(v, c->secret.len ? 201 : 200, &body);
     }
-    if (body.ptr)
-        crypt_forget(body.ptr, body.room);
-    text_fini(&body);
+    forget(&body);
     key_forget(c);
     mem_free(p);
 }
@@ -257,8 +267,8 @@ void links_create(struct visit *v)
         json_close_object(&w);
         answer_json(v, 201, &body);
     }
-    text_fini(&url);
-    text_fini(&body);
+    forget(&url);
+    forget(&body);
 }
 
 void open_link(struct visit *v)
@@ -277,7 +287,7 @@ void open_link(struct visit *v)
         answer_cookie(v, text_slice(&cookie),
                       SLICE("This browser may use and administer hearth for the next 12 hours.\n"));
     }
-    text_fini(&cookie);
+    forget(&cookie);
 }
 
 void session_end(struct visit *v)

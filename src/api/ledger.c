@@ -1,7 +1,8 @@
 /* ledger: what is asked of the ledger: rows, one row, days, who was refused, does the chain hold.
  * Each question is a job, since it reads files; a few run at a time and the others wait in line, so
  * that large bodies, which need the same threads, are never behind them all. An answer is what the
- * store wrote, and `took_us`. Who hangs up cancels. */
+ * store wrote, and `took_us`; the job writes all of it, since it can be large. Who hangs up ends a
+ * check of the chain; other questions end by themselves, within seconds. */
 #include "api/inside.h"
 
 #include "base/mem.h"
@@ -11,7 +12,8 @@
 #define MOST_ERRANDS 2u  /* at the same time */
 #define MOST_WAITING 64u /* behind them */
 #define MOST_VALUE 256u  /* bytes of one in a query */
-#define MOST_ROWS 10000u
+#define MOST_ROWS 1000u  /* of one answer; more is had with `before` */
+#define MOST_SUMS 10000u /* they are shorter, and a part of them would be a wrong sum */
 
 struct errand {
     struct job job;
@@ -22,10 +24,9 @@ struct errand {
     const char *name; /* of what the store wrote, in the answer */
     struct ledger_ask ask;
     struct text words; /* of `ask` */
-    struct text json;
+    struct text json;  /* the answer */
     struct why why;
     enum err err;
-    uint64_t took_us;
 };
 
 /* ---- questions ------------------------------------------------------------------------------ */
@@ -33,6 +34,7 @@ struct errand {
 enum parameter_kind {
     PARAMETER_COUNT,
     PARAMETER_ROWS,
+    PARAMETER_SUMS,
     PARAMETER_WHEN,
     PARAMETER_TEXT,
     PARAMETER_OUTCOME
@@ -47,7 +49,8 @@ struct parameter {
 #define ALL_ROWS IN(LEDGER_ROWS)
 #define SPANS (IN(LEDGER_ROWS) | IN(LEDGER_DAYS) | IN(LEDGER_REFUSED))
 static const struct parameter parameters[] = {
-    {"most", PARAMETER_ROWS, offsetof(struct ledger_ask, most), SPANS},
+    {"most", PARAMETER_ROWS, offsetof(struct ledger_ask, most), ALL_ROWS | IN(LEDGER_REFUSED)},
+    {"most", PARAMETER_SUMS, offsetof(struct ledger_ask, most), IN(LEDGER_DAYS)},
     {"before", PARAMETER_COUNT, offsetof(struct ledger_ask, before), ALL_ROWS},
     {"after", PARAMETER_COUNT, offsetof(struct ledger_ask, after), ALL_ROWS},
     {"who", PARAMETER_TEXT, offsetof(struct ledger_ask, who), ALL_ROWS | IN(LEDGER_DAYS)},
@@ -79,10 +82,16 @@ static enum err take_value(struct errand *e, const struct parameter *p, struct s
     uint64_t n = 0;
     switch (p->kind) {
     case PARAMETER_COUNT:
+        if (!slice_u64(value, &n))
+            return bad(&e->why, p, "a number");
+        break;
     case PARAMETER_ROWS:
-        if (!slice_u64(value, &n) || (p->kind == PARAMETER_ROWS && (!n || n > MOST_ROWS)))
-            return bad(&e->why, p,
-                       p->kind == PARAMETER_ROWS ? "a number from 1 to 10000" : "a number");
+        if (!slice_u64(value, &n) || !n || n > MOST_ROWS)
+            return bad(&e->why, p, "a number from 1 to 1000");
+        break;
+    case PARAMETER_SUMS:
+        if (!slice_u64(value, &n) || !n || n > MOST_SUMS)
+            return bad(&e->why, p, "a number from 1 to 10000");
         break;
     case PARAMETER_WHEN:
         if (!when_read(value, os_wall_ms(), &n))
@@ -167,37 +176,41 @@ static void free_errand(struct errand *e)
     mem_free(e);
 }
 
+static void write_answer(struct errand *e, const struct text *found, uint64_t took_us)
+{
+    struct json_writer w = json_writer(&e->json);
+    json_open_object(&w);
+    json_key(&w, e->name);
+    json_put_raw(&w, text_slice(found));
+    json_key(&w, "took_us");
+    json_put_u64(&w, took_us);
+    json_close_object(&w);
+    e->json.failed |= found->failed;
+}
+
 static void work(struct job *j)
 {
     struct errand *e = owner_of(j, struct errand, job);
     uint64_t began = os_mono_us();
+    struct text found = {0};
     if (e->verifies)
-        e->err = store_verify(e->api->store, &j->cancel, &e->json, &e->why);
+        e->err = store_verify(e->api->store, &j->cancel, &found, &e->why);
     else
-        e->err = store_ask(e->api->store, &e->ask, &e->json, &e->why);
-    e->took_us = os_mono_us() - began;
+        e->err = store_ask(e->api->store, &e->ask, &found, &e->why);
+    if (!e->err)
+        write_answer(e, &found, os_mono_us() - began);
+    text_fini(&found);
 }
 
 static void answer(struct errand *e)
 {
     struct visit *v = e->pending.visit;
-    struct text body = {0};
-    struct json_writer w = json_writer(&body);
     v->pending = NULL;
-    if (e->err) {
-        e->why.code = e->err;
+    e->why.code = e->err;
+    if (e->err)
         answer_error(v, &e->why);
-        return;
-    }
-    json_open_object(&w);
-    json_key(&w, e->name);
-    json_put_raw(&w, text_slice(&e->json));
-    json_key(&w, "took_us");
-    json_put_u64(&w, e->took_us);
-    json_close_object(&w);
-    body.failed |= e->json.failed;
-    answer_json(v, 200, &body);
-    text_fini(&body);
+    else
+        answer_json(v, 200, &e->json);
 }
 
 static void start_next(struct api *a);

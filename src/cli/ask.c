@@ -276,6 +276,12 @@ int cli_refused(struct cli *c, const struct answer *a)
         print_problem(&c->err, i.value);
     struct slice message = json_text(json_get(error, "message"));
     enum err e = error_of_code(json_text(json_get(error, "code")));
+    /* After words of its own, what is said of a field of JSON would help nobody here. */
+    struct slice usual = slice_of(err_row(e)->words);
+    if (a->status == 400 && message.len > usual.len && slice_ends(message, usual)) {
+        message = slice_trim(slice_to(message, message.len - usual.len));
+        message.len -= slice_ends(message, SLICE("."));
+    }
     if (!error && problems)
         why_set(&why, e = ERR_CONFIG, "the configuration is not valid; the old one stays in force");
     else if (message.len)
@@ -285,7 +291,9 @@ int cli_refused(struct cli *c, const struct answer *a)
     /* the message of the daemon says what to do itself */
     int code = cli_fail(c, e, &why, message.len || problems ? "" : NULL);
     json_done(&doc);
-    return code == CLI_USAGE ? CLI_FAILED : code; /* the user's words were right, ours not */
+    if (a->status == 400)
+        return CLI_USAGE;
+    return code == CLI_USAGE ? CLI_FAILED : code;
 }
 
 bool cli_who(const struct json_value *status, struct text *address, int64_t *ret_pid)

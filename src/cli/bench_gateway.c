@@ -1,5 +1,6 @@
 /* bench_gateway: `hearth bench gateway URL [--against URL]`. Of two addresses the rounds take
- * turns, so that what else the machine does falls on both. */
+ * turns, so that what else the machine does falls on both. Keys are taken from the environment:
+ * words of a command line can be read by every user of the machine. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,6 +30,17 @@ static void tell_no_more(struct cli *c)
 {
     text_add(&c->err, SLICE("\r\033[K"));
     cli_flush(c);
+}
+
+/* NULL: the variable is not set, or empty. */
+static const char *key_in(const struct cli *c, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *const *v = c->environment; v && *v; v++) {
+        if (!strncmp(*v, name, n) && (*v)[n] == '=' && (*v)[n + 1])
+            return *v + n + 1;
+    }
+    return NULL;
 }
 
 static bool read_seconds(const char *words, uint64_t *ret_us)
@@ -81,7 +93,6 @@ static enum err read_load(const struct cli *c, struct bench_load *load, struct w
     load->chunks = (unsigned)o->chunks;
     load->rate = (unsigned)o->rate;
     load->stream = o->stream;
-    load->key = o->key;
     load->model = o->model;
     load->warm_us = min_u64(WARM_MOST_US, load->run_us / 4);
     return OK;
@@ -93,7 +104,8 @@ static const char *what_next(enum err e)
     case ERR_CONNECT_REFUSED:
         return "Start the server, or correct the address.";
     case ERR_AUTH_401_403:
-        return "If it wants a key, give it with --key.";
+        return "If it wants a key, put it into HEARTH_BENCH_KEY; that of --against into "
+               "HEARTH_BENCH_AGAINST_KEY.";
     case ERR_NO_MODEL:
         return "Name a model that it has with --model, and check the address.";
     case ERR_DNS:
@@ -122,6 +134,7 @@ static enum err measure_all(struct cli *c, struct bench_load *load, struct measu
         struct measured *m = &all[i % n];
         progress.at = i;
         load->place = &places[i % n];
+        load->key = m->key;
         e = bench_measure(load, &m->rounds[m->n], why);
         m->n += !e;
     }
@@ -137,8 +150,9 @@ int bench_gateway_run(struct cli *c)
     enum err e = read_load(c, &load, &why);
     if (e)
         return cli_fail(c, e, &why, "See `hearth help bench gateway`.");
-    struct measured all[2] = {{.url = c->options.arguments.items[0]},
-                              {.url = c->options.bench.against}};
+    struct measured all[2] = {
+        {.url = c->options.arguments.items[0], .key = key_in(c, "HEARTH_BENCH_KEY")},
+        {.url = c->options.bench.against, .key = key_in(c, "HEARTH_BENCH_AGAINST_KEY")}};
     size_t n = all[1].url ? 2 : 1;
     uint64_t files = load.connections + FILES_BESIDE;
     if (os_raise_files(files) < files) {

@@ -66,7 +66,7 @@ struct words {
 struct bench_options {
     uint64_t connections, chunks, rate, port, gap_ms;
     bool stream;
-    const char *against, *model, *key, *seconds, *body;
+    const char *against, *model, *seconds, *body;
 };
 
 struct options { /* what the command line said */
@@ -136,7 +136,8 @@ enum err cli_ask(struct cli *c, const struct question *q, struct answer *ret_ans
                  struct why *why) MUST_USE;
 enum err cli_ask_status(struct cli *c, unsigned timeout_ms, struct answer *ret_answer,
                         struct why *why) MUST_USE;
-/* Prints what an answer with an error status says; returns the exit code. */
+/* Prints what an answer with an error status says; returns the exit code. What the daemon does not
+ * take (400) is what the user typed. */
 int cli_refused(struct cli *c, const struct answer *a);
 /* Where the daemon listens and its pid, of a status document; false when it is none. */
 bool cli_who(const struct json_value *status, struct text *address, int64_t *ret_pid);
@@ -153,7 +154,7 @@ void logs_print_since(int dirfd, off_t from, uint64_t lines, struct text *out);
 /* bench_print.c: what was measured of one address, and of two, as JSON and for people. */
 #define BENCH_ROUNDS 5u
 struct measured {
-    const char *url;
+    const char *url, *key; /* key: NULL: none */
     struct bench_figures rounds[BENCH_ROUNDS];
     size_t n;
 };
@@ -164,11 +165,25 @@ void bench_print(const struct bench_load *load, const struct measured *all, size
 
 /* requests.c: rows of the ledger. */
 #define ROWS_USUAL 20u
+#define ROWS_MOST 10000u
+#define PAGE_ROWS 1000u /* the daemon gives no more in one answer */
 /* Asks, and reads the answer's JSON, to be ended by json_done; else the exit code. */
 bool requests_ask(struct cli *c, const struct question *q, struct answer *a,
                   struct json_doc *ret_doc, int *ret_code);
-/* Where rows are asked for: those of the options, behind row `after`. */
-void requests_target(const struct cli *c, uint64_t after, struct text *out);
+struct pages { /* of rows, newest first; zero-filled is valid */
+    struct answer answers[ROWS_MOST / PAGE_ROWS];
+    struct json_doc docs[ROWS_MOST / PAGE_ROWS];
+    size_t n;
+};
+/* Rows as the options say, behind row `after`, in as many questions as it takes; else the exit
+ * code. To be ended by pages_fini whatever came of it. */
+bool requests_find(struct cli *c, uint64_t after, struct pages *ret_pages, int *ret_code);
+void pages_fini(struct pages *p);
+uint64_t pages_newest(const struct pages *p);             /* its number; 0: there is no row */
+void pages_json(const struct pages *p, struct text *out); /* as one answer of the daemon */
+/* From the oldest row to the newest. */
+void pages_each(const struct pages *p, struct cli *c,
+                void (*each)(struct cli *c, const struct json_value *row));
 void requests_head(struct text *out);
 void requests_row(const struct json_value *row, bool colours, struct text *out);
 void requests_us(struct text *out, uint64_t us);     /* 12.3 ms */

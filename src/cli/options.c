@@ -197,27 +197,43 @@ static int named(const struct parser *p, const char *name)
     return n;
 }
 
-/* The first of the commands of two words that begin with this one; NULL: there is none. */
-static const char *first_of_group(struct slice word)
+/* Does the command have two words, of which this is the first? */
+static bool is_of_group(enum command id, struct slice word)
+{
+    struct slice rest = slice_of(cli_command(id)->name), first;
+    return slice_split(&rest, ' ', &first) && rest.len && slice_is(first, word);
+}
+
+static bool is_group(struct slice word)
 {
     for (enum command id = 0; id < COMMAND_COUNT; id++) {
-        struct slice rest = slice_of(cli_command(id)->name), first;
-        if (slice_split(&rest, ' ', &first) && rest.len && slice_is(first, word))
-            return cli_command(id)->name;
+        if (is_of_group(id, word))
+            return true;
     }
-    return NULL;
+    return false;
+}
+
+static enum err group_alone(struct why *why, struct slice word)
+{
+    struct text there = {0};
+    for (enum command id = 0; id < COMMAND_COUNT; id++) {
+        if (is_of_group(id, word))
+            text_format(&there, "%s`hearth %s`", there.len ? ", " : "", cli_command(id)->name);
+    }
+    enum err e = why_set(why, ERR_BAD_REQUEST, "`hearth %.*s` alone is no command; there is %s",
+                         SLICE_ARG(word), text_cstr(&there));
+    text_fini(&there);
+    return e;
 }
 
 static enum err unknown_command(const struct parser *p)
 {
     struct text given = {0};
     struct slice first = slice_of(p->argv[p->at]);
-    const char *of_group = first_of_group(first);
+    bool of_group = is_group(first);
     bool alone = p->at + 1 >= p->argc || p->argv[p->at + 1][0] == '-';
     if (of_group && alone)
-        return why_set(p->why, ERR_BAD_REQUEST,
-                       "`hearth %.*s` alone is no command; there is `hearth %s`", SLICE_ARG(first),
-                       of_group);
+        return group_alone(p->why, first);
     text_add(&given, first);
     if (of_group) {
         text_byte(&given, ' ');
@@ -256,7 +272,7 @@ static enum err take_first(struct parser *p)
     for (enum command id = 0; id < COMMAND_COUNT; id++) {
         int n = named(p, cli_command(id)->name);
         bool more = p->at + 1 < p->argc && p->argv[p->at + 1][0] != '-';
-        if (n == 1 && more && first_of_group(slice_of(word)))
+        if (n == 1 && more && is_group(slice_of(word)))
             break; /* a word follows, and it is none of the group's */
         if (n) {
             p->command = id;
@@ -266,7 +282,7 @@ static enum err take_first(struct parser *p)
     }
     /* `hearth config --help`, as `hearth help config` */
     const char *next = p->at + 1 < p->argc ? p->argv[p->at + 1] : "";
-    if (first_of_group(slice_of(word)) && (!strcmp(next, "--help") || !strcmp(next, "-h"))) {
+    if (is_group(slice_of(word)) && (!strcmp(next, "--help") || !strcmp(next, "-h"))) {
         p->command = COMMAND_help;
         p->options->arguments.items[p->options->arguments.n++] = word;
         p->at += 2;
@@ -280,6 +296,7 @@ enum err cli_parse(int argc, char **argv, struct options *ret, enum command *ret
 {
     struct options options = {
         .lines = 100,
+        .most = ROWS_USUAL,
         .bench = {.connections = 1,
                   .chunks = BENCH_CHUNKS,
                   .model = BENCH_MODEL,

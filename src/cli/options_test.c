@@ -95,6 +95,8 @@ static void bad_lines_name_the_nearest(void **state)
         {"config chek", "did you mean `hearth config check`?", ""},
         {"config", "there is `hearth config check`", ""},
         {"config --json", "there is `hearth config check`", ""},
+        {"keys", "`hearth keys create`, `hearth keys list`, `hearth keys rm`", ""},
+        {"bench --json", "`hearth bench gateway`, `hearth bench upstream`", ""},
         {"frobnicate", "there is no command frobnicate", ""},
         {"\x1b[31mup", "\\x1b[31mup", ""},
         {"--detach", "did you mean --help or --version?", ""},

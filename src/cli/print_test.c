@@ -186,6 +186,36 @@ static void status_is_readable(void **state)
     text_fini(&t);
 }
 
+static void status_tells_of_damaged_files(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *side, *says;
+    } cases[] = {
+        {"\"audit\":{\"up\":true,\"put_aside\":true,\"why\":\"\"}",
+         "  record       a damaged file was put aside (audit.db.bad-...); a new one is in use\n"},
+        {"\"state\":{\"up\":true,\"put_aside\":true,\"why\":\"\"}",
+         "  keys         a damaged file was put aside (state.db.bad-...) and a new one is in use: "
+         "all keys are gone, make new ones\n"},
+        {"\"audit\":{\"up\":false,\"put_aside\":true,\"why\":\"no \\u001b\"}",
+         "  record       no \\x1b\n"},
+        {"\"state\":{\"up\":true,\"put_aside\":false,\"why\":\"\"}", NULL},
+    };
+    struct text json = {0}, t = {0};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        text_clear(&json);
+        text_clear(&t);
+        text_format(&json, "{\"store\":{%s}}", cases[i].side);
+        print_status(text_cstr(&json), false, &t);
+        if (cases[i].says)
+            assert_non_null(strstr(text_cstr(&t), cases[i].says));
+        else
+            assert_null(strstr(text_cstr(&t), "  keys"));
+    }
+    text_fini(&json);
+    text_fini(&t);
+}
+
 static void status_survives_documents_of_any_shape(void **state)
 {
     (void)state;
@@ -260,6 +290,13 @@ static void refusals_show_the_problems(void **state)
         {"{\"error\":{\"message\":\"\\u001b no\",\"code\":\"forbidden\"}}", 77,
          "hearth: \\x1b no\n"},
         {"{\"error\":{\"message\":\"what\",\"code\":\"bad_request\"}}", 1, "hearth: what\n"},
+        {"{\"error\":{\"message\":\"what\",\"code\":\"bad_request\"}}", 2, "hearth: what\n"},
+        {"{\"error\":{\"message\":\"x is none. A field has a value that is not allowed; see "
+         "param.\",\"code\":\"invalid_value\"}}",
+         2, "hearth: x is none\n"},
+        {"{\"error\":{\"message\":\"A field has a value that is not allowed; see param.\","
+         "\"code\":\"invalid_value\"}}",
+         2, "hearth: A field has"},
         {"{\"error\":{\"message\":\"what\",\"code\":\"no such\"}}", 1, "hearth: what\n"},
         {"{}", 1, "status 500"},
         {"not json", 1, "status 500"},
@@ -267,7 +304,7 @@ static void refusals_show_the_problems(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct cli c = {0};
-        struct answer a = {.status = 500};
+        struct answer a = {.status = cases[i].code == CLI_USAGE ? 400 : 500};
         text_add(&a.body, slice_of(cases[i].body));
         assert_int_equal(cli_refused(&c, &a), cases[i].code);
         if (!strstr(text_cstr(&c.err), cases[i].says))
@@ -287,6 +324,7 @@ int main(void)
         cmocka_unit_test(addresses_are_as_people_open_them),
         cmocka_unit_test(failures_say_what_to_do),
         cmocka_unit_test(status_is_readable),
+        cmocka_unit_test(status_tells_of_damaged_files),
         cmocka_unit_test(status_survives_documents_of_any_shape),
         cmocka_unit_test(reload_says_what_changed),
         cmocka_unit_test(refusals_show_the_problems),

@@ -7,6 +7,8 @@
 #include "cli/inner.h"
 #include "os/os.h"
 
+#define ASK_MS 15000u
+
 static int not_found(struct cli *c)
 {
     struct why why;
@@ -14,13 +16,6 @@ static int not_found(struct cli *c)
     return cli_fail(c, ERR_NOT_FOUND, &why,
                     "Old ones are let go when the record outgrows `audit.size`; `hearth requests` "
                     "shows the last.");
-}
-
-/* What the daemon would not take is what the user typed. */
-static int refused(struct cli *c, const struct answer *a)
-{
-    int code = cli_refused(c, a);
-    return a->status == 400 ? CLI_USAGE : code;
 }
 
 bool requests_ask(struct cli *c, const struct question *q, struct answer *a,
@@ -35,7 +30,7 @@ bool requests_ask(struct cli *c, const struct question *q, struct answer *a,
     else if (a->status == 404)
         *ret_code = not_found(c);
     else if (a->status != 200)
-        *ret_code = refused(c, a);
+        *ret_code = cli_refused(c, a);
     else if (json_read(text_slice(&a->body), &json_usual_limits, NULL, ret_doc, &why))
         *ret_code = cli_fail(c, ERR_INTERNAL, &why, NULL);
     else
@@ -51,13 +46,19 @@ static void add_word(struct text *out, const char *name, const char *value)
     http_query_encode(slice_of(value), out);
 }
 
-void requests_target(const struct cli *c, uint64_t after, struct text *out)
+static void add_number(struct text *out, const char *name, uint64_t n)
+{
+    if (n)
+        text_format(out, "&%s=%llu", name, (unsigned long long)n);
+}
+
+static void write_target(const struct cli *c, uint64_t after, uint64_t before, uint64_t most,
+                         struct text *out)
 {
     const struct options *o = &c->options;
-    text_format(out, "/hearth/v1/requests?most=%llu",
-                (unsigned long long)(o->most ? o->most : ROWS_USUAL));
-    if (after)
-        text_format(out, "&after=%llu", (unsigned long long)after);
+    text_format(out, "/hearth/v1/requests?most=%llu", (unsigned long long)most);
+    add_number(out, "after", after);
+    add_number(out, "before", before);
     add_word(out, "who", o->who);
     add_word(out, "model", o->model);
     add_word(out, "target", o->place);
@@ -66,10 +67,113 @@ void requests_target(const struct cli *c, uint64_t after, struct text *out)
     add_word(out, "until", o->until);
 }
 
+static enum err check_time(const char *option, const char *words, struct why *why)
+{
+    uint64_t ms;
+    if (!words || when_read(slice_of(words), os_wall_ms(), &ms))
+        return OK;
+    return why_set(why, ERR_BAD_REQUEST, "--%s takes " WHEN_FORMS ", not %.60s", option, words);
+}
+
+static enum err check_options(const struct cli *c, struct why *why)
+{
+    const struct options *o = &c->options;
+    if (!o->most || o->most > ROWS_MOST)
+        return why_set(why, ERR_BAD_REQUEST, "--lines takes a number from 1 to %u", ROWS_MOST);
+    enum err e = check_time("since", o->since, why);
+    return e ? e : check_time("until", o->until, why);
+}
+
 uint64_t requests_number(const struct json_value *row, const char *key)
 {
     int64_t n = 0;
     return json_int(json_get(row, key), &n) && n > 0 ? (uint64_t)n : 0;
+}
+
+/* ---- pages ---------------------------------------------------------------------------------- */
+
+static const struct json_value *rows_of(const struct pages *p, size_t page)
+{
+    return json_get(p->docs[page].root, "requests");
+}
+
+bool requests_find(struct cli *c, uint64_t after, struct pages *ret_pages, int *ret_code)
+{
+    struct pages *p = ret_pages;
+    struct why why = {0};
+    uint64_t left = c->options.most, before = 0;
+    *p = (struct pages){0};
+    enum err e = check_options(c, &why);
+    if (e) {
+        *ret_code = cli_fail(c, e, &why, NULL);
+        return false;
+    }
+    for (uint64_t asked = PAGE_ROWS, got = asked; left && got == asked; left -= got) {
+        struct text target = {0};
+        asked = min_u64(left, PAGE_ROWS);
+        write_target(c, after, before, asked, &target);
+        const struct question q = {METHOD_GET, text_cstr(&target), SLICE(""), ASK_MS};
+        bool good = requests_ask(c, &q, &p->answers[p->n], &p->docs[p->n], ret_code);
+        text_fini(&target);
+        if (!good) {
+            answer_fini(&p->answers[p->n]);
+            return false;
+        }
+        const struct json_value *rows = rows_of(p, p->n++);
+        got = min_u64(json_count(rows), asked);
+        before = got ? requests_number(json_at(rows, (size_t)got - 1), "seq") : 0;
+    }
+    return true;
+}
+
+void pages_fini(struct pages *p)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        json_done(&p->docs[i]);
+        answer_fini(&p->answers[i]);
+    }
+    p->n = 0;
+}
+
+uint64_t pages_newest(const struct pages *p)
+{
+    return p->n ? requests_number(json_at(rows_of(p, 0), 0), "seq") : 0;
+}
+
+void pages_json(const struct pages *p, struct text *out)
+{
+    struct text all = {0}, row = {0};
+    struct json_writer w = json_writer(&all);
+    uint64_t took_us = 0;
+    json_open_object(&w);
+    json_key(&w, "requests");
+    json_open_array(&w);
+    for (size_t i = 0; i < p->n; i++) {
+        took_us += requests_number(p->docs[i].root, "took_us");
+        for (struct json_iter r = json_begin(rows_of(p, i)); json_next(&r);) {
+            text_clear(&row);
+            json_copy(r.value, &row);
+            json_put_raw(&w, text_slice(&row));
+        }
+    }
+    json_close_array(&w);
+    json_key(&w, "took_us");
+    json_put_u64(&w, took_us);
+    json_close_object(&w);
+    cli_json(out, text_slice(&all));
+    out->failed |= all.failed || row.failed;
+    text_fini(&all);
+    text_fini(&row);
+}
+
+void pages_each(const struct pages *p, struct cli *c,
+                void (*each)(struct cli *c, const struct json_value *row))
+{
+    for (size_t i = p->n; i > 0; i--) {
+        const struct json_value *rows = rows_of(p, i - 1);
+        for (size_t r = json_count(rows); r > 0; r--)
+            each(c, json_at(rows, r - 1));
+    }
 }
 
 /* ---- times ---------------------------------------------------------------------------------- */

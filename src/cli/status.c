@@ -28,15 +28,15 @@ static void label(struct text *out, const char *words)
     text_format(out, "  %-13s", words);
 }
 
-/* Nothing about a file that is well. */
-static void print_file(const struct json_value *side, const char *name, bool colours,
-                       struct text *out)
+/* Nothing about a file that is well. `aside`: what to say of a new one in a damaged one's place. */
+static void print_file(const struct json_value *side, const char *name, struct slice aside,
+                       bool colours, struct text *out)
 {
-    struct slice why = json_text(json_get(side, "why"));
-    if (!side || (json_is_true(json_get(side, "up")) && !json_is_true(json_get(side, "put_aside"))))
+    bool up = json_is_true(json_get(side, "up"));
+    if (!side || (up && !json_is_true(json_get(side, "put_aside"))))
         return;
     label(out, name);
-    cli_paint_visible(out, colours, COLOUR_YELLOW, why);
+    cli_paint_visible(out, colours, COLOUR_YELLOW, up ? aside : json_text(json_get(side, "why")));
     text_byte(out, '\n');
 }
 
@@ -104,8 +104,13 @@ static void print_facts(const struct json_value *status, bool colours, struct te
                 (unsigned long long)number(requests, "done"),
                 (unsigned long long)number(requests, "failed"));
     print_recorded(json_get(status, "store"), out);
-    print_file(json_get(json_get(status, "store"), "state"), "keys", colours, out);
-    print_file(json_get(json_get(status, "store"), "audit"), "record", colours, out);
+    print_file(json_get(json_get(status, "store"), "state"), "keys",
+               SLICE("a damaged file was put aside (state.db.bad-...) and a new one is in use: all "
+                     "keys are gone, make new ones"),
+               colours, out);
+    print_file(json_get(json_get(status, "store"), "audit"), "record",
+               SLICE("a damaged file was put aside (audit.db.bad-...); a new one is in use"),
+               colours, out);
 }
 
 /* ---- providers ---- */

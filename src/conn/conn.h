@@ -34,7 +34,6 @@ struct exchange {
     struct body body;             /* TAKE_MEMORY: complete at `ready`; the app may take it */
     int spool_fd;                 /* TAKE_SPOOL: complete at `ready`, closed by conn; else -1 */
     uint64_t body_bytes;          /* so far */
-    bool admin;                   /* came over the admin socket */
     const struct peer *peer;      /* as long as the connection */
     uint64_t began_us, sent;      /* sent: bytes of the answer's body */
     void *owner;

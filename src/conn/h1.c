@@ -242,7 +242,6 @@ static void take_head(struct conn *c)
 {
     struct http1 *h = &c->h1;
     h->x.head = http_head(&h->parser);
-    h->x.admin = c->peer.admin;
     h->x.began_us = c->server->loop->step_began_us;
     h->x.body.budget = &c->server->bodies;
     h->waited_ms = 0;

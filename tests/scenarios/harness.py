@@ -409,10 +409,15 @@ class Daemon:
             answer = wait_for(lambda: (a := self.admin("GET", path)).status not in (404, 503) and a, seconds)
             assert answer.status == 200, answer.body
             return [answer.json()["request"]]
-        path = "/hearth/v1/requests?" + urllib.parse.urlencode({"most": 10000, **query})
-        answer = wait_for(lambda: (a := self.admin("GET", path)).status != 503 and a, seconds)
-        assert answer.status == 200, answer.body
-        return answer.json()["requests"][::-1]
+        found, page, before = [], 1000, {}
+        while True:
+            path = "/hearth/v1/requests?" + urllib.parse.urlencode({"most": page, **before, **query})
+            answer = wait_for(lambda: (a := self.admin("GET", path)).status != 503 and a, seconds)
+            assert answer.status == 200, answer.body
+            found += (got := answer.json()["requests"])
+            if len(got) < page or {"most", "before"} & set(query):
+                return found[::-1]
+            before = {"before": got[-1]["seq"]}
 
     def row(self, answer, seconds=3):
         """The row of a request by its answer or its id."""

@@ -59,7 +59,7 @@ class Liar:
     were asked before."""
 
     def __init__(self, answer):
-        self.answer, self.asked = answer, 0
+        self.answer, self.asked, self.keys = answer, 0, set()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.thread = threading.Thread(target=self.serve, daemon=True)
@@ -74,6 +74,7 @@ class Liar:
         with wire, contextlib.suppress(OSError):
             while request := wire.recv(65536):
                 nonce = re.search(rb'"content":"(\d{10})', request)[1].decode()
+                self.keys |= {m[1].decode() if (m := re.search(rb"Bearer (\S+)", request)) else None}
                 self.asked += 1
                 wire.sendall(self.answer(nonce, self.asked - 1))
 
@@ -175,6 +176,21 @@ def test_without_the_mock_the_form_is_checked(daemon):
             assert code == 1 and words in err, err
 
 
+def test_each_address_gets_its_own_key(daemon):
+    def keys(**env):
+        with liar(lambda nonce, n: said("so")) as one, liar(lambda nonce, n: said("so")) as other:
+            code, _, err = daemon.hearth("bench", "gateway", one.url, "--against", other.url,
+                                         "--seconds", "0.05", env=env)
+            assert code == 0, err
+            return one.keys, other.keys
+
+    assert keys() == ({None}, {None})
+    assert keys(HEARTH_BENCH_KEY="hk_one") == ({"hk_one"}, {None})
+    assert keys(HEARTH_BENCH_KEY="", HEARTH_BENCH_AGAINST_KEY="hk_two") == ({None}, {"hk_two"})
+    code, _, err = daemon.hearth("bench", "gateway", "http://127.0.0.1:1", "--key", "hk_one")
+    assert code == 2 and "--key" in err
+
+
 def test_what_to_do_when_it_cannot_begin(daemon):
     def says(url, *args):
         code, out, err = daemon.hearth("bench", "gateway", url, "--seconds", "0.1", *args)
@@ -188,7 +204,7 @@ def test_what_to_do_when_it_cannot_begin(daemon):
     assert "plain http" in says("https://127.0.0.1:1")[1]
     assert says("http://127.0.0.1:1", "--body", "much")[0] == 2
     with liar(lambda nonce, n: b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n") as server:
-        assert "--key" in says(server.url)[1]
+        assert "HEARTH_BENCH_KEY" in says(server.url)[1]
 
 
 # --- the table of `make bench` ---------------------------------------------------------------------

@@ -3,6 +3,7 @@ its figures; none for what was refused before. What may be asked of it."""
 
 import hashlib
 import json
+import signal
 import time
 
 import pytest
@@ -383,7 +384,7 @@ def test_nothing_of_what_was_said_is_kept(make):
 
 
 @pytest.mark.parametrize("query", [
-    "most=0", "most=10001", "most=x", "most=", "before=-1", "after=1.5", "since=yesterday",
+    "most=0", "most=1001", "most=x", "most=", "before=-1", "after=1.5", "since=yesterday",
     "until=2024-13-01", "outcome=GOOD", "who=%zz", "who=%00", "model=%ff", "nonsense=1", "most=1&most=2",
     "=", "&", "model=" + "x" * 300])
 def test_bad_questions(daemon, query):
@@ -431,6 +432,9 @@ def test_usage_adds_up(make):
     assert sum(u["completion_tokens"] for u in usage) == 3 * tokens
     assert daemon.admin("GET", "/hearth/v1/usage?until=2020-01-01").json()["usage"] == []
     assert daemon.admin("GET", "/hearth/v1/usage?outcome=OK").status == 400
+    assert daemon.admin("GET", "/hearth/v1/usage?most=10000").json()["usage"] == ask()
+    assert daemon.admin("GET", "/hearth/v1/usage?most=10001").status == 400
+    assert daemon.admin("GET", "/hearth/v1/refused?most=1001").status == 400
 
 
 def test_who_is_not_admin_may_not_ask(daemon):
@@ -494,12 +498,52 @@ def test_commands(make):
     assert daemon.hearth("requests", "search", "--model", "nobody")[:2] == (0, "")
 
 
+def test_more_rows_than_one_answer_has(make):
+    daemon = make.daemon(make.fake())
+    names = []
+
+    def fail(n):
+        with daemon.wire() as wire:
+            for _ in range(n):
+                wire.send(client.request_bytes("POST", CHAT, client.chat_body("", model="none")))
+                names.append(wire.response().header("X-Request-Id"))
+        daemon.wait_rows(len(names))
+
+    fail(2100)
+    answer = daemon.admin("GET", "/hearth/v1/requests?most=1000").json()
+    assert [r["id"] for r in answer["requests"]] == names[:1099:-1]
+    for n in (999, 1000, 1001, 2050, 2100, 9999):
+        for verb in ("tail", "search"):
+            said = json.loads(daemon.hearth("requests", verb, "-n", str(n), "--json")[1])
+            assert [r["id"] for r in said["requests"]] == names[::-1][:n] and said["took_us"] > 0
+    lines = daemon.hearth("requests", "-n", "1500")[1].splitlines()
+    assert len(lines) == 1501 and lines[0].startswith("time")
+    assert all(" none " in line for line in lines[1:])
+    # what came between two looks of one who follows may be more than one answer, too
+    proc = daemon.popen("requests", "tail", "-n", "1", "-f", "--json", stdout=-1, text=True)
+    try:
+        assert json.loads(proc.stdout.readline())["id"] == names[-1]
+        proc.send_signal(signal.SIGSTOP)
+        fail(1100)
+        proc.send_signal(signal.SIGCONT)
+        assert [json.loads(proc.stdout.readline())["id"] for _ in range(1100)] == names[-1100:]
+    finally:
+        proc.kill()
+        proc.communicate(timeout=5)
+
+
 def test_words_that_commands_do_not_know(make):
     daemon = make.daemon(make.fake())
     assert daemon.rows() == []
+    for words in ([], ["tail"]):
+        code, out, err = daemon.hearth("requests", *words)
+        assert (code, out) == (0, "") and "No request was recorded yet" in err
+    assert json.loads(daemon.hearth("requests", "--json")[1])["requests"] == []
     for words, code, says in (
-            (["search", "--outcome", "good"], 2, "failed"), (["search", "--since", "x"], 2, "2h"),
-            (["tail", "-n", "99999"], 2, "10000"), (["show"], 2, "which"),
+            (["search", "--outcome", "good"], 2, "failed"), 
+            (["search", "--since", "yesterday"], 2, "--since takes 2h"),
+            (["search", "--until", "x"], 2, "not x"), (["tail", "-n", "10001"], 2, "--lines"),
+            (["search", "-n", "0"], 2, "--lines"), (["show"], 2, "which"),
             (["show", "hearth-0-1"], 4, "no record"), (["tell"], 2, "tail"), (["tail", "x"], 2, "x")):
         got, out, err = daemon.hearth("requests", *words)
         assert got == code and says in err, (words, got, out, err)

@@ -217,6 +217,7 @@ def test_a_file_that_is_damaged(make, fake, spoil):
     assert found["ok"] and found["file_put_aside"] and not found["anchored"]
     assert state_of(daemon) == keys
     assert daemon.admin("GET", "/hearth/v1/status").json()["store"]["audit"]["put_aside"]
+    assert "audit.db.bad-...); a new one is in use" in daemon.hearth("status")[1]
 
 
 def test_a_file_that_may_not_be_written(make, fake):

@@ -492,8 +492,11 @@ def test_keys_by_command(daemon):
                   ["create", "x", "--nosuch"]):
         code, out, err = daemon.hearth("keys", *words)
         assert code == 2 and err, words
+    code, out, err = daemon.hearth("keys", "create", "phone", "--surface", "nop")
+    assert (code, out) == (2, "")
+    assert err == 'hearth: "nop" is no surface; there are models, chat, metrics, admin\n'
     code, out, err = daemon.hearth("keys", "create", "laptop")
-    assert code == 1 and "already" in err
+    assert code == 2 and "already" in err
     assert daemon.hearth("keys", "rm", "nosuch")[0] == 4
     code, out, err = daemon.hearth("keys", "rm", listed[0]["id"])
     assert code == 0 and "laptop" in out
