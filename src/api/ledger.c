@@ -207,6 +207,8 @@ static void answer(struct errand *e)
     struct visit *v = e->pending.visit;
     v->pending = NULL;
     e->why.code = e->err;
+    if (!e->err) /* the right may have ended while the job ran */
+        e->err = gate_check_asker(v, &e->why);
     if (e->err)
         answer_error(v, &e->why);
     else
