@@ -117,9 +117,10 @@ static const char *what_next(enum err e)
     }
 }
 
-static enum err measure_all(struct cli *c, struct bench_load *load, struct measured *all, size_t n,
-                            struct why *why)
+static enum err measure_all(struct cli *c, const struct bench_load *wanted, struct measured *all,
+                            size_t n, struct why *why)
 {
+    struct bench_load load = *wanted;
     struct bench_place places[2];
     size_t rounds = n == 1 ? 1 : BENCH_ROUNDS;
     struct progress progress = {c, 0, rounds * n};
@@ -127,18 +128,18 @@ static enum err measure_all(struct cli *c, struct bench_load *load, struct measu
     for (size_t i = 0; !e && i < n; i++)
         e = bench_find(all[i].url, &places[i], why);
     if (c->err_terminal) {
-        load->tell = tell;
-        load->data = &progress;
+        load.tell = tell;
+        load.data = &progress;
     }
     for (size_t i = 0; !e && i < rounds * n; i++) {
         struct measured *m = &all[i % n];
         progress.at = i;
-        load->place = &places[i % n];
-        load->key = m->key;
-        e = bench_measure(load, &m->rounds[m->n], why);
+        load.place = &places[i % n];
+        load.key = m->key;
+        e = bench_measure(&load, &m->rounds[m->n], why);
         m->n += !e;
     }
-    if (load->tell)
+    if (load.tell)
         tell_no_more(c);
     return e;
 }
