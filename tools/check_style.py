@@ -33,7 +33,7 @@ BANNED = {
 ALLOCATORS = ("malloc", "calloc", "realloc", "free", "strdup", "strndup")
 # A library is one room's business: its header, how its names begin, where it may be named.
 LIBRARIES = (
-    ("uv.h", re.compile(r"(uv|UV)_\w+"), ("loop/*", "conn/*")),
+    ("uv.h", re.compile(r"(uv|UV)_\w+"), ("loop/*", "conn/*", "child/*")),
     ("openssl/ssl.h", re.compile(r"SSL_\w+"), ("tls/*",)),
     ("yyjson.h", re.compile(r"(yyjson|YYJSON)_\w+"), ("base/json*.c",)),
     ("llhttp.h", re.compile(r"(llhttp|HPE|LLHTTP)_\w+"), ("http/*",)),

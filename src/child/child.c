@@ -1,0 +1,2 @@
+/* child: see child.h. */
+#include "child/child.h"

@@ -1,0 +1,2 @@
+/* engine: see engine.h. */
+#include "engine/engine.h"

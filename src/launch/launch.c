@@ -1,0 +1,2 @@
+/* launch: see launch.h. */
+#include "launch/launch.h"

@@ -1,0 +1,2 @@
+/* machine: see machine.h. */
+#include "machine/machine.h"

@@ -1,0 +1,2 @@
+/* pack: see pack.h. */
+#include "pack/pack.h"

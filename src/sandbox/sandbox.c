@@ -1,0 +1,2 @@
+/* sandbox: see sandbox.h. */
+#include "sandbox/sandbox.h"

@@ -1,0 +1,63 @@
+/* sandbox: how a program that is not trusted is started: with bubblewrap where that works, else
+ * behind hearth-bridge, which sets what a process can set on itself. It makes a command line; it
+ * starts nothing but its own probe. The program sees the pack as its root, what is mounted for it,
+ * a private /tmp and /proc, and no network.
+ *
+ * Both start the program held: it runs on only when whoever started it writes one byte to
+ * SANDBOX_BLOCK_FD, after it has read the program's pid from SANDBOX_STATUS_FD (one line of JSON
+ * with `child-pid`) and set its limits (sandbox_limit). Both end it with the daemon. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+
+/* Descriptors that the started command expects; the others are closed. */
+#define SANDBOX_STATUS_FD 3
+#define SANDBOX_BLOCK_FD 4
+#define SANDBOX_SECCOMP_FD 5 /* read by bubblewrap: the filter, from sandbox_seccomp */
+
+enum sandbox_kind { SANDBOX_NONE, SANDBOX_BUBBLEWRAP };
+
+struct sandbox_verdict { /* of a probe */
+    enum sandbox_kind kind;
+    char program[256]; /* bubblewrap's path */
+    char why[256];     /* NONE: why not, for people */
+    char mend[256];    /* NONE: what to do about it */
+};
+/* Looks for bubblewrap on PATH (of environment, as environ) and tries the whole recipe with a
+ * program that does nothing. Blocks up to 5 s. root: "" or a test's tree for the system's files. */
+void sandbox_probe(const char *const *environment, const char *root,
+                   struct sandbox_verdict *ret_verdict);
+
+enum mount_kind { MOUNT_READ, MOUNT_WRITE, MOUNT_DEVICE, MOUNT_EMPTY /* a folder in memory */ };
+struct sandbox_mount {
+    enum mount_kind kind;
+    const char *from, *to; /* MOUNT_EMPTY: from is NULL */
+};
+
+struct sandbox_plan {
+    const char *root;                   /* what it sees as /, read-only; NULL: the system's own
+                                           programs and libraries (/usr and what links into it) */
+    const struct sandbox_mount *mounts; /* in order; later ones may lie in earlier ones */
+    size_t n_mounts;
+    const char *folder;      /* its working folder, inside */
+    const char *const *argv; /* NULL-ended; argv[0] is a path inside */
+    const char *bridge;      /* hearth-bridge outside; NULL only if no need of it */
+    const char *tcp_socket;  /* not NULL: it speaks only TCP. The Unix socket, inside,
+                                           that hearth-bridge opens for it */
+    unsigned tcp_port;       /* the port on the sandbox's own loopback it listens on */
+};
+/* argv of what is to be started, NULL-ended; its environment is the program's own. */
+enum err sandbox_command(const struct sandbox_plan *plan, const struct sandbox_verdict *verdict,
+                         struct arena *a, const char *const **ret_argv, struct why *why) MUST_USE;
+
+/* A descriptor to be passed as SANDBOX_SECCOMP_FD; the caller's. */
+enum err sandbox_seccomp(int *ret_fd, struct why *why) MUST_USE;
+
+struct sandbox_limits {
+    uint64_t data_bytes; /* RLIMIT_DATA: what it may allocate; 0: no limit */
+    uint64_t processes;  /* RLIMIT_NPROC where it counts, 0: no limit */
+    int oom_score_adj;   /* it goes before others when memory is short */
+};
+/* Of a process that is still held. */
+enum err sandbox_limit(int pid, const struct sandbox_limits *limits, struct why *why) MUST_USE;
