@@ -182,7 +182,7 @@ def check_file(root, path, found, allowed):
             found.add(path, t.line, "banned", f"{t.text}: {BANNED[t.text]}")
     for function in cscan.functions(toks):
         check_jumps(path, function, found)
-        if matches(place, ("loop/*", "conn/*")):
+        if matches(place, ("loop/*", "conn/*", "child/*")):
             check_adapter(path, function, found)
     if place and not is_test(root, path):
         product = Product(root, path, found, allowed)

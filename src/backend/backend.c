@@ -33,6 +33,11 @@ void attempt_done(struct attempt *a, enum err e, const struct why *why)
     ops->done(a, e, why);
 }
 
+enum err backend_wanted(struct backend *b, struct why *why)
+{
+    return b->ops->wanted ? b->ops->wanted(b, why) : OK;
+}
+
 void backend_use(struct backend *b)
 {
     b->users++;

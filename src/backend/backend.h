@@ -32,6 +32,9 @@ struct backend_ops {
     enum err (*start)(struct backend *b, struct attempt *a, const struct order *o, struct why *why);
     void (*pause)(struct attempt *a, bool on);
     void (*cancel)(struct attempt *a);
+    /* Somebody waits in its queue: it may have to be started first. An error: there is no use in
+     * waiting. NULL: it is always there. */
+    enum err (*wanted)(struct backend *b, struct why *why);
     void (*free)(struct backend *b); /* retired, and nobody uses it any more */
 };
 
@@ -40,9 +43,10 @@ struct backend { /* embedded in an engine or a provider */
     struct slice name;
     enum dialect dialect;
     struct queue queue;
-    bool resumes;   /* can go on with an answer whose beginning it is given */
-    bool retired;   /* no longer in the configuration */
-    unsigned users; /* requests whose plan names it */
+    bool resumes;         /* can go on with an answer whose beginning it is given */
+    bool retired;         /* no longer in the configuration */
+    uint64_t progress_ms; /* when it last came nearer to taking who waits: a load goes on */
+    unsigned users;       /* requests whose plan names it */
 };
 
 /* Fails at once, or `done` comes later. */
@@ -50,6 +54,7 @@ enum err attempt_start(struct backend *b, struct attempt *a, const struct attemp
                        const struct order *o, struct why *why) MUST_USE;
 void attempt_pause(struct attempt *a, bool on); /* idle ones too: nothing happens */
 void attempt_cancel(struct attempt *a);         /* at once, without `done` */
+enum err backend_wanted(struct backend *b, struct why *why) MUST_USE;
 /* For implementations: says the last word. The attempt is idle before `done` is called. */
 void attempt_done(struct attempt *a, enum err e, const struct why *why);
 

@@ -1,6 +1,6 @@
-/* loop: how hearth uses libuv. One loop thread owns every connection, request, engine and timer;
- * it never blocks. Handles are embedded in their owner and counted in its hold: memory is free
- * only after the last close. Callbacks never come before the call that caused them returned. */
+/* loop: how hearth uses libuv. One loop thread owns every connection, request, engine and timer; it
+ * never blocks. Handles are embedded in their owner and counted in its hold: memory is free only
+ * after the last close. Callbacks never come before the call that caused them returned. */
 #pragma once
 
 #include <uv.h>
@@ -88,6 +88,8 @@ struct address { /* where to connect; text is for people */
 /* `connected` comes later, unless this fails; then close as usual: the hold may still count. */
 enum err stream_connect(struct stream *s, struct loop *l, struct hold *hold,
                         const struct address *to, struct why *why) MUST_USE;
+/* One end of a pair of sockets: open at once. Takes fd over, in case of failure too. */
+enum err stream_open_fd(struct stream *s, struct loop *l, struct hold *hold, int fd) MUST_USE;
 void stream_read(struct stream *s, bool on);
 /* Not before `connected`. A turn's bytes leave at its end, in one call. Closed: a no-op. */
 void stream_write(struct stream *s, struct slice bytes);
@@ -129,7 +131,6 @@ struct job {
     void (*done)(struct job *j);
 };
 enum err job_start(struct job *j, struct loop *l, struct hold *hold) MUST_USE;
-
 /* ---- mail: another thread says that there is something to look at ---- */
 struct mail {
     uv_async_t uv;
@@ -139,7 +140,6 @@ struct mail {
 enum err mail_open(struct mail *m, struct loop *l, struct hold *hold) MUST_USE;
 void mail_send(struct mail *m);  /* any thread, until mail_close */
 void mail_close(struct mail *m); /* any number of times */
-
 /* ---- signals ---- */
 struct watch {
     uv_signal_t uv;

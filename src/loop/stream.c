@@ -314,6 +314,17 @@ enum err stream_connect(struct stream *s, struct loop *l, struct hold *hold,
     return e;
 }
 
+enum err stream_open_fd(struct stream *s, struct loop *l, struct hold *hold, int fd)
+{
+    begin(s, l, hold);
+    uv_pipe_init(&l->uv, &s->pipe, 0);
+    if (uv_pipe_open(&s->pipe, fd) == 0)
+        return OK;
+    close(fd);
+    stream_close(s);
+    return ERR_SYSTEM;
+}
+
 enum err stream_accept(struct stream *s, struct listener *n, struct hold *hold)
 {
     begin(s, n->loop, hold);

@@ -1,9 +1,8 @@
-/* os: what differs between systems, or is easy to get wrong on any of them: private folders,
- * locks, Unix sockets with paths of any length, randomness, clocks, limits, a process's own
- * footprint. With the loop the only room in which #ifdef may stand. It owns nothing: descriptors
- * it returns are the caller's, and all of them are close-on-exec. A dirfd may be AT_FDCWD. Nothing
- * here logs; except where it says so, nothing here may be called on the loop thread after the
- * start, since files can block. */
+/* os: what differs between systems, or is easy to get wrong on any: private folders, locks,
+ * Unix sockets with paths of any length, randomness, clocks, limits, processes. With the loop the
+ * only room in which #ifdef may stand. It owns nothing: descriptors it returns are the caller's,
+ * all of them are close-on-exec. A dirfd may be AT_FDCWD. Nothing here logs; except where it says
+ * so, nothing here may be called on the loop after the start, since files can block. */
 #pragma once
 
 #include <sys/socket.h>
@@ -19,7 +18,7 @@ enum err os_err_of(int sys);
  * it is somebody else's or its group or others may write to it. */
 MUST_USE enum err os_make_private_folder(const char *path, int *ret_dirfd, struct why *why);
 
-/* Makes nothing: ERR_NOT_FOUND when it is not there. The same checks. */
+/* The same checks, but makes nothing: ERR_NOT_FOUND when it is not there. */
 MUST_USE enum err os_open_private_folder(const char *path, int *ret_dirfd, struct why *why);
 
 /* The whole of a regular file, added to *into; ERR_NOT_FOUND, ERR_BODY_TOO_LARGE past the limit,
@@ -31,14 +30,11 @@ MUST_USE enum err os_read_file(int dirfd, const char *name, size_t limit, struct
  * of the old one. */
 MUST_USE enum err os_write_file_whole(int dirfd, const char *name, struct slice bytes, mode_t mode,
                                       struct why *why);
+MUST_USE bool os_write_all(int fd, struct slice bytes); /* false with errno set */
 
-/* All of it, however many calls that takes; false with errno set. */
-MUST_USE bool os_write_all(int fd, struct slice bytes);
-
-/* For writing at the end, 0600 when it is new: logs. */
 MUST_USE enum err os_open_append(int dirfd, const char *name, int *ret_fd, struct why *why);
 
-/* A file without a name in this folder, for reading and writing, gone with its last descriptor. */
+/* A file without a name in this folder, gone with its last descriptor. */
 MUST_USE enum err os_temp_file(int dirfd, int *ret_fd, struct why *why);
 
 /* ---- one daemon a home ---- */
@@ -76,15 +72,12 @@ MUST_USE enum err os_peer_uid_tcp(int asker, int fd, uid_t *ret_uid);
 
 /* ---- many sockets on one thread, for programs that run without the loop ---- */
 
-struct sockaddr;
-
 /* TCP, non-blocking, each write sent at once. A connection may still be under way: it is there, or
  * SO_ERROR says why not, when the socket becomes writable. Listening is on 127.0.0.1 only; port 0:
  * a free one. os_accept: -1 and errno. */
 MUST_USE enum err os_tcp_connect(const struct sockaddr *to, size_t len, int *ret_fd);
 MUST_USE enum err os_tcp_listen(uint16_t port, int *ret_fd, uint16_t *ret_port, struct why *why);
 int os_accept(int listener);
-
 struct os_ready {
     void *owner;
     bool readable, writable; /* both when it broke: the next call on it says how */
@@ -98,19 +91,17 @@ size_t os_poll_wait(int poll, struct os_ready *ready, size_t most, uint64_t wait
 
 /* ---- the process itself ---- */
 
-/* Opens /dev/null for those of the descriptors 0, 1 and 2 that are closed: else the next socket
- * would be one of them and get what is printed. The first thing that main does. */
+/* Opens /dev/null for those of the descriptors 0, 1 and 2 that are closed: else the next socket is
+ * one of them and gets what is printed. The first thing that main does. */
 void os_open_standard(void);
 
-/* Raises the number of files that may be open to what the system grants (at most 1,048,576), the
- * hard limit too if it is below `least` and we may. Returns what holds now. */
+/* Raises the number of files that may be open to what the system grants, the hard limit too if it
+ * is below `least` and we may. Returns what holds now. */
 uint64_t os_raise_files(uint64_t least);
 
 /* Prompts and keys are in memory: no dump of it, neither to a file nor to a collector. */
 void os_no_core_dumps(void);
-
-/* What we make is ours alone, whoever makes it. */
-void os_private_umask(void);
+void os_private_umask(void); /* what we make is ours alone, whoever makes it */
 
 struct os_memory {
     uint64_t rss, anonymous; /* bytes */
@@ -130,20 +121,29 @@ struct os_detached {
  * that others held would stay held for ever. */
 MUST_USE enum err os_detach(int log_fd, struct os_detached *ret, struct why *why);
 
+/* ---- processes that we started; the loop may call all of these ---- */
+
+/* Means this process and no later one of its number. -1: the system has no such thing, or it is
+ * gone. os_pid_kill: at once, by the number where there is no handle. */
+int os_pid_open(pid_t pid);
+void os_pid_kill(int handle, pid_t pid);
+void os_adopt_orphans(void); /* whose parent died below us becomes our child */
+/* Ends our children that are not `known`; how many there were. None are left when it says 0. */
+size_t os_kill_orphans(const pid_t *known, size_t n);
+
+/* ---- chance and time ---- */
+
 /* Fills all of it, or ends the process: there is no second-best randomness. Any thread. */
 void os_random(void *bytes, size_t n);
 
-uint64_t os_wall_ms(void); /* any thread; since 1970, may jump */
-uint64_t os_mono_ms(void); /* since some moment, only grows */
-uint64_t os_mono_us(void);
-void os_sleep_ms(unsigned ms); /* not on the loop; ends early on a signal */
+uint64_t os_wall_ms(void);                   /* since 1970, may jump */
+uint64_t os_mono_ms(void), os_mono_us(void); /* since some moment, only grow */
+void os_sleep_ms(unsigned ms);               /* not on the loop; ends early on a signal */
 
-/* May a listener on ::1 be made here? */
-bool os_has_loopback6(void);
-
+bool os_has_loopback6(void); /* may a listener on ::1 be made here? */
 struct os_address {
     char interface[32];
-    struct sockaddr_storage at; /* IPv4 or IPv6; its port is 0 */
+    struct sockaddr_storage at; /* its port is 0 */
 };
-/* Of this machine's interfaces, so many as there is room for; none when the system will not say. */
+/* Of this machine's interfaces, as many as there is room for. */
 size_t os_addresses(struct os_address *into, size_t room);

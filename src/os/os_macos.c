@@ -173,3 +173,24 @@ size_t os_poll_wait(int poll, struct os_ready *ready, size_t most, uint64_t wait
     }
     return n > 0 ? (size_t)n : 0;
 }
+
+int os_pid_open(pid_t pid)
+{
+    (void)pid;
+    return -1;
+}
+
+int os_sys_pid_kill(int handle)
+{
+    (void)handle;
+    return -1;
+}
+
+void os_adopt_orphans(void) {} /* orphans go to launchd here */
+
+size_t os_kill_orphans(const pid_t *known, size_t n)
+{
+    (void)known;
+    (void)n;
+    return 0;
+}

@@ -3,7 +3,7 @@
 
 static bool has_slot(const struct queue *q)
 {
-    return q->slots == 0 || q->busy < q->slots;
+    return !q->closed && (q->slots == 0 || q->busy + q->held < q->slots);
 }
 
 enum err queue_ask(struct queue *q, struct ticket *t, uint64_t now_ms)

@@ -14,8 +14,10 @@ struct ticket { /* read granted freely; zero-filled is valid and nowhere */
     uint64_t asked_ms;
 };
 
-struct queue { /* set slots and length; zero slots: no limit */
+struct queue { /* set slots, length, held and closed; zero slots: no limit */
     unsigned slots, length;
+    unsigned held; /* slots that are not given out for now */
+    bool closed;   /* none is: who comes waits */
     unsigned busy, waiting;
     struct ticket *first, *last;
 };
@@ -27,5 +29,5 @@ enum err queue_ask(struct queue *q, struct ticket *t, uint64_t now_ms) MUST_USE;
 MUST_USE struct ticket *queue_leave(struct ticket *t);
 /* 1 is next; 0 when it does not wait. */
 unsigned queue_place(const struct ticket *t);
-/* After slots grew: the next ticket that may go now; call until NULL. */
+/* After slots grew or it was opened: the next ticket that may go now; call until NULL. */
 MUST_USE struct ticket *queue_grant(struct queue *q);

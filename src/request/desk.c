@@ -42,6 +42,12 @@ static void on_wake(struct timer *timer)
         timer_set(&d->wake, 0);
 }
 
+static void wake(struct desk *d, struct ticket *t)
+{
+    owner_of(t, struct request, ticket)->woken = true;
+    link_woken(d, t);
+}
+
 void request_give_up_slot(struct request *r)
 {
     struct desk *d = r->desk;
@@ -49,10 +55,27 @@ void request_give_up_slot(struct request *r)
         unlink_woken(d, &r->ticket);
     r->woken = false;
     struct ticket *next = queue_leave(&r->ticket);
-    if (!next)
-        return;
-    owner_of(next, struct request, ticket)->woken = true;
-    link_woken(d, next);
+    if (next)
+        wake(d, next);
+}
+
+void desk_admit(struct desk *d, struct backend *b)
+{
+    for (struct ticket *t; (t = queue_grant(&b->queue));)
+        wake(d, t);
+}
+
+void desk_refuse(struct desk *d, struct backend *b, const struct why *why)
+{
+    for (struct request *r = d->requests, *next; r; r = next) {
+        next = r->next;
+        if (r->ticket.queue != &b->queue || r->ticket.granted)
+            continue;
+        r->tries.failed = *why;
+        r->tries.turned_away = true;
+        request_give_up_slot(r);
+        request_step(r);
+    }
 }
 
 void desk_open(struct desk *d, struct hold *hold)

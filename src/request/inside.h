@@ -40,7 +40,7 @@ struct tries {          /* of the plan's candidates */
     uint64_t waits_us;  /* since then for what its target says; 0: not */
     struct why failed;  /* what the last one said */
     bool over;          /* it ended, and the stage has yet to see that */
-    bool timed_out;     /* the wait for a slot did */
+    bool turned_away;   /* it waited for a slot and gets none; `failed` says why */
 };
 
 struct decoding; /* a job that decodes a large body */

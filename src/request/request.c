@@ -67,22 +67,36 @@ void request_after_done(struct request *r)
         let_go(r);
 }
 
+/* What it waits for came nearer meanwhile: it may wait on. */
+static bool wait_on(struct request *r, uint64_t spent_ms)
+{
+    uint64_t most = r->desk->settings.queue_wait_ms, now = loop_now_ms(r->desk->loop);
+    uint64_t since_ms = now - r->plan.list[r->tries.candidate].target->backend->progress_ms;
+    if (since_ms >= most)
+        return false;
+    timer_set(&r->timer, min_u64(most - since_ms, r->desk->settings.total_ms - spent_ms));
+    return true;
+}
+
 static void on_time(struct timer *t)
 {
     struct request *r = owner_of(t, struct request, timer);
-    uint64_t spent_us = loop_now_us(r->desk->loop) - r->began_us;
+    uint64_t spent_ms = (loop_now_us(r->desk->loop) - r->began_us) / 1000;
     /* the loop's own clock is up to a turn behind: a timer may ring a little early */
-    bool total = spent_us / 1000 + 2 >= r->desk->settings.total_ms;
+    bool total = spent_ms + 2 >= r->desk->settings.total_ms;
+    bool waits = r->sm.state == REQUEST_WAITING;
     struct why why;
     if (r->sm.state == REQUEST_DONE) {
         let_go(r);
         return;
     }
-    why_set(&why, total || r->sm.state != REQUEST_WAITING ? ERR_DEADLINE : ERR_WAITED_TOO_LONG,
-            "it was %s for too long", sm_name(&r->sm));
+    if (!total && waits && wait_on(r, spent_ms))
+        return;
+    why_set(&why, total || !waits ? ERR_DEADLINE : ERR_WAITED_TOO_LONG, "it was %s for too long",
+            sm_name(&r->sm));
     if (why.code == ERR_WAITED_TOO_LONG) {
         r->tries.failed = why; /* another target may have a slot */
-        r->tries.timed_out = true;
+        r->tries.turned_away = true;
         request_give_up_slot(r);
         request_step(r);
     } else {

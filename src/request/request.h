@@ -46,6 +46,10 @@ void desk_close(struct desk *d);
 /* Those under way go on, or with `now` end with ERR_SHUTTING_DOWN. Whoever makes requests looks at
  * `draining` before. */
 void desk_drain(struct desk *d, bool now);
+/* A place can take who waits for it: as many as it has room for go on, next turn. */
+void desk_admit(struct desk *d, struct backend *b);
+/* It cannot: who waits for it looks for another one, and is told why if there is none. */
+void desk_refuse(struct desk *d, struct backend *b, const struct why *why);
 /* What is asked by this right ends with ERR_REVOKED, at once. */
 void desk_revoke(struct desk *d, uint64_t grant);
 

@@ -234,6 +234,22 @@ static bool route(struct request *r)
 
 /* ---- WAITING, TRYING ------------------------------------------------------------------------- */
 
+/* It stands in the queue, or learns at once that this is in vain. */
+static bool ask_for_slot(struct request *r)
+{
+    struct backend *b = target_of(r);
+    enum err e = OK;
+    if (queue_ask(&b->queue, &r->ticket, loop_now_ms(r->desk->loop)))
+        e = why_set(&r->tries.failed, ERR_NO_ROOM, "%u requests wait for it already",
+                    b->queue.waiting);
+    else if (!r->ticket.granted)
+        e = backend_wanted(b, &r->tries.failed);
+    if (!e)
+        return true;
+    request_give_up_slot(r);
+    return try_again(r);
+}
+
 static bool wait_for_slot(struct request *r)
 {
     if (r->ticket.granted) {
@@ -242,16 +258,11 @@ static bool wait_for_slot(struct request *r)
     }
     if (r->ticket.queue)
         return false;
-    if (r->tries.timed_out) { /* the timer took the ticket away */
-        r->tries.timed_out = false;
+    if (r->tries.turned_away) {
+        r->tries.turned_away = false;
         return try_again(r);
     }
-    if (queue_ask(&target_of(r)->queue, &r->ticket, loop_now_ms(r->desk->loop))) {
-        why_set(&r->tries.failed, ERR_NO_ROOM, "%u requests wait for it already",
-                target_of(r)->queue.waiting);
-        return try_again(r);
-    }
-    return true;
+    return ask_for_slot(r);
 }
 
 static void note_served(struct request *r)
