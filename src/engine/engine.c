@@ -1,2 +1,259 @@
-/* engine: see engine.h. */
+/* engine: the object, and what the daemon does with all of them. */
 #include "engine/engine.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/inside.h"
+#include "os/os.h"
+
+struct engine *engine_of(const struct backend *b)
+{
+    return owner_of((uintptr_t)b, struct engine, backend);
+}
+
+/* ---- as a backend --------------------------------------------------------------------------- */
+
+static enum err wanted(struct backend *b, struct why *why)
+{
+    struct engine *e = engine_of(b);
+    if (!engine_may(e, why))
+        return why->code;
+    if (!e->spawn)
+        b->progress_ms = engine_now(e); /* it begins now to come nearer */
+    place_look(e->all);
+    return OK;
+}
+
+static void retired(struct backend *b)
+{
+    struct engine *e = engine_of(b);
+    e->gone = true;
+    engine_stop(e);
+    engine_free(e);
+}
+
+static const struct backend_ops ops = {.start = tries_start,
+                                       .pause = tries_pause,
+                                       .cancel = tries_cancel,
+                                       .wanted = wanted,
+                                       .free = retired};
+
+static void hold_is_empty(struct hold *h)
+{
+    struct engine *e = owner_of(h, struct engine, hold);
+    struct hold *outer = e->all->hold;
+    tail_fini(&e->tail);
+    arena_fini(&e->arena);
+    mem_free(e);
+    hold_drop(outer);
+}
+
+/* Once nobody uses it and its child is gone. */
+void engine_free(struct engine *e)
+{
+    if (!e->gone || e->spawn || !e->at)
+        return;
+    *e->at = e->next;
+    if (e->next)
+        e->next->at = e->at;
+    e->at = NULL;
+    timer_close(&e->timer);
+    timer_close(&e->pulse);
+    hold_drop(&e->hold);
+}
+
+bool engine_is(const struct backend *b)
+{
+    return b->ops == &ops;
+}
+
+struct backend *engine_new(struct engines *all, const struct config_model *model)
+{
+    struct engine *e = mem_new(struct engine);
+    if (!e)
+        return NULL;
+    struct slice name = arena_dup(&e->arena, slice_of(model->name));
+    if (!name.ptr) {
+        mem_free(e);
+        return NULL;
+    }
+    e->all = all;
+    e->model = model;
+    e->hold = (struct hold){.count = 1, .gone = hold_is_empty};
+    hold_add(all->hold);
+    e->backend = (struct backend){.ops = &ops,
+                                  .name = name,
+                                  .dialect = DIALECT_OPENAI,
+                                  .queue = {.slots = (unsigned)max_u64(model->parallel, 1),
+                                            .length = all->settings.queue_length,
+                                            .closed = true}};
+    e->health.answered = pulse_health;
+    e->slots.answered = pulse_slots;
+    timer_open(&e->timer, all->loop, &e->hold, life_ring);
+    timer_open(&e->pulse, all->loop, &e->hold, pulse_ring);
+    life_init(e);
+    struct engine **at = &all->first; /* in the order of the configuration */
+    while (*at)
+        at = &(*at)->next;
+    e->at = at;
+    *at = e;
+    return &e->backend;
+}
+
+/* ---- changes -------------------------------------------------------------------------------- */
+
+static bool would_start_the_same(struct engine *e, const struct config_model *model)
+{
+    const struct engine_facts *f = e->all->facts;
+    struct arena arena = {0};
+    struct launch now, then;
+    const char *engine = model->engine[0] ? model->engine : "llama.cpp";
+    struct launch_terms t = {.model = model,
+                             .pack = pack_pick(f->packs, f->n_packs, engine),
+                             .machine = f->machine,
+                             .sandbox = &f->sandbox,
+                             .bridge = f->bridge,
+                             .folder = "/",
+                             .key = ""};
+    bool same = t.pack && slice_is(slice_of(t.pack->id), slice_of(e->spawn->pack_id)) &&
+                !launch_make(&t, &arena, &then, NULL);
+    t.model = e->model;
+    same = same && !launch_make(&t, &arena, &now, NULL) && launch_same(&now, &then);
+    arena_fini(&arena);
+    return same;
+}
+
+void engine_set(struct backend *b, const struct config_model *model)
+{
+    struct engine *e = engine_of(b);
+    if (e->spawn && e->all->facts && !would_start_the_same(e, model)) {
+        e->stale = true;
+        e->comes_back = true;
+    }
+    e->model = model;
+    b->queue.length = e->all->settings.queue_length;
+    engine_rested(e);
+    place_look(e->all);
+}
+
+enum err engines_restart(struct engines *all, struct slice model, struct why *why)
+{
+    struct engine *e = all->first;
+    while (e && !slice_is(e->backend.name, model))
+        e = e->next;
+    if (!e)
+        return why_set(why, ERR_NOT_FOUND, "no model of an engine is named \"%.*s\"",
+                       SLICE_ARG(model));
+    engine_rested(e);
+    e->deaths = (struct deaths){0};
+    e->stale = e->spawn != NULL;
+    e->comes_back = true;
+    place_look(all);
+    return OK;
+}
+
+/* ---- all of them ---------------------------------------------------------------------------- */
+
+/* What children of a daemon that was killed left: sockets on which nobody answers. */
+static void sweep(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    for (struct dirent *d; dir && (d = readdir(dir));) {
+        char path[4096];
+        if (d->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "%s/%s/" LAUNCH_SOCKET, folder, d->d_name);
+        (void)unlink(path);
+        snprintf(path, sizeof path, "%s/%s", folder, d->d_name);
+        (void)rmdir(path);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+void engines_open(struct engines *all)
+{
+    timer_open(&all->turn, all->loop, all->hold, place_ring);
+    sweep(all->folder);
+}
+
+void engines_know(struct engines *all, const struct engine_facts *facts)
+{
+    all->facts = facts;
+    for (struct engine *e = all->first, *next; e; e = next) {
+        struct why why;
+        next = e->next;
+        if (e->sm.state == FAILED) /* perhaps what it lacked is there now */
+            engine_rested(e);
+        if (e->backend.queue.waiting && !engine_may(e, &why))
+            all->ops->refuse(all->context, &e->backend, &why);
+    }
+    if (facts->sandbox.kind == SANDBOX_NONE)
+        os_adopt_orphans();
+    place_look(all);
+}
+
+void engines_close(struct engines *all, bool now)
+{
+    all->closed = true;
+    timer_close(&all->turn);
+    for (struct engine *e = all->first; e; e = e->next) {
+        timer_stop(&e->pulse);
+        if (e->spawn && now)
+            engine_kill(e, ERR_SHUTTING_DOWN);
+        else
+            engine_stop(e);
+    }
+}
+
+static void write_child(struct json_writer *w, const struct engine *e)
+{
+    const struct spawn *s = e->spawn;
+    json_put_pair(w, "build", slice_of(s->pack_id));
+    json_key(w, "pid");
+    json_put_int(w, s->child.program ? s->child.program : s->child.pid);
+    json_key(w, "progress");
+    json_put_number(w, s->progress);
+    json_key(w, "context");
+    json_put_u64(w, s->context);
+    json_key(w, "load_ms");
+    json_put_u64(w, s->ready_ms ? s->ready_ms - s->began_ms : engine_now(e) - s->began_ms);
+    json_put_pair(w, "sandbox",
+                  e->all->facts->sandbox.kind == SANDBOX_NONE ? SLICE("none")
+                                                              : SLICE("bubblewrap"));
+}
+
+static void write_engine(struct json_writer *w, const struct engine *e)
+{
+    json_open_object(w);
+    json_put_pair(w, "model", e->backend.name);
+    json_put_pair(w, "state", slice_of(sm_name(&e->sm)));
+    json_key(w, "since_ms");
+    json_put_u64(w, engine_now(e) - e->since_ms);
+    json_key(w, "slots");
+    json_put_u64(w, e->backend.queue.slots);
+    json_key(w, "busy");
+    json_put_u64(w, e->backend.queue.busy);
+    json_key(w, "held");
+    json_put_u64(w, e->backend.queue.held);
+    json_key(w, "waiting");
+    json_put_u64(w, e->backend.queue.waiting);
+    json_put_pair(w, "why", slice_of(e->failed.text));
+    if (e->spawn)
+        write_child(w, e);
+    json_put_pair(w, "log", text_slice(&e->tail.lines));
+    json_close_object(w);
+}
+
+void engines_write(const struct engines *all, struct json_writer *w)
+{
+    json_open_array(w);
+    for (const struct engine *e = all->first; e; e = e->next)
+        write_engine(w, e);
+    json_close_array(w);
+}

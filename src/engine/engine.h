@@ -1,7 +1,66 @@
-/* engine: children of ours that serve models, as backends. */
+/* engine: models that are served by children of ours, each a backend. A child is started when
+ * somebody waits for its model, stopped when nobody asked for long or another model needs the
+ * place, and started again when it died. One model is in memory at a time. States: see life.c.
+ *
+ * A child is asked like a provider, over a socket of its own with a key of its own; both are new
+ * with each start. Nobody is let in before it says that it is ready, and never more at a time than
+ * it has slots: all waiting is in the backend's queue. */
 #pragma once
 
-#include "backend/backend.h"
-#include "child/child.h"
+#include "base/json.h"
 #include "launch/launch.h"
 #include "provider/provider.h"
+
+struct engine_facts { /* about this machine; whoever gives them keeps them */
+    const struct pack *packs;
+    size_t n_packs;
+    const struct machine *machine;
+    struct sandbox_verdict sandbox;
+    const char *bridge;
+};
+
+struct engine_settings {
+    uint64_t load_stall_ms; /* so long a load may show no progress */
+    uint64_t health_ms;     /* between two looks at one that does nothing */
+    uint64_t rest_ms;       /* after it failed for good, until it is tried again */
+    uint64_t turn_ms;       /* it serves at least so long before another one gets the place */
+    uint64_t connect_ms, first_byte_ms, idle_ms;
+    unsigned queue_length;
+};
+
+struct engines_ops {                                 /* of who made them */
+    void (*admit)(void *context, struct backend *b); /* those who wait for it may go on */
+    void (*refuse)(void *context, struct backend *b, const struct why *why); /* may not */
+};
+
+struct engine;
+
+struct engines { /* filled by its owner up to `settings`; one, in the daemon */
+    struct loop *loop;
+    struct hold *hold;
+    const struct engines_ops *ops;
+    void *context;
+    const char *folder; /* private; each child gets a folder in it */
+    struct slice via;
+    struct engine_settings settings;
+    const struct engine_facts *facts; /* NULL: not known yet */
+    struct engine *first, *loaded;    /* all; the one whose child is there */
+    struct timer turn;                /* somebody may have to make room */
+    uint64_t starts;
+    bool closed;
+};
+void engines_open(struct engines *all);
+/* New ones: packs came or went. Those that run go on. */
+void engines_know(struct engines *all, const struct engine_facts *facts);
+/* Nothing is started any more; what runs is stopped, or with `now` killed. The hold counts it. */
+void engines_close(struct engines *all, bool now);
+/* Starts anew, also after it failed for good. ERR_NOT_FOUND: no such model. */
+enum err engines_restart(struct engines *all, struct slice model, struct why *why) MUST_USE;
+void engines_write(const struct engines *all, struct json_writer *w); /* an array */
+
+/* NULL: no memory. The model's settings must stay until engine_set replaced them or it is retired;
+ * it takes them up when it is started. */
+struct backend *engine_new(struct engines *all, const struct config_model *model);
+/* If it would be started otherwise now, it finishes what it does and starts anew. */
+void engine_set(struct backend *b, const struct config_model *model);
+bool engine_is(const struct backend *b); /* of this room? */

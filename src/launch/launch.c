@@ -1,2 +1,248 @@
-/* launch: see launch.h. */
+/* launch: see launch.h. The order of a command line: the program, what hearth always says, the
+ * model's settings by the table, the user's own words. */
 #include "launch/launch.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "launch/inside.h"
+
+#define USUAL_CTX                                                                                  \
+    16384u /* unless the model's settings say otherwise; the engine lowers it to
+                               what the model was made for */
+#define PROMPT_CACHE_MB                                                                            \
+    2048u /* conversations that were pushed out of a slot; never more than a
+                                 sixteenth of the machine */
+#define CHECKPOINTS "8"
+#define RUN "/run/hearth" /* the engine's folder, inside */
+
+enum how { NUMBER, TEXT, FILE_NAME, FILES, SWITCH };
+static const struct flag {
+    const char *flag;
+    enum how how;
+    size_t at;
+    const char *none;
+} flags[] = {
+#define FILE FILE_NAME
+#define FLAG(flag, how, member, none) {flag, how, offsetof(struct config_model, member), none},
+#include "launch/flags.def"
+#undef FLAG
+#undef FILE
+};
+
+static void say(struct making *m, const char *word)
+{
+    list_add(&m->argv, m->arena, word);
+}
+
+static void say_pair(struct making *m, const char *flag, const char *value)
+{
+    say(m, flag);
+    say(m, value);
+}
+
+static void say_number(struct making *m, const char *flag, uint64_t n)
+{
+    say_pair(m, flag, arena_format(m->arena, "%llu", (unsigned long long)n).ptr);
+}
+
+/* ---- from the settings ---------------------------------------------------------------------- */
+
+static void say_flag(struct making *m, const struct flag *f)
+{
+    const char *at = (const char *)m->terms->model + f->at;
+    const char *text = "";
+    if (f->how == TEXT || f->how == FILE_NAME)
+        text = *(const char *const *)(const void *)at;
+    switch (f->how) {
+    case NUMBER:
+        if (*(const uint64_t *)(const void *)at)
+            say_number(m, f->flag, *(const uint64_t *)(const void *)at);
+        break;
+    case TEXT:
+        if (text[0] && strcmp(text, f->none) != 0)
+            say_pair(m, f->flag, text);
+        break;
+    case FILE_NAME:
+        if (text[0])
+            say_pair(m, f->flag, launch_file(m, f->flag + 2, text));
+        break;
+    case FILES: {
+        const struct config_list *files = (const struct config_list *)(const void *)at;
+        for (size_t i = 0; i < files->n; i++)
+            say_pair(m, f->flag, launch_file(m, f->flag + 2, files->items[i].ptr));
+        break;
+    }
+    case SWITCH:
+        if (*(const bool *)at)
+            say(m, f->flag);
+        break;
+    }
+}
+
+static const struct device *device_of(const struct launch_terms *t)
+{
+    const struct machine *m = t->machine;
+    if (strcmp(t->pack->flavour, "cpu") == 0)
+        return NULL;
+    for (size_t i = 0; m && i < m->n_devices; i++) {
+        if (!m->devices[i].trouble[0])
+            return &m->devices[i];
+    }
+    return NULL;
+}
+
+static uint64_t size_of(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+/* Without a word of the user's: all of it on the device where that has room for it and for what it
+ * computes, else the engine finds out how much fits, and may lower nothing but that. */
+static void say_layers(struct making *m)
+{
+    const struct config_model *model = m->terms->model;
+    const struct device *d = device_of(m->terms);
+    bool set = model->gpu_layers[0] && strcmp(model->gpu_layers, "auto") != 0;
+    bool fits = d && d->memory_free / 10 * 7 > size_of(model->file);
+    if (set || fits || !d) {
+        say_pair(m, "--fit", "off");
+        if (set || fits)
+            say_pair(m, "--n-gpu-layers", set ? model->gpu_layers : "all");
+        return;
+    }
+    say_pair(m, "--fit", "on");
+    say_number(m, "--fit-ctx", model->ctx ? model->ctx : USUAL_CTX);
+}
+
+static void say_settings(struct making *m)
+{
+    const struct config_model *model = m->terms->model;
+    uint64_t slots = max_u64(model->parallel, 1), ctx = model->ctx ? model->ctx : USUAL_CTX;
+    uint64_t cache = PROMPT_CACHE_MB;
+    if (m->terms->machine)
+        cache = min_u64(cache, m->terms->machine->memory_total / 16 / (1024 * 1024));
+    say_number(m, "--ctx-size", ctx * slots);
+    say_number(m, "--parallel", slots);
+    say(m, "--no-kv-unified");
+    say_number(m, "--cache-ram", cache);
+    say_pair(m, "--ctx-checkpoints", CHECKPOINTS);
+    say_layers(m);
+    for (size_t i = 0; i < COUNT(flags); i++)
+        say_flag(m, &flags[i]);
+    for (size_t i = 0; i < model->extra.n; i++)
+        say(m, model->extra.items[i].ptr);
+}
+
+/* ---- what hearth always says ---------------------------------------------------------------- */
+
+static void say_usual(struct making *m)
+{
+    /* Outside of a sandbox its folder is where it starts: a path of any length would not do. */
+    say_pair(m, "--host", launch_sandboxed(m) ? RUN "/" LAUNCH_SOCKET : LAUNCH_SOCKET);
+    say_pair(m, "--model", launch_file(m, "main", m->terms->model->file));
+    say_pair(m, "--alias", m->terms->model->name);
+    say(m, "--offline");
+    say(m, "--no-ui");
+    say(m, "--slots");
+    say(m, "--metrics");
+    say(m, "--log-jsonl");
+    say_pair(m, "--log-verbosity", "3");
+}
+
+static void set(struct making *m, const char *name, const char *value)
+{
+    list_add(&m->env, m->arena, arena_format(m->arena, "%s=%s", name, value).ptr);
+}
+
+/* Nothing is inherited: an engine reads its flags from variables too, and keys stand in them. */
+static void set_environment(struct making *m)
+{
+    const struct launch_terms *t = m->terms;
+    const char *private = launch_sandboxed(m) ? "/tmp" : t->folder;
+    set(m, "HOME", private);
+    set(m, "TMPDIR", private);
+    set(m, "PATH", "/usr/bin:/bin");
+    set(m, "LC_ALL", "C.UTF-8");
+    set(m, "LLAMA_API_KEY", t->key);
+    if (t->pack->features[PACK_CHILD_PROTOCOL] || !t->pack->probed)
+        set(m, "LLAMA_SERVER_ROUTER_PORT", "1");
+    if (t->pack->backend[0] && t->pack->root && !launch_sandboxed(m))
+        set(m, "GGML_BACKEND_PATH",
+            arena_format(m->arena, "%s%s", t->pack->root, t->pack->backend).ptr);
+    for (size_t i = 0; i < t->model->env.n; i++)
+        list_add(&m->env, m->arena, t->model->env.items[i].ptr);
+}
+
+/* ---- all of it ------------------------------------------------------------------------------ */
+
+static void mount_devices(struct making *m)
+{
+    const struct machine *machine = m->terms->machine;
+    const char *const *paths = NULL;
+    size_t n = 0;
+    if (!device_of(m->terms) || !launch_sandboxed(m))
+        return;
+    for (size_t i = 0; i < machine->n_devices; i++) {
+        const struct device *d = &machine->devices[i];
+        for (size_t k = 0; !d->trouble[0] && k < d->n_nodes; k++)
+            launch_mount(m, MOUNT_DEVICE, d->nodes[k], d->nodes[k]);
+    }
+    m->err = m->err ? m->err : machine_drivers("", machine, m->arena, &paths, &n, m->why);
+    for (size_t i = 0; i < n && !m->err; i++)
+        launch_mount(m, MOUNT_READ, paths[i], paths[i]);
+}
+
+static enum err make_command(struct making *m, struct launch *launch)
+{
+    const struct launch_terms *t = m->terms;
+    struct sandbox_plan plan = {
+        .root = t->pack->root,
+        .mounts = m->mounts,
+        .n_mounts = m->n_mounts,
+        .folder = launch_sandboxed(m) ? "/tmp" : t->folder,
+        .argv = m->argv.items,
+        .bridge = t->bridge,
+    };
+    return sandbox_command(&plan, t->sandbox, m->arena, &launch->argv, m->why);
+}
+
+enum err launch_make(const struct launch_terms *t, struct arena *a, struct launch *ret_launch,
+                     struct why *why)
+{
+    struct making m = {.terms = t, .arena = a, .why = why};
+    struct launch launch = {.slots = (unsigned)max_u64(t->model->parallel, 1)};
+    launch_mount(&m, MOUNT_EMPTY, NULL, "/model");
+    launch_mount(&m, MOUNT_WRITE, t->folder, RUN);
+    launch_program(&m);
+    say_usual(&m);
+    say_settings(&m);
+    set_environment(&m);
+    mount_devices(&m);
+    if (!m.err && (m.argv.failed || m.env.failed))
+        m.err = why_set(why, ERR_NO_MEMORY, "no memory for a command line");
+    if (!m.err)
+        m.err = make_command(&m, &launch);
+    if (m.err)
+        return m.err;
+    launch.engine_argv = m.argv.items;
+    launch.env = m.env.items;
+    *ret_launch = launch;
+    return OK;
+}
+
+static bool same_words(const char *const *a, const char *const *b)
+{
+    for (; *a && *b; a++, b++) {
+        if (strcmp(*a, *b) != 0)
+            return false;
+    }
+    return !*a && !*b;
+}
+
+bool launch_same(const struct launch *a, const struct launch *b)
+{
+    return same_words(a->argv, b->argv) && same_words(a->engine_argv, b->engine_argv) &&
+           same_words(a->env, b->env);
+}

@@ -226,7 +226,8 @@ static bool route(struct request *r)
 {
     if (!r->plan.n)
         return make_plan(r);
-    if (r->tries.candidate >= r->plan.n || r->tries.made >= r->desk->settings.attempts)
+    if (r->tries.candidate >= r->plan.n || r->tries.made >= r->desk->settings.attempts ||
+        r->row.n_tries == MOST_TRIES)
         return exhausted(r);
     request_move(r, REQUEST_WAITING);
     return true;

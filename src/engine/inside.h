@@ -1,0 +1,151 @@
+/* inside: what the files of room engine share with each other. */
+#pragma once
+
+#include "base/sm.h"
+#include "child/child.h"
+#include "engine/engine.h"
+#include "http/http.h"
+
+enum { ABSENT, STARTING, READY, BUSY, DRAINING, STOPPING, FAILED };
+
+/* ---- tail.c: the last lines of its log, and what they mean ---- */
+#define TAIL_ROOM 16384u
+enum policy { AGAIN, ONCE, GIVE_UP };
+struct tail {
+    struct text lines;
+    char trouble[200]; /* the last line that was told as an error */
+    unsigned failure;  /* the row of failures.def + 1; 0: none matched */
+};
+void tail_fini(struct tail *t);
+void tail_clear(struct tail *t);
+void tail_add(struct tail *t, struct slice line);
+/* Why it ended, in words, from its log and from how it did. */
+enum policy tail_judge(const struct tail *t, const struct child_end *end, struct why *ret_why);
+
+/* ---- ask.c: one short question to a child, besides the requests of callers ---- */
+struct ask { /* embedded; zero-filled but for answered */
+    /* status 0: no answer in time. The last call. */
+    void (*answered)(struct ask *a, int status, struct slice body);
+    struct stream stream;
+    struct timer timer;
+    struct http_parser parser;
+    struct text body;
+    struct text head;
+    bool busy;
+};
+struct question {
+    const char *socket, *key, *path;
+    struct slice json; /* POSTed; empty: GET */
+    uint64_t ms;
+};
+void ask_start(struct ask *a, struct loop *l, struct hold *hold, const struct question *q);
+void ask_stop(struct ask *a);
+
+/* ---- one start of a child ---- */
+struct spawn {
+    struct engine *engine;
+    struct hold hold; /* the child's handles, the backend, and one until it is over */
+    struct child child;
+    struct arena arena;
+    struct launch launch;
+    struct backend *http; /* asks it; NULL until it is ready */
+    const char *folder, *socket;
+    char key[33];
+    const char *pack_id;
+    uint64_t began_ms, ready_ms, heard_ms;
+    uint64_t context; /* tokens a slot has, as it says itself */
+    double progress;
+    bool exits;  /* it knows the command to end */
+    bool proved; /* it has answered something */
+    bool spoke;  /* in the protocol of children */
+    enum err killed_for;
+};
+
+struct trying { /* an attempt inside a child */
+    struct attempt inner;
+    struct attempt *outer; /* NULL: its request left */
+    struct engine *engine;
+    struct trying *next, **at;
+    struct why why;   /* it ended with this; */
+    uint64_t over_ms; /* its child's end is awaited since then. 0: it goes on */
+};
+#define LAST_BREATH_MS 300u /* so soon after its connections a dying child is gone */
+
+#define MOST_DEATHS 5u
+struct deaths {
+    uint64_t at_ms[MOST_DEATHS]; /* a ring */
+    unsigned next, row;          /* row: without a success in between */
+    uint64_t not_before_ms;
+    bool out_of_memory; /* the last one was of that */
+};
+
+struct engine {
+    struct backend backend;
+    struct engines *all;
+    struct engine *next, **at;
+    const struct config_model *model;
+    struct arena arena; /* of its name */
+    struct sm sm;
+    struct hold hold;    /* timers, the child, questions, and one until it is freed */
+    struct timer timer;  /* how long it may stay in its state */
+    struct timer pulse;  /* looks at it from time to time */
+    struct spawn *spawn; /* NULL: no child */
+    struct trying *tries;
+    struct tail tail;
+    struct deaths deaths;
+    struct why failed; /* why it is FAILED, or what it died of last */
+    struct ask health, slots;
+    unsigned missed;                 /* looks at its health without an answer, in a row */
+    uint64_t look_ms, since_look_ms; /* at its slots: the next wait, and since when. 0: not */
+    uint64_t since_ms, used_ms;
+    bool stale, comes_back, gone; /* to be started otherwise; to be started again; freed */
+};
+
+struct engine *engine_of(const struct backend *b);
+void engine_move(struct engine *e, unsigned to);
+uint64_t engine_now(const struct engine *e);
+
+/* life.c */
+void life_init(struct engine *e);
+void life_ring(struct timer *t);
+void engine_start(struct engine *e);
+void engine_drain(struct engine *e); /* takes nobody new, and stops when it is idle */
+void engine_stop(struct engine *e);
+void engine_kill(struct engine *e, enum err because);
+void engine_ready(struct engine *e);
+/* No start before what was wrong is mended; those who wait are turned away. */
+void engine_give_up(struct engine *e, const struct why *why);
+void engine_rested(struct engine *e);               /* FAILED no longer */
+bool engine_may(struct engine *e, struct why *why); /* is there any use in waiting for it? */
+void engine_free(struct engine *e);
+
+/* spawn.c */
+enum err spawn_make(struct engine *e, struct why *why);
+enum err spawn_connect(struct engine *e, struct why *why); /* the backend that asks the child */
+void spawn_free(struct engine *e);
+extern const struct child_ops spawn_child_ops;
+void engine_died(struct engine *e, const struct child_end *end); /* life.c */
+void life_init(struct engine *e);
+void life_ring(struct timer *t);
+
+/* hear.c */
+void engine_hear(struct engine *e, enum child_output from, struct slice line);
+
+/* tries.c */
+enum err tries_start(struct backend *b, struct attempt *a, const struct order *o, struct why *why);
+void tries_pause(struct attempt *a, bool on);
+void tries_cancel(struct attempt *a);
+void tries_fail_all(struct engine *e, const struct why *why);
+void tries_settle(struct engine *e); /* those whose child's end was awaited get their own words */
+
+/* pulse.c */
+void pulse_ring(struct timer *t);
+void pulse_soon(struct engine *e);
+void pulse_watch_slots(
+    struct engine *e); /* a caller left: its slot is free when the engine says so */
+void pulse_health(struct ask *a, int status, struct slice body);
+void pulse_slots(struct ask *a, int status, struct slice body);
+
+/* place.c: which model is in memory */
+void place_look(struct engines *all); /* on the next turn of the loop */
+void place_ring(struct timer *t);

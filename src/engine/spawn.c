@@ -1,0 +1,200 @@
+/* spawn: what belongs to one start of a child: its folder and socket, its key, its command line,
+ * the backend that asks it. All of it is new each time, so nothing of an earlier child can be taken
+ * for this one. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/inside.h"
+#include "os/os.h"
+
+#define OOM_FIRST 500 /* when memory is short an engine goes, and not the daemon or the desktop */
+
+static void hex(const unsigned char *bytes, size_t n, char *out)
+{
+    for (size_t i = 0; i < n; i++)
+        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static enum err make_folder(struct engine *e, struct spawn *s, struct why *why)
+{
+    unsigned char random[4];
+    char name[9];
+    os_random(random, sizeof random);
+    hex(random, sizeof random, name);
+    s->folder = arena_format(&s->arena, "%s/%s", e->all->folder, name).ptr;
+    s->socket = arena_format(&s->arena, "%s/" LAUNCH_SOCKET, s->folder ? s->folder : "").ptr;
+    if (!s->folder || !s->socket)
+        return why_set(why, ERR_NO_MEMORY, "no memory");
+    if (mkdir(s->folder, 0700) == 0)
+        return OK;
+    int sys = errno;
+    s->folder = NULL;
+    return why_sys(why, os_err_of(sys), sys, "the folder for an engine's socket in %s",
+                   e->all->folder);
+}
+
+static enum err choose_pack(const struct engine *e, const struct pack **ret_pack, struct why *why)
+{
+    const struct engine_facts *f = e->all->facts;
+    const char *wanted = e->model->engine[0] ? e->model->engine : "llama.cpp";
+    const struct pack *p = pack_pick(f->packs, f->n_packs, wanted);
+    if (!p)
+        return why_set(why, ERR_ENGINE_MISSING, "no engine \"%s\" is installed", wanted);
+    if (p->trouble[0])
+        return why_set(why, ERR_ENGINE_MISSING, "the engine %s cannot be used: %s", p->id,
+                       p->trouble);
+    *ret_pack = p;
+    return OK;
+}
+
+static enum err make_launch(struct engine *e, struct spawn *s, struct why *why)
+{
+    const struct engine_facts *f = e->all->facts;
+    unsigned char random[16];
+    const struct pack *pack;
+    enum err err = choose_pack(e, &pack, why);
+    if (err)
+        return err;
+    os_random(random, sizeof random);
+    hex(random, sizeof random, s->key);
+    const struct launch_terms terms = {.model = e->model,
+                                       .pack = pack,
+                                       .machine = f->machine,
+                                       .sandbox = &f->sandbox,
+                                       .bridge = f->bridge,
+                                       .folder = s->folder,
+                                       .key = s->key};
+    s->pack_id = arena_cstr(&s->arena, slice_of(pack->id));
+    s->exits = pack->features[PACK_EXIT_COMMAND] || !pack->probed;
+    if (!s->pack_id)
+        return why_set(why, ERR_NO_MEMORY, "no memory");
+    return launch_make(&terms, &s->arena, &s->launch, why);
+}
+
+static enum err start_child(struct engine *e, struct spawn *s, struct why *why)
+{
+    bool boxed = e->all->facts->sandbox.kind != SANDBOX_NONE;
+    int filter = -1;
+    enum err err = boxed ? sandbox_seccomp(&filter, why) : OK;
+    if (err)
+        return err;
+    const struct child_terms terms = {.argv = s->launch.argv,
+                                      .env = s->launch.env,
+                                      .folder = s->folder,
+                                      .seccomp = filter,
+                                      .orphans = !boxed};
+    s->child.ops = &spawn_child_ops;
+    err = child_start(&s->child, e->all->loop, &s->hold, &terms, why);
+    if (filter >= 0)
+        close(filter);
+    return err;
+}
+
+static void gone(struct hold *h)
+{
+    struct spawn *s = owner_of(h, struct spawn, hold);
+    struct hold *outer = &s->engine->hold;
+    arena_fini(&s->arena);
+    mem_free(s);
+    hold_drop(outer);
+}
+
+enum err spawn_make(struct engine *e, struct why *why)
+{
+    struct spawn *s = mem_new(struct spawn);
+    if (!s)
+        return why_set(why, ERR_NO_MEMORY, "no memory for an engine");
+    s->engine = e;
+    s->hold = (struct hold){.count = 1, .gone = gone};
+    hold_add(&e->hold);
+    s->began_ms = s->heard_ms = engine_now(e);
+    e->spawn = s;
+    enum err err = make_folder(e, s, why);
+    if (!err)
+        err = make_launch(e, s, why);
+    if (!err)
+        err = start_child(e, s, why);
+    return err;
+}
+
+/* ---- what the child calls back --------------------------------------------------------------- */
+
+static struct engine *owner(struct child *c)
+{
+    return owner_of(c, struct spawn, child)->engine;
+}
+
+static void held(struct child *c, pid_t program)
+{
+    const struct sandbox_limits limits = {.oom_score_adj = OOM_FIRST};
+    struct engine *e = owner(c);
+    struct why why;
+    if (sandbox_limit(program, &limits, &why))
+        log_warn("engine", "%.*s: its limits could not be set: %s", SLICE_ARG(e->backend.name),
+                 why.text);
+    child_go(c);
+}
+
+static void line(struct child *c, enum child_output from, struct slice words)
+{
+    engine_hear(owner(c), from, words);
+}
+
+static void ended(struct child *c, const struct child_end *end)
+{
+    engine_died(owner(c), end);
+}
+
+const struct child_ops spawn_child_ops = {.held = held, .line = line, .ended = ended};
+
+/* ---- asking it ------------------------------------------------------------------------------- */
+
+enum err spawn_connect(struct engine *e, struct why *why)
+{
+    struct spawn *s = e->spawn;
+    const struct engine_settings *set = &e->all->settings;
+    struct provider_terms t = {
+        .name = e->backend.name,
+        .dialect = e->backend.dialect,
+        .addresses = {{.kind = ADDRESS_UNIX, .path = s->socket}},
+        .n_addresses = 1,
+        .host = SLICE("localhost"),
+        .path = SLICE("/v1"),
+        .api_key = slice_of(s->key),
+        .via = e->all->via,
+        .connect_ms = set->connect_ms,
+        .first_byte_ms = set->first_byte_ms,
+        .idle_ms = set->idle_ms,
+        .pool_idle_ms = 4000, /* llama-server closes after 5 s, and after 100 requests */
+        .pool_requests = 95,
+        .queue_length = set->queue_length,
+    };
+    s->http = provider_new(e->all->loop, &s->hold, &t);
+    return s->http ? OK : why_set(why, ERR_NO_MEMORY, "no memory to ask an engine");
+}
+
+static void remove_folder(struct spawn *s)
+{
+    if (!s->folder)
+        return;
+    (void)unlink(s->socket);
+    (void)rmdir(s->folder); /* what else a child left in it is removed at the next start */
+}
+
+void spawn_free(struct engine *e)
+{
+    struct spawn *s = e->spawn;
+    if (!s)
+        return;
+    e->spawn = NULL;
+    if (s->http)
+        backend_retire(s->http);
+    remove_folder(s);
+    if (s->child.ops)
+        child_close(&s->child);
+    hold_drop(&s->hold);
+}

@@ -1,0 +1,140 @@
+/* tries: attempts inside a child. Each is one of the backend that asks the child; what this file
+ * adds is the engine's own words when its child is why an attempt broke off. */
+#include "base/mem.h"
+#include "engine/inside.h"
+
+static void take_off(struct trying *t)
+{
+    *t->at = t->next;
+    if (t->next)
+        t->next->at = t->at;
+    mem_free(t);
+}
+
+static void after_try(struct engine *e)
+{
+    e->used_ms = engine_now(e);
+    if (!e->tries && e->sm.state == BUSY)
+        engine_move(e, READY);
+    place_look(e->all);
+}
+
+static void finish(struct trying *t, enum err err, const struct why *why)
+{
+    struct engine *e = t->engine;
+    struct attempt *outer = t->outer;
+    take_off(t);
+    after_try(e);
+    attempt_done(outer, err, why);
+}
+
+static void on_event(struct attempt *a, const struct event *event)
+{
+    struct trying *t = owner_of(a, struct trying, inner);
+    struct engine *e = t->engine;
+    e->spawn->heard_ms = e->backend.progress_ms = engine_now(e);
+    e->spawn->proved |= event_is_content(event) || event->kind == EVENT_END;
+    e->missed = 0;
+    t->outer->ops->event(t->outer, event);
+}
+
+/* The connection broke: is the child gone too? That is told a moment later, and is the reason. */
+static bool is_cut(enum err e)
+{
+    return e == ERR_EOF_BEFORE_HEADERS || e == ERR_EOF_BEFORE_CONTENT || e == ERR_EOF_MID_STREAM ||
+           e == ERR_CONNECT_REFUSED || e == ERR_SYSTEM;
+}
+
+static bool is_silence(enum err e)
+{
+    return e == ERR_HDR_TIMEOUT || e == ERR_TTFT_TIMEOUT || e == ERR_IDLE_TIMEOUT;
+}
+
+static void on_done(struct attempt *a, enum err err, const struct why *why)
+{
+    struct trying *t = owner_of(a, struct trying, inner);
+    struct engine *e = t->engine;
+    if (is_cut(err) && e->spawn) {
+        t->over_ms = engine_now(e);
+        t->why = *why;
+        pulse_soon(e);
+        return;
+    }
+    if (is_silence(err) && e->spawn && !e->spawn->proved) {
+        struct why kept = *why;
+        finish(t, err, &kept);
+        engine_kill(e, err); /* it said that it is ready, and never answered anything */
+        return;
+    }
+    finish(t, err, why);
+}
+
+enum err tries_start(struct backend *b, struct attempt *a, const struct order *o, struct why *why)
+{
+    static const struct attempt_ops ops = {on_event, on_done};
+    struct engine *e = engine_of(b);
+    bool runs = e->sm.state == READY || e->sm.state == BUSY || e->sm.state == DRAINING;
+    if (!runs)
+        return why_set(why, ERR_ENGINE_CRASH, "the engine of %.*s is not running",
+                       SLICE_ARG(b->name));
+    struct trying *t = mem_new(struct trying);
+    if (!t)
+        return why_set(why, ERR_NO_MEMORY, "no memory for an attempt");
+    t->outer = a;
+    t->engine = e;
+    enum err err = attempt_start(e->spawn->http, &t->inner, &ops, o, why);
+    if (err) {
+        mem_free(t);
+        return err;
+    }
+    t->next = e->tries;
+    t->at = &e->tries;
+    if (t->next)
+        t->next->at = &t->next;
+    e->tries = t;
+    a->work = t;
+    if (e->sm.state == READY)
+        engine_move(e, BUSY);
+    return OK;
+}
+
+void tries_pause(struct attempt *a, bool on)
+{
+    struct trying *t = a->work;
+    attempt_pause(&t->inner, on);
+}
+
+/* Its slot is the engine's until the engine has noticed. */
+void tries_cancel(struct attempt *a)
+{
+    struct trying *t = a->work;
+    struct engine *e = t->engine;
+    attempt_cancel(&t->inner);
+    take_off(t);
+    pulse_watch_slots(e);
+    after_try(e);
+}
+
+void tries_fail_all(struct engine *e, const struct why *why)
+{
+    while (e->tries) {
+        struct trying *t = e->tries;
+        attempt_cancel(&t->inner);
+        finish(t, why->code, why);
+    }
+}
+
+void tries_settle(struct engine *e)
+{
+    uint64_t now = engine_now(e);
+    struct trying *t = e->tries;
+    while (t) {
+        struct trying *next = t->next;
+        if (t->over_ms && now - t->over_ms >= LAST_BREATH_MS) {
+            struct why why = t->why;
+            finish(t, why.code, &why);
+            next = e->tries; /* whoever heard of it may have ended others */
+        }
+        t = next;
+    }
+}

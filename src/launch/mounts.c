@@ -1,0 +1,176 @@
+/* mounts: which files an engine sees, and where. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "launch/inside.h"
+
+#define MOST_PARTS 512u
+#define PART_DIGITS 5u
+
+void list_add(struct list *l, struct arena *a, const char *item)
+{
+    if (l->n + 1 >= l->room) {
+        size_t room = l->room ? l->room * 2 : 64;
+        const char **items = arena_array(a, const char *, room);
+        if (!items) {
+            l->failed = true;
+            return;
+        }
+        if (l->n)
+            memcpy(items, l->items, l->n * sizeof *items);
+        l->items = items;
+        l->room = room;
+    }
+    l->failed |= !item;
+    l->items[l->n++] = item;
+    l->items[l->n] = NULL;
+}
+
+bool launch_sandboxed(const struct making *m)
+{
+    return m->terms->sandbox->kind != SANDBOX_NONE;
+}
+
+void launch_mount(struct making *m, enum mount_kind kind, const char *from, const char *to)
+{
+    if (m->n_mounts == m->room) {
+        size_t room = m->room ? m->room * 2 : 32;
+        struct sandbox_mount *more = arena_array(m->arena, struct sandbox_mount, room);
+        if (!more) {
+            m->err = ERR_NO_MEMORY;
+            return;
+        }
+        if (m->n_mounts)
+            memcpy(more, m->mounts, m->n_mounts * sizeof *more);
+        m->mounts = more;
+        m->room = room;
+    }
+    m->mounts[m->n_mounts++] = (struct sandbox_mount){kind, from, to};
+}
+
+static bool is_there(struct making *m, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
+        return true;
+    if (!m->err)
+        m->err = why_sys(m->why, ERR_NOT_FOUND, errno, "there is no file %s", path);
+    return false;
+}
+
+static bool is_number(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] < '0' || s[i] > '9')
+            return false;
+    }
+    return true;
+}
+
+/* NAME-00001-of-00003.gguf: 3, and where its own number stands; 0: no such name. */
+static unsigned parts_of(struct slice name, size_t *ret_at)
+{
+    static const struct slice tail = SLICE("-of-00000.gguf");
+    uint64_t n = 0;
+    if (name.len < tail.len + PART_DIGITS + 1)
+        return 0;
+    size_t of = name.len - tail.len, at = of - PART_DIGITS;
+    struct slice count = {name.ptr + of + 4, PART_DIGITS};
+    bool is = name.ptr[at - 1] == '-' && is_number(name.ptr + at, PART_DIGITS) &&
+              memcmp(name.ptr + of, "-of-", 4) == 0 && slice_u64(count, &n) &&
+              memcmp(name.ptr + name.len - 5, ".gguf", 5) == 0;
+    *ret_at = at;
+    return is && n <= MOST_PARTS ? (unsigned)n : 0;
+}
+
+static const char *mount_file(struct making *m, const char *role, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    struct slice to = arena_format(m->arena, "/model/%s/%s", role, slash ? slash + 1 : path);
+    if (!to.ptr) {
+        m->err = ERR_NO_MEMORY;
+        return NULL;
+    }
+    if (!is_there(m, path))
+        return NULL;
+    launch_mount(m, MOUNT_READ, path, to.ptr);
+    return to.ptr;
+}
+
+static void mount_other_parts(struct making *m, const char *role, struct slice path)
+{
+    size_t at = 0;
+    unsigned n = parts_of(path, &at);
+    for (unsigned i = 1; i <= n && !m->err; i++) {
+        char *other = arena_cstr(m->arena, path);
+        char digits[PART_DIGITS + 1];
+        if (!other) {
+            m->err = ERR_NO_MEMORY;
+            return;
+        }
+        snprintf(digits, sizeof digits, "%05u", i % 100000);
+        memcpy(other + at, digits, PART_DIGITS);
+        if (memcmp(other, path.ptr, path.len) != 0)
+            (void)mount_file(m, role, other);
+    }
+}
+
+const char *launch_file(struct making *m, const char *role, const char *path)
+{
+    if (m->err)
+        return NULL;
+    if (!launch_sandboxed(m))
+        return is_there(m, path) ? path : NULL;
+    mount_other_parts(m, role, slice_of(path));
+    return m->err ? NULL : mount_file(m, role, path);
+}
+
+/* ---- the program ---------------------------------------------------------------------------- */
+
+static const char *const loaders[] = {
+    "/usr/lib64/ld-linux-x86-64.so.2",
+    "/lib64/ld-linux-x86-64.so.2",
+    "/usr/lib/ld-linux-aarch64.so.1",
+    "/lib/ld-linux-aarch64.so.1",
+    "/usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1",
+};
+static const char *const libraries[] = {"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu",
+                                        "/usr/lib64", "/usr/lib"};
+
+static const char *below(struct making *m, const char *path)
+{
+    return arena_format(m->arena, "%s%s", m->terms->pack->root, path).ptr;
+}
+
+static void add_library_path(struct making *m)
+{
+    struct text path = {0};
+    for (size_t i = 0; i < COUNT(libraries); i++) {
+        text_add(&path, i ? SLICE(":") : SLICE(""));
+        text_add(&path, slice_of(m->terms->pack->root));
+        text_add(&path, slice_of(libraries[i]));
+    }
+    list_add(&m->argv, m->arena, arena_cstr(m->arena, text_slice(&path)));
+    text_fini(&path);
+}
+
+void launch_program(struct making *m)
+{
+    const struct pack *p = m->terms->pack;
+    if (launch_sandboxed(m) || !p->root) {
+        list_add(&m->argv, m->arena, p->program);
+        return;
+    }
+    for (size_t i = 0; i < COUNT(loaders); i++) {
+        const char *loader = below(m, loaders[i]);
+        struct stat st;
+        if (!loader || stat(loader, &st) != 0)
+            continue;
+        list_add(&m->argv, m->arena, loader);
+        list_add(&m->argv, m->arena, "--library-path");
+        add_library_path(m);
+        break;
+    }
+    list_add(&m->argv, m->arena, below(m, p->program));
+}
