@@ -7,7 +7,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "base/log.h"
+#include "settings/settings.h"
 
 /* ---- where things are ---- */
 struct config_paths {
@@ -40,82 +40,6 @@ void config_report_fini(struct config_report *r);
 /* A line each, as compilers do: `file:line: error: key: text`. */
 void config_report_print(const struct config_report *r, struct text *out);
 void config_report_json(const struct config_report *r, struct text *out);
-
-/* ---- the values ---- */
-struct config_list {
-    const struct slice *items; /* each ends in a NUL that its len does not count */
-    size_t n;
-};
-enum config_place { CONFIG_IP, CONFIG_LOCALHOST, CONFIG_UNIX };
-struct config_address {
-    enum config_place place;
-    const char *host; /* IP: literal without brackets; UNIX: the socket's absolute path */
-    uint16_t port;
-    bool local; /* cannot leave this machine: loopback, localhost, unspecified, Unix socket */
-};
-struct config_limits {
-    uint64_t connections, headers_ms;
-    uint64_t body_rate_bytes, body_rate_ms; /* at least so many bytes in each such time */
-    uint64_t keep_alive_ms, requests_per_connection;
-    uint64_t body_bytes, bodies_total_bytes;
-    uint64_t write_stall_ms, stream_buffer_bytes;
-};
-struct config_request {
-    uint64_t total_ms, attempts, drain_ms;
-};
-struct config_upstream {
-    uint64_t connect_ms, first_byte_ms, idle_ms, pool_idle_ms, pool_requests;
-};
-struct config_queue {
-    uint64_t length, wait_ms;
-};
-struct config_failover {
-    bool enabled, retry_on_error;
-    uint64_t max_retries, breaker_failures, breaker_recovery_ms;
-};
-
-enum config_kind {
-#define KIND(name, ...) CONFIG_##name,
-#define FIELD(...)
-#include "config/providers.def"
-#undef KIND
-#undef FIELD
-    CONFIG_KIND_COUNT
-};
-const char *config_kind_name(enum config_kind kind);
-
-struct config_provider {
-    const char *name;
-    enum config_kind kind;
-    bool on;                       /* may be used; if not, `off` says why */
-    const char *off;               /* "" when it is on */
-    struct config_address address; /* set when it is on */
-    const char *path;    /* what base_url had after the port, no slash at its end; "" when none */
-    const char *api_key; /* NULL when none. A secret: never log it */
-    struct config_list models; /* none: it gets no requests */
-    uint64_t timeout_ms;       /* 0: the times of `upstream` hold */
-    uint64_t priority, parallel;
-};
-
-struct config {                                      /* read-only, owned by itself */
-    struct config_list listen;                       /* as written, such as 127.0.0.1:8420 */
-    const struct config_address *listen_addresses;   /* the same parsed, listen.n of them */
-    struct config_list plain;                        /* addresses and interfaces that need no TLS */
-    const char *library, *tls_certificate, *tls_key; /* paths; both of tls NULL: one of our own */
-    struct config_list hosts, origins;
-    struct config_list trusted_uids; /* as written: names, numbers, self */
-    const uint32_t *trusted;         /* the same as numbers, trusted_uids.n of them */
-    uint64_t audit_size_bytes;
-    enum log_level log_level;
-    struct config_limits limits;
-    struct config_request request;
-    struct config_upstream upstream;
-    struct config_queue queue;
-    struct config_failover failover;
-    bool audit_strict;
-    const struct config_provider *providers; /* in the order in which they are tried */
-    size_t providers_n;
-};
 
 /* ---- loading ---- */
 struct config_sources {

@@ -46,10 +46,8 @@ enum {
 #undef OPTION
 
 enum field {
-#define KIND(...)
 #define FIELD(name, ...) FIELD_##name,
 #include "config/providers.def"
-#undef KIND
 #undef FIELD
     FIELD_COUNT
 };

@@ -16,41 +16,27 @@ const struct row config_options[OPTION_COUNT] = {
 #undef OPTION
 };
 
-#define FIELD(...)
-#define KIND(name, written, ...) " " written
-static const char kind_names[] =
-#include "config/providers.def"
-    ;
-#undef KIND
-#undef FIELD
+#define X(name, written, ...) " " written
+static const char kind_names[] = CONFIG_KINDS(X);
+#undef X
 
 #define KIND_NAMES kind_names + 1
-#define KIND(...)
 #define FIELD(name, path, type, member, standard, least, most, choices, help)                      \
     [FIELD_##name] = {path, type, offsetof(struct entry, member), standard, least, most, choices,  \
                       LIVE, help},
 const struct row config_fields[FIELD_COUNT] = {
 #include "config/providers.def"
 };
-#undef KIND
 #undef FIELD
 
 const struct kind_row config_kinds[CONFIG_KIND_COUNT] = {
-#define FIELD(...)
-#define KIND(name, written, built, entries) [CONFIG_##name] = {written, built, entries},
-#include "config/providers.def"
-#undef KIND
-#undef FIELD
+#define X(name, written, built, entries) [CONFIG_##name] = {written, built, entries},
+    CONFIG_KINDS(X)
+#undef X
 };
 
 static_assert(sizeof(enum config_kind) == sizeof(unsigned), "a CHOICE is written as unsigned");
 static_assert(sizeof(enum log_level) == sizeof(unsigned), "a CHOICE is written as unsigned");
-
-const char *config_kind_name(enum config_kind kind)
-{
-    assert(kind < CONFIG_KIND_COUNT);
-    return config_kinds[kind].name;
-}
 
 bool config_is_list(const struct row *row)
 {

@@ -1,0 +1,94 @@
+/* settings: what a configuration says, as values that can be used. Only how they look: room config
+ * makes them, out of files and words, and is the only one that changes them. */
+#pragma once
+
+#include "base/log.h"
+
+struct config_list {
+    const struct slice *items; /* each ends in a NUL that its len does not count */
+    size_t n;
+};
+enum config_place { CONFIG_IP, CONFIG_LOCALHOST, CONFIG_UNIX };
+struct config_address {
+    enum config_place place;
+    const char *host; /* IP: literal without brackets; UNIX: the socket's absolute path */
+    uint16_t port;
+    bool local; /* cannot leave this machine: loopback, localhost, unspecified, Unix socket */
+};
+struct config_limits {
+    uint64_t connections, headers_ms;
+    uint64_t body_rate_bytes, body_rate_ms; /* at least so many bytes in each such time */
+    uint64_t keep_alive_ms, requests_per_connection;
+    uint64_t body_bytes, bodies_total_bytes;
+    uint64_t write_stall_ms, stream_buffer_bytes;
+};
+struct config_request {
+    uint64_t total_ms, attempts, drain_ms;
+};
+struct config_upstream {
+    uint64_t connect_ms, first_byte_ms, idle_ms, pool_idle_ms, pool_requests;
+};
+struct config_queue {
+    uint64_t length, wait_ms;
+};
+struct config_failover {
+    bool enabled, retry_on_error;
+    uint64_t max_retries, breaker_failures, breaker_recovery_ms;
+};
+
+/* Name, how it is written, does this version speak it, and the names of entries under `providers:`
+ * that mean it when they have no `kind`. */
+/* clang-format off */
+#define CONFIG_KINDS(X)                                                                            \
+    X(OPENAI_COMPATIBLE, "openai_compatible", true,  "")                                           \
+    X(OLLAMA,            "ollama",            false, "ollama")                                     \
+    X(LMSTUDIO,          "lmstudio",          false, "lmstudio")                                   \
+    X(LOCALAI,           "localai",           false, "localai")                                    \
+    X(MLX,               "mlx",               false, "mlx")                                        \
+    X(CANDLE,            "candle",            false, "candle")                                     \
+    X(VLLM,              "vllm",              false, "vllm")                                       \
+    X(LLAMA_SERVER,      "llama_server",      false, "llama_server")                               \
+    X(HEARTH,            "hearth",            false, "hearth")                                     \
+    X(OPENAI,            "openai",            false, "openai")                                     \
+    X(ANTHROPIC,         "anthropic",         false, "anthropic claude")
+/* clang-format on */
+enum config_kind {
+#define X(name, ...) CONFIG_##name,
+    CONFIG_KINDS(X)
+#undef X
+        CONFIG_KIND_COUNT
+};
+const char *config_kind_name(enum config_kind kind);
+
+struct config_provider {
+    const char *name;
+    enum config_kind kind;
+    bool on;                       /* may be used; if not, `off` says why */
+    const char *off;               /* "" when it is on */
+    struct config_address address; /* set when it is on */
+    const char *path;    /* what base_url had after the port, no slash at its end; "" when none */
+    const char *api_key; /* NULL when none. A secret: never log it */
+    struct config_list models; /* none: it gets no requests */
+    uint64_t timeout_ms;       /* 0: the times of `upstream` hold */
+    uint64_t priority, parallel;
+};
+
+struct config {                                      /* read-only, owned by itself */
+    struct config_list listen;                       /* as written, such as 127.0.0.1:8420 */
+    const struct config_address *listen_addresses;   /* the same parsed, listen.n of them */
+    struct config_list plain;                        /* addresses and interfaces that need no TLS */
+    const char *library, *tls_certificate, *tls_key; /* paths; both of tls NULL: one of our own */
+    struct config_list hosts, origins;
+    struct config_list trusted_uids; /* as written: names, numbers, self */
+    const uint32_t *trusted;         /* the same as numbers, trusted_uids.n of them */
+    uint64_t audit_size_bytes;
+    enum log_level log_level;
+    struct config_limits limits;
+    struct config_request request;
+    struct config_upstream upstream;
+    struct config_queue queue;
+    struct config_failover failover;
+    bool audit_strict;
+    const struct config_provider *providers; /* in the order in which they are tried */
+    size_t providers_n;
+};
