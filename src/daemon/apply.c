@@ -46,6 +46,16 @@ void apply_settings(struct daemon *d, const struct config *c)
         .failover = c->failover.enabled && c->failover.retry_on_error,
         .stream_buffer = c->limits.stream_buffer_bytes,
     };
+    d->engines.settings = (struct engine_settings){
+        .load_stall_ms = c->engines.load_stall_ms,
+        .health_ms = c->engines.health_ms,
+        .rest_ms = c->engines.rest_ms,
+        .turn_ms = c->engines.turn_ms,
+        .connect_ms = c->upstream.connect_ms,
+        .first_byte_ms = c->upstream.first_byte_ms,
+        .idle_ms = c->upstream.idle_ms,
+        .queue_length = (unsigned)c->queue.length,
+    };
     d->api.origins = c->origins.items;
     d->api.n_origins = c->origins.n;
     d->api.hosts = c->hosts.items;
@@ -137,8 +147,9 @@ static void fail(struct reload *l, const struct why *why)
 static void take_over(struct reload *l, struct registry *registry, const struct changes *now)
 {
     struct daemon *d = l->daemon;
-    registry_install(d, registry);
     apply_settings(d, l->config);
+    registry_install(d, l->config, registry);
+    engines_look(d);
     listen_install(d, l->tls);
     auth_trust(d->rights.auth, l->users, l->config->trusted_uids.n);
     log_open(STDERR_FILENO, l->config->log_level);

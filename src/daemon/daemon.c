@@ -28,7 +28,8 @@ static void close_all(struct daemon *d)
     pthread_sigmask(SIG_BLOCK, &last_words, NULL);
     server_close(&d->server);
     desk_close(&d->desk);
-    registry_install(d, &none);
+    engines_end(d);
+    registry_install(d, d->config, &none);
     d->closed = true;
     if (!d->reload) /* it asks the store */
         rights_close(d);
@@ -229,9 +230,11 @@ static enum err open_rooms(struct daemon *d, struct why *why)
     if (!e)
         e = rights_open(d, why);
     if (!e)
+        e = engines_begin(d, why);
+    if (!e)
         e = registry_make(d, d->config, &registry, why);
     if (!e) {
-        registry_install(d, &registry);
+        registry_install(d, d->config, &registry);
         e = listen_all(d, why);
     }
     if (!e)
@@ -298,6 +301,7 @@ int daemon_run(const struct cli_up *up)
         config_free(d->started);
     config_free(d->config);
     config_report_fini(&d->report);
+    engines_forget(d);
     tls_context_free(d->server.tls);
     arena_fini(&d->arena);
     log_flush();

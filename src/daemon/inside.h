@@ -4,6 +4,7 @@
 #include "api/api.h"
 #include "config/config.h"
 #include "daemon/daemon.h"
+#include "engine/engine.h"
 #include "provider/provider.h"
 #include "tls/tls.h"
 
@@ -13,7 +14,8 @@ struct registry { /* what a configuration's providers come to; replaced as a who
     struct arena arena;
     struct backend **backends;    /* by the provider's place in the configuration; NULL: off */
     struct provider_terms *terms; /* likewise */
-    size_t n_backends;
+    struct backend **engines;     /* of its models, in their order */
+    size_t n_backends, n_engines;
     struct route_table routes;
     struct model_entry *models;
     size_t n_models;
@@ -41,6 +43,8 @@ struct daemon {
     struct config_report report; /* of the configuration in force: its warnings */
     struct registry registry;
     struct rights rights;
+    struct engines engines;
+    struct look *look, *looking; /* at this machine: the last one, the one that is under way */
     struct audit audit;
     struct desk desk;
     struct server server;
@@ -54,14 +58,24 @@ struct daemon {
     struct arena arena; /* lives as long as the daemon */
     char instance[32];
     uint64_t began_ms;
-    int run_folder, data_folder, lock;
+    int run_folder, data_folder, engines_folder, lock;
     bool going_down, at_once, shut, closed;
 };
 
 /* registry.c */
 enum err registry_make(struct daemon *d, const struct config *c, struct registry *ret_registry,
                        struct why *why) MUST_USE;
-void registry_install(struct daemon *d, struct registry *r);
+void registry_install(struct daemon *d, const struct config *c, struct registry *r);
+
+/* engines.c */
+enum err engines_begin(struct daemon *d, struct why *why) MUST_USE;
+void engines_look(struct daemon *d); /* at this machine and its packs, by a job */
+void engines_end(struct daemon *d);
+void engines_forget(struct daemon *d); /* the loop is over */
+enum err engines_make(struct daemon *d, const struct config *c, struct registry *r) MUST_USE;
+bool engines_has(const struct registry *r, const struct backend *b);
+void engines_install(const struct config *c, const struct registry *old,
+                     const struct registry *now);
 
 /* rights.c */
 enum err rights_open(struct daemon *d, struct why *why) MUST_USE;

@@ -141,8 +141,24 @@ static enum err add_models(struct registry *r, struct route_target *targets,
     return OK;
 }
 
+static enum err add_engines(struct registry *r, struct route_target *targets)
+{
+    for (size_t i = 0; i < r->n_engines; i++) {
+        struct slice model = arena_dup(&r->arena, r->engines[i]->name);
+        if (!model.ptr)
+            return ERR_NO_MEMORY;
+        targets[r->routes.n++] = (struct route_target){model, r->engines[i], 0};
+        r->models[r->n_models++] = (struct model_entry){model, SLICE("hearth")};
+    }
+    return OK;
+}
+
 static void drop_new(struct daemon *d, struct registry *r)
 {
+    for (size_t i = 0; i < r->n_engines; i++) {
+        if (!engines_has(&d->registry, r->engines[i]))
+            engine_drop(r->engines[i]);
+    }
     for (size_t i = 0; r->backends && i < r->n_backends; i++) {
         if (r->backends[i] && !is_in(&d->registry, r->backends[i]))
             backend_retire(r->backends[i]);
@@ -157,11 +173,16 @@ enum err registry_make(struct daemon *d, const struct config *c, struct registry
     size_t models = 0;
     for (size_t i = 0; i < c->providers_n; i++)
         models += c->providers[i].models.n;
+    models += c->models_n;
     r.backends = arena_array(&r.arena, struct backend *, c->providers_n);
     r.models = arena_array(&r.arena, struct model_entry, models);
     r.terms = arena_array(&r.arena, struct provider_terms, c->providers_n);
     struct route_target *targets = arena_array(&r.arena, struct route_target, models);
     enum err e = r.backends && r.models && r.terms && targets ? OK : ERR_NO_MEMORY;
+    if (!e)
+        e = engines_make(d, c, &r);
+    if (!e)
+        e = add_engines(&r, targets);
     for (size_t i = 0; !e && i < c->providers_n; i++) {
         e = make_backend(d, c, &r, i);
         if (!e && r.backends[i])
@@ -176,7 +197,7 @@ enum err registry_make(struct daemon *d, const struct config *c, struct registry
     return OK;
 }
 
-void registry_install(struct daemon *d, struct registry *r)
+void registry_install(struct daemon *d, const struct config *c, struct registry *r)
 {
     struct registry old = d->registry;
     d->registry = *r;
@@ -187,6 +208,7 @@ void registry_install(struct daemon *d, struct registry *r)
         if (old.backends[i] && !is_in(r, old.backends[i]))
             backend_retire(old.backends[i]);
     }
+    engines_install(c, &old, r);
     for (size_t i = 0; i < r->n_backends; i++) { /* those that stayed: nothing can fail any more */
         if (r->backends[i])
             provider_set_times(r->backends[i], &r->terms[i]);

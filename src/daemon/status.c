@@ -173,6 +173,8 @@ void status_write(void *daemon, struct text *out)
     for (size_t i = 0; i < d->config->providers_n; i++)
         write_provider(&w, &d->config->providers[i], d->registry.backends[i]);
     json_close_array(&w);
+    json_key(&w, "engines");
+    engines_write(&d->engines, &w);
     write_warnings(&w, d);
     json_close_object(&w);
 }

@@ -67,11 +67,6 @@ void engine_free(struct engine *e)
     hold_drop(&e->hold);
 }
 
-bool engine_is(const struct backend *b)
-{
-    return b->ops == &ops;
-}
-
 struct backend *engine_new(struct engines *all, const struct config_model *model)
 {
     struct engine *e = mem_new(struct engine);
@@ -139,6 +134,18 @@ void engine_set(struct backend *b, const struct config_model *model)
     b->queue.length = e->all->settings.queue_length;
     engine_rested(e);
     place_look(e->all);
+}
+
+void engine_drop(struct backend *b)
+{
+    struct engine *e = engine_of(b);
+    struct why why;
+    e->model = NULL; /* it goes with the configuration that it is of */
+    b->queue.closed = true;
+    why_set(&why, ERR_NO_TARGET, "%.*s is no longer configured", SLICE_ARG(b->name));
+    e->all->ops->refuse(e->all->context, b, &why);
+    engine_drain(e);
+    backend_retire(b);
 }
 
 enum err engines_restart(struct engines *all, struct slice model, struct why *why)

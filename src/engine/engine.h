@@ -63,4 +63,5 @@ void engines_write(const struct engines *all, struct json_writer *w); /* an arra
 struct backend *engine_new(struct engines *all, const struct config_model *model);
 /* If it would be started otherwise now, it finishes what it does and starts anew. */
 void engine_set(struct backend *b, const struct config_model *model);
-bool engine_is(const struct backend *b); /* of this room? */
+/* Its model is no longer configured: who is inside may finish. Instead of backend_retire. */
+void engine_drop(struct backend *b);

@@ -120,6 +120,7 @@ bool engine_may(struct engine *e, struct why *why); /* is there any use in waiti
 void engine_free(struct engine *e);
 
 /* spawn.c */
+enum err spawn_choose(const struct engine *e, const struct pack **ret_pack, struct why *why);
 enum err spawn_make(struct engine *e, struct why *why);
 enum err spawn_connect(struct engine *e, struct why *why); /* the backend that asks the child */
 void spawn_free(struct engine *e);

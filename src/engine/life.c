@@ -74,19 +74,16 @@ void engine_rested(struct engine *e)
 
 bool engine_may(struct engine *e, struct why *why)
 {
-    const struct engine_facts *f = e->all->facts;
-    const char *wanted = e->model->engine[0] ? e->model->engine : "llama.cpp";
-    if (e->sm.state == FAILED || e->all->closed) {
+    const struct pack *pack;
+    if (e->sm.state == FAILED)
         *why = e->failed;
-        if (e->all->closed)
-            why_set(why, ERR_SHUTTING_DOWN, "the daemon goes down");
-        return false;
-    }
-    if (f && e->sm.state == ABSENT && !pack_pick(f->packs, f->n_packs, wanted)) {
-        why_set(why, ERR_ENGINE_MISSING, "no engine \"%s\" is installed", wanted);
-        return false;
-    }
-    return true;
+    else if (e->all->closed)
+        why_set(why, ERR_SHUTTING_DOWN, "the daemon goes down");
+    else if (!e->model)
+        why_set(why, ERR_NO_TARGET, "%.*s is no longer configured", SLICE_ARG(e->backend.name));
+    else
+        return !e->all->facts || e->sm.state != ABSENT || !spawn_choose(e, &pack, why);
+    return false;
 }
 
 static bool too_many(const struct deaths *d, uint64_t now)

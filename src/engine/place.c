@@ -17,7 +17,7 @@ static struct engine *next_in(struct engines *all)
 {
     struct engine *best = NULL;
     for (struct engine *e = all->first; e; e = e->next) {
-        if (e->sm.state != ABSENT || e->gone || (!is_wanted(e) && !e->comes_back))
+        if (e->sm.state != ABSENT || !e->model || (!is_wanted(e) && !e->comes_back))
             continue;
         uint64_t since = is_wanted(e) ? e->backend.queue.first->asked_ms : UINT64_MAX;
         uint64_t best_since =
@@ -72,7 +72,8 @@ static void start_next(struct engines *all, struct engine *next)
 static void keep_alive(struct engines *all)
 {
     struct engine *e = all->loaded;
-    if (!e || e->sm.state != READY || e->model->pin || e->model->keep_alive_ms == CONFIG_FOREVER)
+    if (!e || e->sm.state != READY || !e->model || e->model->pin ||
+        e->model->keep_alive_ms == CONFIG_FOREVER)
         return;
     uint64_t idle = engine_now(e) - e->used_ms;
     if (idle >= e->model->keep_alive_ms && is_idle(e))

@@ -37,7 +37,7 @@ static enum err make_folder(struct engine *e, struct spawn *s, struct why *why)
                    e->all->folder);
 }
 
-static enum err choose_pack(const struct engine *e, const struct pack **ret_pack, struct why *why)
+enum err spawn_choose(const struct engine *e, const struct pack **ret_pack, struct why *why)
 {
     const struct engine_facts *f = e->all->facts;
     const char *wanted = e->model->engine[0] ? e->model->engine : "llama.cpp";
@@ -56,7 +56,7 @@ static enum err make_launch(struct engine *e, struct spawn *s, struct why *why)
     const struct engine_facts *f = e->all->facts;
     unsigned char random[16];
     const struct pack *pack;
-    enum err err = choose_pack(e, &pack, why);
+    enum err err = spawn_choose(e, &pack, why);
     if (err)
         return err;
     os_random(random, sizeof random);
