@@ -12,6 +12,7 @@ note=$root$prefix/share/hearth/installed
 # from, mode, to (under PREFIX)
 files='
 build/release/hearth 755 bin/hearth
+build/release/hearth-bridge 755 bin/hearth-bridge
 '
 
 sum() { sha256sum "$1" | cut -d' ' -f1; }

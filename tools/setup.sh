@@ -32,6 +32,7 @@ check          pc:cmocka           libcmocka-dev                      libcmocka-
 check          lib:asan            libgcc-12-dev@bookworm             libasan,libubsan -         -
 check          cmd:curl            curl                               curl            curl       curl
 check          cmd:strace          strace                             strace          strace     -
+check          cmd:bwrap           bubblewrap                         bubblewrap      bubblewrap -
 check          cmd:clang-format-14 clang-format-14@bookworm           -               -          -
 check,fuzz     cmd:clang           clang                              clang           clang      -
 check,fuzz     run:clang_fuzzer    libclang-rt-dev                    compiler-rt     compiler-rt -

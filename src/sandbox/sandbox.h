@@ -14,15 +14,16 @@
 /* Descriptors that the started command expects; the others are closed. */
 #define SANDBOX_STATUS_FD 3
 #define SANDBOX_BLOCK_FD 4
-#define SANDBOX_SECCOMP_FD 5 /* read by bubblewrap: the filter, from sandbox_seccomp */
+#define SANDBOX_SECCOMP_FD 5 /* the filter, from sandbox_seccomp: for both kinds */
 
 enum sandbox_kind { SANDBOX_NONE, SANDBOX_BUBBLEWRAP };
 
 struct sandbox_verdict { /* of a probe */
     enum sandbox_kind kind;
+    unsigned without;  /* options that this bubblewrap has not: bits, for sandbox_command */
     char program[256]; /* bubblewrap's path */
-    char why[256];     /* NONE: why not, for people */
-    char mend[256];    /* NONE: what to do about it */
+    char why[256];     /* NONE: why not, for people; else what is left out, "" when nothing */
+    char mend[256];    /* what to do about it; "" when nothing need be done */
 };
 /* Looks for bubblewrap on PATH (of environment, as environ) and tries the whole recipe with a
  * program that does nothing. Blocks up to 5 s. root: "" or a test's tree for the system's files. */
@@ -35,19 +36,26 @@ struct sandbox_mount {
     const char *from, *to; /* MOUNT_EMPTY: from is NULL */
 };
 
+/* A mount needs a place that is there: in the root, in /tmp or /dev, or in an earlier MOUNT_EMPTY;
+ * with root NULL it is made. SANDBOX_NONE has no mounts and no root: argv, folder and tcp_socket
+ * are then paths of the system. */
 struct sandbox_plan {
     const char *root;                   /* what it sees as /, read-only; NULL: the system's own
                                            programs and libraries (/usr and what links into it) */
     const struct sandbox_mount *mounts; /* in order; later ones may lie in earlier ones */
     size_t n_mounts;
-    const char *folder;      /* its working folder, inside */
+    const char *folder;      /* its working folder, inside; NULL: / */
     const char *const *argv; /* NULL-ended; argv[0] is a path inside */
-    const char *bridge;      /* hearth-bridge outside; NULL only if no need of it */
+    const char *bridge;      /* hearth-bridge outside: sandbox_bridge */
     const char *tcp_socket;  /* not NULL: it speaks only TCP. The Unix socket, inside,
                                            that hearth-bridge opens for it */
     unsigned tcp_port;       /* the port on the sandbox's own loopback it listens on */
 };
-/* argv of what is to be started, NULL-ended; its environment is the program's own. */
+/* Where hearth-bridge is: beside the program that runs. */
+enum err sandbox_bridge(struct arena *a, const char **ret_path, struct why *why) MUST_USE;
+
+/* argv of what is to be started, NULL-ended. Its environment is the program's own, all of it: make
+ * a clean one. Nothing of it goes on the command line, which everybody on this machine may read. */
 enum err sandbox_command(const struct sandbox_plan *plan, const struct sandbox_verdict *verdict,
                          struct arena *a, const char *const **ret_argv, struct why *why) MUST_USE;
 
@@ -56,10 +64,12 @@ enum err sandbox_seccomp(int *ret_fd, struct why *why) MUST_USE;
 
 struct sandbox_limits {
     uint64_t data_bytes; /* RLIMIT_DATA: what it may allocate; 0: no limit */
-    uint64_t processes;  /* RLIMIT_NPROC where it counts, 0: no limit */
+    uint64_t file_bytes; /* RLIMIT_FSIZE: the largest file it may write; 0: no limit */
+    uint64_t processes;  /* processes and threads; 0: no limit. Holds in a sandbox, where they are
+                            counted by themselves, and for root where there are control groups */
     int oom_score_adj;   /* it goes before others when memory is short */
 };
-/* Of a process that is still held. */
+/* Of a process that is still held. No core dumps, whatever the limits say. */
 enum err sandbox_limit(int pid, const struct sandbox_limits *limits, struct why *why) MUST_USE;
 
 enum err sandbox_bridge(struct arena *a, const char **ret_path, struct why *why) MUST_USE;

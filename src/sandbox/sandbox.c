@@ -1,2 +1,0 @@
-/* sandbox: see sandbox.h. */
-#include "sandbox/sandbox.h"
