@@ -71,5 +71,3 @@ struct sandbox_limits {
 };
 /* Of a process that is still held. No core dumps, whatever the limits say. */
 enum err sandbox_limit(int pid, const struct sandbox_limits *limits, struct why *why) MUST_USE;
-
-enum err sandbox_bridge(struct arena *a, const char **ret_path, struct why *why) MUST_USE;
