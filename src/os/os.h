@@ -76,8 +76,6 @@ MUST_USE enum err os_peer_uid_tcp(int asker, int fd, uid_t *ret_uid);
 
 /* ---- many sockets on one thread, for programs that run without the loop ---- */
 
-struct sockaddr;
-
 /* TCP, non-blocking, each write sent at once. A connection may still be under way: it is there, or
  * SO_ERROR says why not, when the socket becomes writable. Listening is on 127.0.0.1 only; port 0:
  * a free one. os_accept: -1 and errno. */
@@ -119,6 +117,9 @@ struct os_memory {
  * else a test's fake. Few µs; the loop may call both. */
 MUST_USE enum err os_memory_self(const char *root, struct os_memory *ret_memory);
 MUST_USE enum err os_open_files_self(const char *root, size_t *ret_n);
+
+/* Of this machine: cpu, cores, threads, memory, memory_free, apple; false where files tell it. */
+MUST_USE bool os_fact(const char *name, char *into, size_t room);
 
 struct os_detached {
     pid_t child;  /* 0 in the child */
