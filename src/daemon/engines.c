@@ -156,6 +156,7 @@ static struct backend *engine_of_old(const struct daemon *d, const char *name)
 
 enum err engines_make(struct daemon *d, const struct config *c, struct registry *r)
 {
+
     r->engines = arena_array(&r->arena, struct backend *, c->models_n);
     if (!r->engines)
         return ERR_NO_MEMORY;

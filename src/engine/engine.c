@@ -235,7 +235,7 @@ static void write_child(struct json_writer *w, const struct engine *e)
                                                               : SLICE("bubblewrap"));
 }
 
-static void write_engine(struct json_writer *w, const struct engine *e)
+static void write_engine(struct json_writer *w, const struct engine *e, bool log)
 {
     json_open_object(w);
     json_put_pair(w, "model", e->backend.name);
@@ -253,14 +253,15 @@ static void write_engine(struct json_writer *w, const struct engine *e)
     json_put_pair(w, "why", slice_of(e->failed.text));
     if (e->spawn)
         write_child(w, e);
-    json_put_pair(w, "log", text_slice(&e->tail.lines));
+    if (log)
+        json_put_pair(w, "log", text_slice(&e->tail.lines));
     json_close_object(w);
 }
 
-void engines_write(const struct engines *all, struct json_writer *w)
+void engines_write(const struct engines *all, bool logs, struct json_writer *w)
 {
     json_open_array(w);
     for (const struct engine *e = all->first; e; e = e->next)
-        write_engine(w, e);
+        write_engine(w, e, logs);
     json_close_array(w);
 }

@@ -56,7 +56,7 @@ void engines_know(struct engines *all, const struct engine_facts *facts);
 void engines_close(struct engines *all, bool now);
 /* Starts anew, also after it failed for good. ERR_NOT_FOUND: no such model. */
 enum err engines_restart(struct engines *all, struct slice model, struct why *why) MUST_USE;
-void engines_write(const struct engines *all, struct json_writer *w); /* an array */
+void engines_write(const struct engines *all, bool logs, struct json_writer *w); /* an array */
 
 /* NULL: no memory. The model's settings must stay until engine_set replaced them or it is retired;
  * it takes them up when it is started. */

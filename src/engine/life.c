@@ -140,6 +140,8 @@ void engine_start(struct engine *e)
     }
     spawn_free(e);
     e->all->loaded = NULL;
+    if (why.code == ERR_NOT_FOUND || why.code == ERR_CONFIG)
+        why.code = ERR_ENGINE_FAILED; /* to a caller it is not that something is not found */
     e->failed = why;
     engine_move(e, ABSENT);
     /* What a file, a setting or a missing pack is about stays so until somebody mends it. */
@@ -237,6 +239,8 @@ void engine_died(struct engine *e, const struct child_end *end)
     if (!wanted)
         log_warn("engine", "%.*s: %s", SLICE_ARG(e->backend.name), e->failed.text);
     struct why why = e->failed;
+    if (wanted)
+        e->failed = (struct why){0};
     tries_fail_all(e, &why);
     spawn_free(e);
     e->all->loaded = NULL;

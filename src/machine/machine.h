@@ -16,6 +16,8 @@ struct device {
     uint64_t memory_total, memory_free; /* bytes of its own; 0: not known */
     bool unified;                       /* it computes in the machine's own memory */
     const char *trouble, *mend;         /* why it cannot be used, what to do; both "" when it can */
+    const char *note;                   /* "", or: what it could do besides, and how */
+    bool vulkan, cuda, hip, metal;      /* the flavours of engines that can use it */
     const char *const *nodes;           /* device files that an engine needs to use it */
     size_t n_nodes;
 };
@@ -31,9 +33,15 @@ struct machine {
 enum err machine_read(const char *root, struct arena *a, struct machine *ret_machine,
                       struct why *why) MUST_USE;
 
-/* Files of drivers (libraries, their configuration) and folders that an engine in a sandbox needs
- * besides the nodes to use these devices; each is mounted where it is. */
+/* Files of drivers (libraries and those they need, their configuration) and folders that an engine
+ * in a sandbox needs besides the nodes to use these devices; each is mounted where it is, and left
+ * out where the pack has its own. Never the C and C++ libraries: those are the pack's. */
 enum err machine_drivers(const char *root, const struct machine *m, struct arena *a,
                          const char *const **ret_paths, size_t *ret_n, struct why *why) MUST_USE;
 
 const char *device_kind_name(enum device_kind kind); /* "nvidia" */
+
+/* The machine as an object of JSON, the same wherever it is told. */
+struct json_writer;
+void machine_json(const struct machine *m, struct json_writer *w);
+void machine_device_json(const struct device *d, struct json_writer *w);

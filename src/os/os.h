@@ -34,7 +34,7 @@ MUST_USE bool os_write_all(int fd, struct slice bytes); /* false with errno set 
 
 MUST_USE enum err os_open_append(int dirfd, const char *name, int *ret_fd, struct why *why);
 
-/* A file without a name in this folder, gone with its last descriptor. */
+/* Without a name in this folder, gone with its last descriptor. */
 MUST_USE enum err os_temp_file(int dirfd, int *ret_fd, struct why *why);
 
 /* ---- one daemon a home ---- */
@@ -111,6 +111,9 @@ struct os_memory {
 MUST_USE enum err os_memory_self(const char *root, struct os_memory *ret_memory);
 MUST_USE enum err os_open_files_self(const char *root, size_t *ret_n);
 
+/* Of this machine: cpu, cores, threads, memory, memory_free, apple; false where files tell it. */
+MUST_USE bool os_fact(const char *name, char *into, size_t room);
+
 struct os_detached {
     pid_t child;  /* 0 in the child */
     int ready_fd; /* the child's end to write to, the parent's to read from; a pipe */
@@ -132,7 +135,6 @@ void os_adopt_orphans(void); /* whose parent died below us becomes our child */
 size_t os_kill_orphans(const pid_t *known, size_t n);
 
 /* ---- chance and time ---- */
-
 /* Fills all of it, or ends the process: there is no second-best randomness. Any thread. */
 void os_random(void *bytes, size_t n);
 
@@ -141,9 +143,8 @@ uint64_t os_mono_ms(void), os_mono_us(void); /* since some moment, only grow */
 void os_sleep_ms(unsigned ms);               /* not on the loop; ends early on a signal */
 
 bool os_has_loopback6(void); /* may a listener on ::1 be made here? */
-struct os_address {
+struct os_address {          /* of this machine's interfaces */
     char interface[32];
     struct sockaddr_storage at; /* its port is 0 */
 };
-/* Of this machine's interfaces, as many as there is room for. */
-size_t os_addresses(struct os_address *into, size_t room);
+size_t os_addresses(struct os_address *into, size_t room); /* as many as there is room for */

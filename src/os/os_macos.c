@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <mach/mach.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/event.h>
 #include <sys/random.h>
+#include <sys/sysctl.h>
 #include <unistd.h>
 
 #include "os/os_inner.h"
@@ -121,6 +123,41 @@ enum err os_open_files_self(const char *root, size_t *ret_n)
     closedir(fds);
     *ret_n = n - (n > 0);
     return OK;
+}
+
+/* What can be had without swapping. */
+static uint64_t free_memory(void)
+{
+    vm_statistics64_data_t pages;
+    mach_msg_type_number_t count = HOST_VM_INFO64_COUNT;
+    if (host_statistics64(mach_host_self(), HOST_VM_INFO64, (host_info64_t)&pages, &count) !=
+        KERN_SUCCESS)
+        return 0;
+    return ((uint64_t)pages.free_count + pages.inactive_count + pages.purgeable_count) *
+           (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+bool os_fact(const char *name, char *into, size_t room)
+{
+    static const struct {
+        const char *name, *theirs;
+    } rows[] = {{"cores", "hw.physicalcpu"},
+                {"threads", "hw.logicalcpu"},
+                {"memory", "hw.memsize"},
+                {"apple", "hw.optional.arm64"}};
+    if (!strcmp(name, "cpu"))
+        return sysctlbyname("machdep.cpu.brand_string", into, &room, NULL, 0) == 0;
+    uint64_t n = free_memory();
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        size_t len = sizeof n; /* some have four bytes: little-endian, so the others stay zero */
+        if (strcmp(name, rows[i].name))
+            continue;
+        n = 0;
+        if (sysctlbyname(rows[i].theirs, &n, &len, NULL, 0) != 0)
+            return false;
+    }
+    snprintf(into, room, "%llu", (unsigned long long)n);
+    return true;
 }
 
 /* Nobody is known by his TCP connection here: a key is needed. */
