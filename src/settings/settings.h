@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/log.h"
+#include "base/text.h"
 
 struct config_list {
     const struct slice *items; /* each ends in a NUL that its len does not count */
@@ -73,6 +74,47 @@ struct config_provider {
     uint64_t priority, parallel;
 };
 
+#define CONFIG_FOREVER UINT64_MAX
+struct config_sampling { /* numbers as they were written; "" where nothing is set */
+    const char *temperature, *top_p, *top_k, *min_p, *repeat_penalty, *presence_penalty,
+        *frequency_penalty, *seed;
+};
+/* A file that an engine of ours serves: what its own entry says, then what the patterns say that
+ * match its name, then what holds without a word. Texts are "" where nothing is set. */
+struct config_model {
+    const char *name, *file;
+    struct config_list aliases;
+    uint64_t ctx; /* tokens; 0: 16,384 or what it was made for, whichever is less */
+    uint64_t parallel, cpu_experts;
+    uint64_t batch, threads;          /* 0: as the engine likes */
+    const char *gpu_layers;           /* auto, all or a number */
+    const char *split;                /* none layer row */
+    const char *cache_type;           /* f32 f16 bf16 q8_0 q5_1 q5_0 q4_1 q4_0 iq4_nl */
+    const char *flash;                /* auto on off */
+    const char *draft, *mmproj;       /* paths */
+    const char *template;             /* path of a file in Jinja */
+    const char *reasoning;            /* auto on off */
+    const char *pooling;              /* auto none mean cls last rank */
+    const char *system_text, *engine; /* engine: a pack's id, or an engine's name */
+    struct config_list lora;          /* paths */
+    struct config_list env, extra;    /* NAME=VALUE; words of its command line. From files only */
+    uint64_t keep_alive_ms;           /* when idle; CONFIG_FOREVER */
+    bool embedding, rerank, pin;
+    struct config_sampling sampling;
+};
+struct config_alias {
+    struct slice alias, model; /* model: a name, be it of a file or a provider's */
+};
+struct config_role { /* code, chat, raw and embed are always there */
+    const char *name;
+    struct config_list
+        models; /* names, aliases or model/NAME, best first; none: bound to nothing */
+};
+struct config_port { /* a listener that asks one role, whatever a request names */
+    const char *role;
+    struct config_address address;
+};
+
 struct config {                                      /* read-only, owned by itself */
     struct config_list listen;                       /* as written, such as 127.0.0.1:8420 */
     const struct config_address *listen_addresses;   /* the same parsed, listen.n of them */
@@ -91,4 +133,12 @@ struct config {                                      /* read-only, owned by itse
     bool audit_strict;
     const struct config_provider *providers; /* in the order in which they are tried */
     size_t providers_n;
+    const struct config_model *models; /* in the order of the files, as the rest */
+    size_t models_n;
+    const struct config_alias *aliases;
+    size_t aliases_n;
+    const struct config_role *roles;
+    size_t roles_n;
+    const struct config_port *ports;
+    size_t ports_n;
 };
