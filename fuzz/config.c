@@ -64,13 +64,16 @@ static void check(const struct config *c, const struct config *again, struct tex
     must_be_json(t);
     for (size_t i = 0; i < c->providers_n; i++)
         MUST(c->providers[i].on == !c->providers[i].off[0]);
+    for (size_t i = 0; i < c->models_n; i++)
+        MUST(c->models[i].file[0] && c->models[i].sampling.seed && c->models[i].parallel);
+    MUST(c->roles_n >= 4);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const environment[] = {"A=1", "URL=http://127.0.0.1:1/v1", "EMPTY=", NULL};
     static const struct config_paths paths = {"/home/me", "/c", "/d", "/r", "/home/me/ai_local"};
-    const struct input in = {{&paths, environment, NULL}, {(const char *)data, size}};
+    const struct input in = {{&paths, environment, NULL, NULL}, {(const char *)data, size}};
     struct config_report report, second;
     struct config *c = NULL, *again = NULL;
     struct text t = {0};

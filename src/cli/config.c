@@ -6,7 +6,7 @@ static enum err load(struct cli *c, struct config **ret_config, struct config_re
 {
     const char *set[MOST_WORDS + 1] = {0};
     memcpy(set, c->options.set.items, c->options.set.n * sizeof set[0]);
-    const struct config_sources sources = {&c->paths, c->environment, set};
+    const struct config_sources sources = {&c->paths, c->environment, set, NULL};
     return config_load(&sources, ret_config, report);
 }
 

@@ -1,4 +1,6 @@
 /* reload: `hearth reload`, and what it changed. */
+#include <stdio.h>
+
 #include "cli/inner.h"
 
 #define ASK_MS 30000u
@@ -13,15 +15,25 @@ static size_t print_list(const struct json_value *list, const char *before, stru
     return json_count(list);
 }
 
+static size_t print_section(const struct json_value *section, const char *one, struct text *out)
+{
+    static const char *const words[] = {"added", "removed", "changed"};
+    size_t n = 0;
+    for (size_t i = 0; i < COUNT(words); i++) {
+        char before[40];
+        snprintf(before, sizeof before, "%s %s", words[i], one);
+        n += print_list(json_get(section, words[i]), before, out);
+    }
+    return n;
+}
+
 void reload_print(const struct json_value *answer, bool colours, struct text *out)
 {
-    const struct json_value *providers = json_get(answer, "providers");
     const struct json_value *waiting = json_get(answer, "restart_needed");
     struct text changes = {0};
     size_t n = print_list(json_get(answer, "changed"), "changed", &changes);
-    n += print_list(json_get(providers, "added"), "added provider", &changes);
-    n += print_list(json_get(providers, "removed"), "removed provider", &changes);
-    n += print_list(json_get(providers, "changed"), "changed provider", &changes);
+    n += print_section(json_get(answer, "providers"), "provider", &changes);
+    n += print_section(json_get(answer, "models"), "model", &changes);
     if (n)
         text_add(out, SLICE("The configuration was read again:\n"));
     else if (json_count(waiting))

@@ -341,7 +341,7 @@ int up_run(struct cli *c)
         return cli_fail(c, e, &why, NULL);
     const char *ended[MOST_WORDS + 1] = {0};
     memcpy(ended, set.items, set.n * sizeof ended[0]);
-    const struct config_sources sources = {&c->paths, c->environment, ended};
+    const struct config_sources sources = {&c->paths, c->environment, ended, NULL};
     e = check(c, &sources);
     if (e) {
         why_set(&why, e, "the configuration is not valid; nothing was started");

@@ -230,3 +230,20 @@ bool config_is_host(struct slice s)
     bool unspecified;
     return is_ip(s, &unspecified) || (s.len && s.len <= 253 && is_all(s, "-._"));
 }
+
+/* 127.0.0.1, ::1 and localhost listen at both loopbacks. */
+static bool is_pair(const struct config_address *a)
+{
+    return a->place == CONFIG_LOCALHOST || strcmp(a->host, "127.0.0.1") == 0 ||
+           strcmp(a->host, "::1") == 0;
+}
+
+bool config_same_listener(const struct config_address *a, const struct config_address *b)
+{
+    bool all = false, every = false;
+    if (!a->port || a->port != b->port)
+        return false;
+    is_ip(slice_of(a->host), &all);
+    is_ip(slice_of(b->host), &every);
+    return all || every || (is_pair(a) && is_pair(b)) || strcmp(a->host, b->host) == 0;
+}

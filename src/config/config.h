@@ -1,6 +1,7 @@
 /* config: what the user wanted, read from all its sources, checked as a whole and then never
- * changed: a reload makes a second one and asks for the difference. The tables options.def and
- * providers.def are the only list of settings; the documentation is written from them.
+ * changed: a reload makes a second one and asks for the difference. The tables options.def,
+ * providers.def and models.def are the only list of settings; the documentation is written from
+ * them.
  * Reading files blocks: call this at start, in the command line, and in jobs. Nothing here is
  * shared between threads, no folder is made and no file is written. */
 #pragma once
@@ -42,10 +43,15 @@ void config_report_print(const struct config_report *r, struct text *out);
 void config_report_json(const struct config_report *r, struct text *out);
 
 /* ---- loading ---- */
+struct config_draft {  /* how conf.d would be with this file in it */
+    const char *file;  /* its name there: role-code.yaml */
+    struct slice text; /* NULL ptr: as if it were not there */
+};
 struct config_sources {
     const struct config_paths *paths;
     const char *const *environment; /* as environ; NULL: none */
     const char *const *set;         /* "path=value" from the command line, NULL-ended; NULL: none */
+    const struct config_draft *draft; /* NULL: none */
 };
 /* ERR_CONFIG when the report holds an error; it may hold warnings with OK too. The report is
  * started anew. Nothing of the sources is kept. */
@@ -58,11 +64,29 @@ void config_free(struct config *c); /* NULL is fine */
  * hid. Secrets are masked. */
 void config_show(const struct config *c, bool origin, struct text *out);
 void config_show_json(const struct config *c, struct text *out); /* always with the origins */
+/* The same of one entry, as "models" and a name; false: there is none. */
+bool config_show_entry(const struct config *c, const char *section, const char *name, bool origin,
+                       struct text *out);
+bool config_show_entry_json(const struct config *c, const char *section, const char *name,
+                            struct text *out);
+
+struct config_origin {
+    const char *name; /* a file's path, or words */
+    unsigned line;    /* 0: it has none */
+    bool file;        /* hearth.yaml, or one in conf.d */
+};
+/* Where a path is set: listen, roles.code, models.NAME.ctx, or models.NAME for its first mention.
+ * What a pattern sets is nobody else's. False: nowhere. */
+bool config_find_origin(const struct config *c, const char *path, struct config_origin *ret_origin);
+enum config_form { CONFIG_NO_FIELD, CONFIG_VALUE, CONFIG_VALUES, CONFIG_BY_HAND };
+/* What may be written to a field of a section's entries; BY_HAND: nothing, by a program. */
+enum config_form config_form_of(const char *section, struct slice field);
 
 enum config_change_kind { CONFIG_SETTING, CONFIG_ADDED, CONFIG_REMOVED, CONFIG_CHANGED };
-struct config_change { /* a setting, or a provider that was added, removed or changed */
+struct config_change { /* a setting, or an entry that was added, removed or changed */
     enum config_change_kind kind;
-    const char *what;           /* the setting's path, the provider's name */
+    const char *what;           /* the setting's path, the entry's name */
+    const char *section;        /* providers, models; of a setting "" */
     bool live;                  /* a reload applies it; else it waits for a restart */
     const char *before, *after; /* of a setting: as config_show prints them; else "" */
 };

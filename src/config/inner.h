@@ -1,7 +1,7 @@
 /* inner: what the files of this room share. The way of a value: a source (command line, file, ...)
  * is gathered into settings, one chain of them for each row of the tables, the one that holds
  * first; then each row takes its value from the head of its chain, is checked, and written to its
- * member of struct config or struct entry. All memory is the arena of the configuration. */
+ * member of struct config or of an entry's values. All memory is the arena of the configuration. */
 #pragma once
 
 #include "base/json.h"
@@ -13,13 +13,22 @@ enum type {
     BOOL,
     INT,
     TIME,
+    KEEP, /* a time, or for ever */
     BYTES,
     TEXT,
-    CHOICE,
+    PROSE,  /* a text of several lines */
+    CHOICE, /* kept as a number */
+    WORD,   /* a choice that is kept as a text */
+    NUMBER, /* a decimal number that is kept as a text */
+    LAYERS,
     PATH,
     SECRET,
     NAME,
-    NAMES,
+    NAMES, /* from here on lists */
+    ALIASES,
+    PATHS,
+    ENV,
+    FLAGS,
     LISTEN,
     PLAIN,
     HOSTS,
@@ -28,12 +37,12 @@ enum type {
 };
 
 struct row {
-    const char *path; /* of a provider's field: its name */
+    const char *path; /* of an entry's field: its name */
     enum type type;
-    size_t at;            /* offset in struct config or struct entry */
+    size_t at;            /* offset in struct config, or in an entry's values */
     const char *standard; /* the default as it would be written; "" when there is none */
     uint64_t least, most;
-    const char *choices; /* CHOICE: words with blanks between them */
+    const char *choices; /* CHOICE, WORD: words with blanks between them */
     bool live;
     const char *help;
 };
@@ -45,11 +54,18 @@ enum {
 };
 #undef OPTION
 
-enum field {
+enum field { /* of a provider */
 #define FIELD(name, ...) FIELD_##name,
 #include "config/providers.def"
 #undef FIELD
-    FIELD_COUNT
+             FIELD_COUNT
+};
+
+enum model_field {
+#define FIELD(name, ...) MODEL_##name,
+#include "config/models.def"
+#undef FIELD
+    MODEL_FIELD_COUNT
 };
 
 struct kind_row {
@@ -60,8 +76,26 @@ struct kind_row {
 
 extern const struct row config_options[OPTION_COUNT];
 extern const struct row config_fields[FIELD_COUNT];
+extern const struct row config_model_fields[MODEL_FIELD_COUNT];
 extern const struct kind_row config_kinds[CONFIG_KIND_COUNT];
 bool config_is_list(const struct row *row);
+
+/* ---- sections: maps of entries that all have the same fields ---- */
+enum section_id { PROVIDERS, MODELS, ROLES, PORTS, SECTION_COUNT };
+
+struct section {
+    const char *name;    /* "providers" */
+    const char *one;     /* "provider" */
+    const char *such_as; /* one of its fields */
+    const struct row *fields;
+    size_t fields_n;
+    size_t size;   /* of the struct that the fields are members of */
+    unsigned most; /* entries */
+    bool single;   /* an entry is the value of its only field */
+    bool (*is_name)(struct slice s);
+    const char *names; /* what a name may be */
+};
+extern const struct section config_sections[SECTION_COUNT];
 
 /* ---- where settings come from ---- */
 enum rank { COMMAND_LINE, ENVIRONMENT, DOTENV, FILES, SEED_FILE }; /* lower ones win */
@@ -79,27 +113,42 @@ struct setting {
     struct setting *hides;        /* the next in order, of less weight */
 };
 
-struct entry { /* one provider */
+struct entry { /* one of a section */
+    const struct section *section;
+    const char *name;
+    void *values;              /* what the fields are members of */
+    struct setting **set;      /* of each field; NULL: not */
+    const struct entry **from; /* of each field: the pattern whose setting that is; NULL: its own */
+    const char **unset;        /* of each field: the variable that it needs and nobody set */
+    unsigned order;            /* of its first mention in a file */
+    const struct source *source; /* of its first mention */
+    unsigned line;
+};
+struct entries {
+    struct entry **list;
+    size_t n;
+};
+
+struct provider { /* the values of an entry under `providers:` */
     struct config_provider p;
     bool enabled;
     const char *base_url, *host, *socket, *model;
     struct config_list models;
-    struct setting *set[FIELD_COUNT];
-    const char *unset[FIELD_COUNT]; /* the variable that its value needs and nobody set */
-    unsigned order;                 /* of its first mention in a file */
-    const struct source *source;    /* of its first mention */
-    unsigned line;
 };
-
-#define MOST_PROVIDERS 256u
+struct port { /* of one under `ports:` */
+    struct config_list listen;
+};
 
 struct whole {            /* what a struct config * points into */
     struct config config; /* first: config_free finds the rest by it */
     struct arena arena;
     struct setting *set[OPTION_COUNT];
-    struct entry **entries; /* sorted as config.providers is */
-    size_t entries_n;
+    struct entries entries[SECTION_COUNT]; /* sorted as they are in config */
 };
+static inline const struct whole *config_whole(const struct config *c)
+{
+    return owner_of((uintptr_t)c, const struct whole, config);
+}
 
 /* ---- variables: the environment and .env ---- */
 #define MOST_VARIABLES 1000u /* in one .env */
@@ -132,6 +181,8 @@ struct loader {
 /* report.c */
 void config_say(struct loader *l, enum config_severity severity, const struct source *source,
                 const struct config_problem *about);
+void config_say_format(struct loader *l, enum config_severity severity, const struct source *source,
+                       const struct config_problem *place, const char *format, ...) PRINTF(5, 6);
 /* The same with words that are made for it; they are freed here. */
 void config_say_words(struct loader *l, enum config_severity severity, const struct source *source,
                       const struct config_problem *about, struct text *words);
@@ -155,12 +206,34 @@ enum expanded config_expand(const struct variables *v, struct slice s, struct te
                             struct slice *ret_name);
 
 /* gather.c */
+struct at { /* where in a source we are */
+    const struct source *source;
+    struct slice path;
+};
 void config_gather(struct loader *l);
 void config_gather_yaml(struct loader *l, const struct source *source, struct slice text);
 void config_gather_word(struct loader *l, const struct source *source, struct slice path,
                         struct slice value, unsigned line);
 struct source *config_source(struct loader *l, enum rank rank, const char *name);
 void config_env_name(const struct row *row, struct text *out); /* HEARTH_LOG_LEVEL */
+/* To the end of a chain; a second one in files is told. */
+void config_add(struct loader *l, const struct at *at, struct setting **chain,
+                const struct yaml_node *node);
+/* A path out of a source: cut, and without anything that fools a terminal. */
+const char *config_visible(struct loader *l, struct slice path);
+
+/* entries.c */
+const struct section *config_section_of(struct slice path); /* NAME. begins it; NULL: none */
+/* path: what follows the section's name and dot. */
+void config_take_entry(struct loader *l, const struct section *section, const struct at *at,
+                       const struct yaml_node *node);
+struct entry *config_find_entry(const struct whole *w, enum section_id id, struct slice name);
+void config_take_fields(struct loader *l, struct entry *e);
+/* SECTION.NAME, or SECTION.NAME.FIELD. */
+const char *config_entry_key(struct loader *l, const struct entry *e, const char *field);
+/* Variables that nobody set are errors, where no section has a use for them. */
+void config_check_unset(struct loader *l, const struct entry *e);
+void config_sort_entries(struct entries *all); /* in the order of the files */
 
 /* load.c */
 void config_resolve_options(struct loader *l);
@@ -197,9 +270,24 @@ enum where config_address(struct arena *a, struct slice s, struct config_address
 /* May it stand in `plain:`, in `hosts:`? */
 bool config_is_plain(struct slice s);
 bool config_is_host(struct slice s);
+/* Do two of them answer to the same connections? Those with port 0 never do. */
+bool config_same_listener(const struct config_address *a, const struct config_address *b);
 /* users.c: "self", a number, or the name of a user of this machine. Blocks. */
 bool config_user(struct slice s, uint32_t *ret_uid);
 bool config_listen_address(struct arena *a, struct slice s, struct config_address *ret_address);
 
-/* provider.c */
+/* provider.c, model.c, role.c: after the options, in this order */
 void config_resolve_providers(struct loader *l);
+void config_resolve_models(struct loader *l);
+void config_resolve_roles(struct loader *l);
+/* names.c: no name may mean two things. */
+void config_check_names(struct loader *l);
+bool config_is_pattern(const char *name);
+
+/* words.c: what a word in a list must look like. */
+bool config_is_model_name(struct slice s);
+bool config_is_model_key(struct slice s); /* the same, or a pattern */
+bool config_is_variable(struct slice s);  /* NAME=VALUE */
+/* Why this may not stand in `env`, in `extra`, in words; false: it may. */
+bool config_is_barred(enum type type, struct slice s, struct text *words);
+void config_write_barred(struct text *out); /* as Markdown */

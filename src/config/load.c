@@ -115,6 +115,12 @@ enum err config_load_from(const struct config_sources *sources, struct config **
     if (!l.failed)
         config_resolve_providers(&l);
     if (!l.failed)
+        config_resolve_models(&l);
+    if (!l.failed)
+        config_resolve_roles(&l);
+    if (!l.failed)
+        config_check_names(&l);
+    if (!l.failed)
         check_bodies(&l);
     if (!l.failed)
         check_tls(&l);

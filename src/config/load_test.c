@@ -3,13 +3,6 @@
 
 #define PROVIDER "providers:\n  a:\n    base_url: http://127.0.0.1:8080/v1\n"
 
-struct c {
-    const char *name;
-    const char *hearth, *ten, *nine, *seed, *dotenv; /* conf.d/10.yaml, conf.d/9.yaml */
-    const char *set[4], *environment[4];
-    const char *report; /* "" when nothing is to be said */
-};
-
 static const struct c cases[] = {
     /* good ones */
     {.name = "nothing at all", .report = ""},
@@ -282,50 +275,10 @@ static const struct c cases[] = {
          "it; a key goes into api_key\n"},
 };
 
-static void put(struct home *h, const char *name, const char *text)
-{
-    home_forget(h, name);
-    if (text)
-        home_put(h, name, slice_of(text));
-}
-
-static enum err load(struct home *h, const char *const *environment, const char *const *set,
-                     struct config **ret_config, struct config_report *report)
-{
-    const struct config_sources sources = {&h->paths, environment, set};
-    return config_load(&sources, ret_config, report);
-}
-
 static void check_cases(void **state)
 {
     (void)state;
-    struct home h = home_make();
-    unsigned wrong = 0;
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        const struct c *c = &cases[i];
-        const char *environment[5] = {0}, *set[5] = {0};
-        memcpy(environment, c->environment, sizeof c->environment);
-        memcpy(set, c->set, sizeof c->set);
-        put(&h, "hearth.yaml", c->hearth);
-        put(&h, "conf.d/10.yaml", c->ten);
-        put(&h, "conf.d/9.yaml", c->nine);
-        put(&h, "llm_providers.yaml", c->seed);
-        put(&h, ".env", c->dotenv);
-        struct config *config = NULL;
-        struct config_report report;
-        enum err e = load(&h, environment, set, &config, &report);
-        const char *said = home_report(&h, &report);
-        bool good = strstr(c->report, ": error: ") ? e == ERR_CONFIG : e == OK;
-        if (!good || strcmp(said, c->report) != 0) {
-            print_message("%s (%s):\n%sexpected:\n%s", c->name, err_row(e)->name, said, c->report);
-            wrong++;
-        }
-        config_report_fini(&report);
-        if (e == OK)
-            config_free(config);
-    }
-    home_fini(&h);
-    assert_int_equal(wrong, 0);
+    home_check_all(cases, COUNT(cases));
 }
 
 /* ---- values --------------------------------------------------------------------------------- */
@@ -334,7 +287,7 @@ static struct config *good(struct home *h, const char *const *environment, const
 {
     struct config *c = NULL;
     struct config_report report;
-    enum err e = load(h, environment, set, &c, &report);
+    enum err e = home_load(h, environment, set, &c, &report);
     if (e)
         print_message("%s", home_report(h, &report));
     assert_int_equal(e, OK);
@@ -421,7 +374,7 @@ static void check_seed(void **state)
     struct config *c = NULL;
     struct config_report report;
     home_put(&h, "llm_providers.yaml", fixture(&h.arena, "llm_providers.yaml"));
-    assert_int_equal(load(&h, NULL, NULL, &c, &report), OK);
+    assert_int_equal(home_load(&h, NULL, NULL, &c, &report), OK);
     assert_int_equal(report.errors, 0);
     assert_int_equal(report.warnings, 8); /* four kinds, four variables */
     config_report_fini(&report);
@@ -429,7 +382,7 @@ static void check_seed(void **state)
 
     home_put(&h, ".env", fixture(&h.arena, "llm_providers.env"));
     static const char *const set[] = {"providers.localai.kind=openai_compatible", NULL};
-    assert_int_equal(load(&h, NULL, set, &c, &report), OK);
+    assert_int_equal(home_load(&h, NULL, set, &c, &report), OK);
     assert_string_equal(home_report(&h, &report),
                         "llm_providers.yaml:2: warning: providers.ollama: the kind ollama waits "
                         "for a later version of hearth; this provider is switched off\n"
@@ -512,7 +465,7 @@ static void check_file(struct home *h, const char *words)
 {
     struct config *c = NULL;
     struct config_report report;
-    assert_int_equal(load(h, NULL, NULL, &c, &report), ERR_CONFIG);
+    assert_int_equal(home_load(h, NULL, NULL, &c, &report), ERR_CONFIG);
     assert_string_equal(home_report(h, &report), words);
     config_report_fini(&report);
 }
@@ -543,7 +496,7 @@ static void check_files(void **state)
     struct config_report report;
     home_put(&h, "hearth.yaml", SLICE("log.level: warn\n"));
     assert_int_equal(chmod(path, 0666), 0);
-    assert_int_equal(load(&h, NULL, NULL, &c, &report), OK);
+    assert_int_equal(home_load(&h, NULL, NULL, &c, &report), OK);
     assert_string_equal(home_report(&h, &report), "hearth.yaml: warning: anybody may write to it; "
                                                   "`chmod o-w` ends that\n");
     config_report_fini(&report);
@@ -562,14 +515,14 @@ static void check_most(void **state)
     home_put(&h, "hearth.yaml", text_slice(&text));
     struct config *c = NULL;
     struct config_report report;
-    assert_int_equal(load(&h, NULL, NULL, &c, &report), ERR_CONFIG);
+    assert_int_equal(home_load(&h, NULL, NULL, &c, &report), ERR_CONFIG);
     assert_int_equal(report.n, CONFIG_MOST_PROBLEMS);
     assert_int_equal(report.errors, 1000);
     assert_non_null(strstr(home_report(&h, &report), "\nand 950 more errors\n"));
     config_report_fini(&report);
     text_clear(&text);
     text_add(&text, SLICE("providers:\n"));
-    for (size_t i = 0; i <= MOST_PROVIDERS; i++)
+    for (size_t i = 0; i <= config_sections[PROVIDERS].most; i++)
         text_format(&text, "  p%zu: {socket: /s}\n", i);
     home_put(&h, "hearth.yaml", text_slice(&text));
     check_file(&h, "hearth.yaml:258: error: providers.p256: more than 256 providers\n");

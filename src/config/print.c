@@ -39,13 +39,26 @@ static struct slice choice(const struct row *row, unsigned n)
     return word;
 }
 
-static void print_list(const struct config_list *list, struct text *out)
+/* Of a variable only the name: its value may be a secret. */
+static void print_item(const struct row *row, struct slice item, bool unmask, struct text *out)
+{
+    size_t equals = slice_find(item, '=');
+    if (row->type != ENV || unmask || equals == item.len) {
+        text_visible(out, item);
+        return;
+    }
+    text_visible(out, slice_to(item, equals + 1));
+    config_print_mask(slice_from(item, equals + 1), out);
+}
+
+static void print_list(const struct row *row, const struct config_list *list, bool unmask,
+                       struct text *out)
 {
     text_byte(out, '[');
     for (size_t i = 0; i < list->n; i++) {
         if (i)
             text_add(out, SLICE(", "));
-        text_visible(out, list->items[i]);
+        print_item(row, list->items[i], unmask, out);
     }
     text_byte(out, ']');
 }
@@ -64,6 +77,12 @@ void config_print(const struct row *row, const void *base, bool unmask, struct t
     case TIME:
         config_time(*(const uint64_t *)at, out);
         break;
+    case KEEP:
+        if (*(const uint64_t *)at == CONFIG_FOREVER)
+            text_add(out, SLICE("forever"));
+        else
+            config_time(*(const uint64_t *)at, out);
+        break;
     case BYTES:
         config_size(*(const uint64_t *)at, out);
         break;
@@ -71,6 +90,10 @@ void config_print(const struct row *row, const void *base, bool unmask, struct t
         text_add(out, choice(row, *(const unsigned *)at));
         break;
     case TEXT:
+    case PROSE:
+    case WORD:
+    case NUMBER:
+    case LAYERS:
     case NAME:
     case PATH:
     case SECRET:
@@ -81,12 +104,16 @@ void config_print(const struct row *row, const void *base, bool unmask, struct t
             text_visible(out, s.len ? s : SLICE("\"\""));
         break;
     case NAMES:
+    case ALIASES:
+    case PATHS:
+    case ENV:
+    case FLAGS:
     case LISTEN:
     case PLAIN:
     case HOSTS:
     case ORIGINS:
     case USERS:
-        print_list(at, out);
+        print_list(row, at, unmask, out);
         break;
     }
 }
@@ -102,8 +129,11 @@ void config_print_json(const struct row *row, const void *base, struct json_writ
     } else if (config_is_list(row)) {
         const struct config_list *list = at;
         json_open_array(w);
-        for (size_t i = 0; i < list->n; i++)
-            json_put_text(w, list->items[i]);
+        for (size_t i = 0; i < list->n; i++) {
+            text_clear(&text);
+            print_item(row, list->items[i], false, &text);
+            json_put_text(w, text_slice(&text));
+        }
         json_close_array(w);
     } else {
         config_print(row, base, false, &text);
@@ -125,13 +155,13 @@ void config_print_raw(const struct row *row, const struct setting *s, struct tex
         if (row->type == SECRET && !variable)
             config_print_mask(node->text, out);
         else
-            text_visible(out, node->text);
+            print_item(row, node->text, false, out);
         return;
     }
     text_byte(out, '[');
     for (const struct yaml_node *i = node->first; i; i = i->next) {
         if (i->kind == IS_SCALAR && row->type != SECRET)
-            text_visible(out, i->text);
+            print_item(row, i->text, false, out);
         else
             text_add(out, SLICE("…"));
         if (i->next)
@@ -167,6 +197,11 @@ void config_allowed(const struct row *row, struct text *out)
         config_time(row->most, out);
         text_add(out, SLICE(", such as 250ms, 10s, 5m or 1h; a bare number means seconds"));
         break;
+    case KEEP:
+        text_add(out, SLICE("a time from 0s to "));
+        config_time(row->most, out);
+        text_add(out, SLICE(", such as 30s, 10m or 2h, or forever; a bare number means seconds"));
+        break;
     case BYTES:
         text_add(out, SLICE("a size from "));
         config_size(row->least, out);
@@ -175,7 +210,20 @@ void config_allowed(const struct row *row, struct text *out)
         text_add(out, SLICE(", such as 512, 64KiB, 32MiB or 1GiB"));
         break;
     case CHOICE:
+    case WORD:
         choices(row, out);
+        break;
+    case NUMBER:
+        text_format(out,
+                    row->choices[0] ? "a whole number from %lld to %lld"
+                                    : "a number from %lld to %lld, such as 0.8",
+                    (long long)row->least / 1000, (long long)row->most / 1000);
+        break;
+    case LAYERS:
+        text_format(out, "auto, all, or a whole number from 0 to %llu", most);
+        break;
+    case PROSE:
+        text_format(out, "a text of at most %llu bytes", most);
         break;
     case TEXT:
     case NAME:
@@ -189,6 +237,18 @@ void config_allowed(const struct row *row, struct text *out)
         break;
     case NAMES:
         text_format(out, "at most %llu names of 1 to 256 bytes", most);
+        break;
+    case ALIASES:
+        text_format(out, "at most %llu names of letters, digits, - _ . : / @ and +", most);
+        break;
+    case PATHS:
+        text_format(out, "at most %llu paths that begin with / or ~/", most);
+        break;
+    case ENV:
+        text_format(out, "at most %llu variables, each as NAME=VALUE", most);
+        break;
+    case FLAGS:
+        text_format(out, "at most %llu words, each an item of the list", most);
         break;
     case LISTEN:
         text_format(out,

@@ -12,6 +12,11 @@ struct place {
     unsigned line;
 };
 
+static struct provider *values_of(const struct entry *e)
+{
+    return e->values;
+}
+
 static struct place place_of(const struct entry *e, enum field field)
 {
     const struct setting *s = e->set[field];
@@ -29,45 +34,20 @@ static void say(struct loader *l, enum config_severity severity, struct place pl
 static void switch_off(struct loader *l, struct entry *e, const char *format, ...) PRINTF(3, 4);
 static void switch_off(struct loader *l, struct entry *e, const char *format, ...)
 {
+    struct provider *v = values_of(e);
     char words[600];
     va_list args;
-    if (e->p.off[0])
+    if (v->p.off[0])
         return;
     va_start(args, format);
     vsnprintf(words, sizeof words, format, args);
     va_end(args);
     const char *kept = arena_cstr(l->arena, slice_of(words));
     l->failed |= !kept;
-    e->p.off = kept ? kept : "no memory";
-}
-
-static const char *key_of(struct loader *l, const struct entry *e, const char *field)
-{
-    const char *key =
-        arena_format(l->arena, "providers.%s%s%s", e->p.name, field ? "." : "", field ? field : "")
-            .ptr;
-    l->failed |= !key;
-    return key ? key : "";
+    v->p.off = kept ? kept : "no memory";
 }
 
 /* ---- the fields ----------------------------------------------------------------------------- */
-
-static void take_field(struct loader *l, struct entry *e, enum field field)
-{
-    const struct row *row = &config_fields[field];
-    const struct setting *s = e->set[field];
-    const char *variable = NULL, *key = key_of(l, e, row->path);
-    if (!config_take_standard(l->arena, row, l->sources->paths->home, e))
-        l->failed = true;
-    if (!s || l->failed)
-        return;
-    if (config_take(l, row, key, s, e, &variable) == TAKEN_UNSET)
-        e->unset[field] = variable;
-    for (s = s->hides; s; s = s->hides) {
-        struct entry unused;
-        config_take(l, row, key, s, &unused, &variable);
-    }
-}
 
 static enum config_kind kind_by_name(const char *name)
 {
@@ -85,21 +65,22 @@ static enum config_kind kind_by_name(const char *name)
 /* model first, then those of models that are not it. */
 static void join_models(struct loader *l, struct entry *e)
 {
+    struct provider *v = values_of(e);
     size_t n = 0;
-    e->p.models = e->models;
-    if (!e->model)
+    v->p.models = v->models;
+    if (!v->model)
         return;
-    struct slice *items = arena_array(l->arena, struct slice, e->models.n + 1);
+    struct slice *items = arena_array(l->arena, struct slice, v->models.n + 1);
     if (!items) {
         l->failed = true;
         return;
     }
-    items[n++] = slice_of(e->model);
-    for (size_t i = 0; i < e->models.n; i++) {
-        if (!slice_is(e->models.items[i], items[0]))
-            items[n++] = e->models.items[i];
+    items[n++] = slice_of(v->model);
+    for (size_t i = 0; i < v->models.n; i++) {
+        if (!slice_is(v->models.items[i], items[0]))
+            items[n++] = v->models.items[i];
     }
-    e->p.models = (struct config_list){items, n};
+    v->p.models = (struct config_list){items, n};
 }
 
 /* ---- the address ---------------------------------------------------------------------------- */
@@ -125,13 +106,13 @@ static bool choose_address(struct loader *l, struct entry *e, enum field *ret_fi
                 arena_format(l->arena, "%s is set too; allowed: one of base_url, host and socket",
                              config_fields[best].path);
             l->failed |= !said.ptr;
-            say(l, CONFIG_ERROR, place_of(e, f), key_of(l, e, config_fields[f].path),
+            say(l, CONFIG_ERROR, place_of(e, f), config_entry_key(l, e, config_fields[f].path),
                 said.ptr ? said.ptr : "");
             return false;
         }
     }
     if (best == FIELD_COUNT) {
-        say(l, CONFIG_ERROR, (struct place){e->source, e->line}, key_of(l, e, NULL),
+        say(l, CONFIG_ERROR, (struct place){e->source, e->line}, config_entry_key(l, e, NULL),
             "has no address; give it a base_url such as http://127.0.0.1:8080/v1");
         return false;
     }
@@ -152,28 +133,31 @@ static bool has_user(const char *url)
 
 static void check_users(struct loader *l, struct entry *e)
 {
+    struct provider *v = values_of(e);
     static const char words[] = "a user or password may not stand in it; a key goes into api_key";
-    if (has_user(e->base_url))
-        say(l, CONFIG_ERROR, place_of(e, FIELD_BASE_URL), key_of(l, e, "base_url"), words);
-    if (has_user(e->host))
-        say(l, CONFIG_ERROR, place_of(e, FIELD_HOST), key_of(l, e, "host"), words);
+    if (has_user(v->base_url))
+        say(l, CONFIG_ERROR, place_of(e, FIELD_BASE_URL), config_entry_key(l, e, "base_url"),
+            words);
+    if (has_user(v->host))
+        say(l, CONFIG_ERROR, place_of(e, FIELD_HOST), config_entry_key(l, e, "host"), words);
 }
 
 static void take_address(struct loader *l, struct entry *e)
 {
+    struct provider *v = values_of(e);
     enum field f;
     if (!choose_address(l, e, &f))
         return;
-    const char *written = f == FIELD_SOCKET ? e->socket : f == FIELD_HOST ? e->host : e->base_url;
-    const char *words = "", *key = key_of(l, e, config_fields[f].path);
+    const char *written = f == FIELD_SOCKET ? v->socket : f == FIELD_HOST ? v->host : v->base_url;
+    const char *words = "", *key = config_entry_key(l, e, config_fields[f].path);
     char said[600];
     if (!written || has_user(written))
         return; /* it was wrong, which the report has, or needs a variable */
     struct slice s = slice_of(written);
     if (f == FIELD_SOCKET)
         s = arena_format(l->arena, "unix:%s", written);
-    enum where w = config_address(l->arena, s, &e->p.address, &e->p.path, &words);
-    l->failed |= !s.ptr || !e->p.path;
+    enum where w = config_address(l->arena, s, &v->p.address, &v->p.path, &words);
+    l->failed |= !s.ptr || !v->p.path;
     if (w == WHERE_BAD) {
         snprintf(said, sizeof said,
                  "found \"%.200s\"; %s; allowed: http://ADDRESS:PORT[/path] or unix:/path", written,
@@ -185,7 +169,7 @@ static void take_address(struct loader *l, struct entry *e)
         say(l, CONFIG_WARNING, place_of(e, f), key, said);
         switch_off(l, e, "%s", words);
     } else {
-        l->failed |= !e->p.address.host;
+        l->failed |= !v->p.address.host;
     }
 }
 
@@ -193,7 +177,8 @@ static void take_address(struct loader *l, struct entry *e)
 
 static void check_kind(struct loader *l, struct entry *e)
 {
-    const struct kind_row *kind = &config_kinds[e->p.kind];
+    struct provider *v = values_of(e);
+    const struct kind_row *kind = &config_kinds[v->p.kind];
     char said[200];
     if (kind->built)
         return;
@@ -202,7 +187,7 @@ static void check_kind(struct loader *l, struct entry *e)
     struct slice words = arena_format(l->arena, "%s; this provider is switched off", said);
     l->failed |= !words.ptr;
     say(l, CONFIG_WARNING, place_of(e, FIELD_KIND),
-        key_of(l, e, e->set[FIELD_KIND] ? "kind" : NULL), words.ptr ? words.ptr : "");
+        config_entry_key(l, e, e->set[FIELD_KIND] ? "kind" : NULL), words.ptr ? words.ptr : "");
 }
 
 static void check_variables(struct loader *l, struct entry *e)
@@ -210,58 +195,61 @@ static void check_variables(struct loader *l, struct entry *e)
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         if (!e->unset[i])
             continue;
-        config_say_unset(l, CONFIG_WARNING, e->set[i], key_of(l, e, config_fields[i].path),
-                         e->unset[i]);
+        config_say_unset(l, CONFIG_WARNING, e->set[i],
+                         config_entry_key(l, e, config_fields[i].path), e->unset[i]);
         switch_off(l, e, "the variable %s is not set", e->unset[i]);
     }
 }
 
 static void resolve(struct loader *l, struct entry *e)
 {
-    e->p.off = "";
-    e->p.path = "";
-    for (size_t i = 0; i < FIELD_COUNT && !l->failed; i++)
-        take_field(l, e, (enum field)i);
+    struct provider *v = values_of(e);
+    v->p.off = "";
+    v->p.path = "";
+    config_take_fields(l, e);
+    v->p.name = e->name;
     if (!e->set[FIELD_KIND])
-        e->p.kind = kind_by_name(e->p.name);
+        v->p.kind = kind_by_name(e->name);
     join_models(l, e);
     check_users(l, e);
-    if (e->set[FIELD_ENABLED] && !e->unset[FIELD_ENABLED] && !e->enabled) {
+    if (e->set[FIELD_ENABLED] && !e->unset[FIELD_ENABLED] && !v->enabled) {
         switch_off(l, e, "enabled is false");
         return; /* whoever switches it off wants to hear no more of it */
     }
     check_kind(l, e);
     check_variables(l, e);
-    if (!e->p.off[0])
+    if (!v->p.off[0])
         take_address(l, e);
-    e->p.on = !e->p.off[0];
+    v->p.on = !v->p.off[0];
 }
 
 static int by_priority(const void *a, const void *b)
 {
     const struct entry *const *x = a, *const *y = b;
-    if ((*x)->p.priority != (*y)->p.priority)
-        return (*x)->p.priority < (*y)->p.priority ? -1 : 1;
+    uint64_t first = values_of(*x)->p.priority, second = values_of(*y)->p.priority;
+    if (first != second)
+        return first < second ? -1 : 1;
     if ((*x)->order != (*y)->order)
         return (*x)->order < (*y)->order ? -1 : 1;
-    return strcmp((*x)->p.name, (*y)->p.name);
+    return strcmp((*x)->name, (*y)->name);
 }
 
 void config_resolve_providers(struct loader *l)
 {
-    struct whole *w = l->whole;
-    for (size_t i = 0; i < w->entries_n && !l->failed; i++)
-        resolve(l, w->entries[i]);
-    if (!w->entries_n || l->failed)
+    struct config *c = &l->whole->config;
+    struct entries *entries = &l->whole->entries[PROVIDERS];
+    for (size_t i = 0; i < entries->n && !l->failed; i++)
+        resolve(l, entries->list[i]);
+    if (!entries->n || l->failed)
         return;
-    qsort(w->entries, w->entries_n, sizeof(struct entry *), by_priority);
-    struct config_provider *all = arena_array(l->arena, struct config_provider, w->entries_n);
+    qsort(entries->list, entries->n, sizeof(struct entry *), by_priority);
+    struct config_provider *all = arena_array(l->arena, struct config_provider, entries->n);
     if (!all) {
         l->failed = true;
         return;
     }
-    for (size_t i = 0; i < w->entries_n; i++)
-        all[i] = w->entries[i]->p;
-    w->config.providers = all;
-    w->config.providers_n = w->entries_n;
+    for (size_t i = 0; i < entries->n; i++)
+        all[i] = values_of(entries->list[i])->p;
+    c->providers = all;
+    c->providers_n = entries->n;
 }

@@ -34,13 +34,22 @@ static const char *type_name(enum type type)
         [BOOL] = "true or false",
         [INT] = "number",
         [TIME] = "time",
+        [KEEP] = "time",
         [BYTES] = "size",
         [TEXT] = "text",
+        [PROSE] = "text",
         [CHOICE] = "one of",
+        [WORD] = "one of",
+        [NUMBER] = "number",
+        [LAYERS] = "`auto`, `all` or a number",
         [PATH] = "path",
         [SECRET] = "secret",
         [NAME] = "text",
         [NAMES] = "list of texts",
+        [ALIASES] = "list of names",
+        [PATHS] = "list of paths",
+        [ENV] = "list of variables",
+        [FLAGS] = "list of words",
         [LISTEN] = "list of addresses",
         [PLAIN] = "list of addresses and interfaces",
         [HOSTS] = "list of hosts",
@@ -65,12 +74,12 @@ static void write_choices(const struct row *row, struct text *out)
 static void write_bounds(const struct row *row, struct text *out)
 {
     text_add(out, SLICE(", "));
-    if (row->type == INT) {
-        text_format(out, "%llu to %llu", (unsigned long long)row->least,
-                    (unsigned long long)row->most);
+    if (row->type == INT || row->type == NUMBER) {
+        long long unit = row->type == NUMBER ? 1000 : 1;
+        text_format(out, "%lld to %lld", (long long)row->least / unit, (long long)row->most / unit);
         return;
     }
-    void (*print)(uint64_t n, struct text * to) = row->type == TIME ? config_time : config_size;
+    void (*print)(uint64_t n, struct text * to) = row->type == BYTES ? config_size : config_time;
     print(row->least, out);
     text_add(out, SLICE(" to "));
     print(row->most, out);
@@ -79,10 +88,12 @@ static void write_bounds(const struct row *row, struct text *out)
 static void write_row(const struct row *row, bool when, struct text *out)
 {
     text_format(out, "| `%s` | %s", row->path, type_name(row->type));
-    if (row->type == CHOICE)
+    if (row->type == CHOICE || row->type == WORD)
         write_choices(row, out);
-    if (row->type == INT || row->type == TIME || row->type == BYTES)
+    if (row->most && (row->type == NUMBER || (row->type >= INT && row->type <= BYTES)))
         write_bounds(row, out);
+    if (row->type == KEEP)
+        text_add(out, SLICE(", or `forever`"));
     if (row->standard[0])
         text_format(out, " | `%s` |", row->standard);
     else
@@ -106,6 +117,12 @@ static void write_kinds(struct text *out)
     }
 }
 
+static void write_barred(struct text *out)
+{
+    text_add(out, SLICE("\nWhat `extra` may not hold, and what `env` may not:\n\n"));
+    config_write_barred(out);
+}
+
 void config_write_reference(struct text *out)
 {
     text_add(out, slice_of(head));
@@ -124,4 +141,24 @@ void config_write_reference(struct text *out)
     for (size_t i = 0; i < FIELD_COUNT; i++)
         write_row(&config_fields[i], false, out);
     write_kinds(out);
+    text_add(out,
+             SLICE("\n## Models\n\n"
+                   "Each is an entry below `models:`. Its name may hold letters, digits and "
+                   "`- _ . : / @ +`. A name with `*` in it is a pattern: it sets, for all "
+                   "models whose names it matches, what they do not set themselves; of several "
+                   "patterns the first in the files holds. Changes apply at a reload. "
+                   "[More about them](../models.md).\n\n"
+                   "| Field | Type | Default | What it is |\n"
+                   "| --- | --- | --- | --- |\n"));
+    for (size_t i = 0; i < MODEL_FIELD_COUNT; i++)
+        write_row(&config_model_fields[i], false, out);
+    write_barred(out);
+    text_add(out,
+             SLICE("\n## Roles and their ports\n\n"
+                   "`roles.NAME` is a list of models, the best first: names, aliases or "
+                   "`model/NAME`. `code`, `chat`, `raw` and `embed` are always there, bound to "
+                   "nothing until set. Changes apply at a reload.\n\n"
+                   "`ports.ROLE` is an address or a list of them, as in `listen`: every "
+                   "request there asks that role, whatever `model` it names. Changes apply at "
+                   "a restart.\n"));
 }

@@ -1,5 +1,7 @@
 /* report: problems are collected while loading, at most CONFIG_MOST_PROBLEMS of each severity, and
  * put in the order of the sources and lines at the end. */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "config/inner.h"
@@ -34,6 +36,19 @@ void config_say(struct loader *l, enum config_severity severity, const struct so
                                          keep(l, about->key), keep(l, about->text)};
     f->order = source ? source->order : UINT_MAX;
     f->seq = (unsigned)l->found_n++;
+}
+
+void config_say_format(struct loader *l, enum config_severity severity, const struct source *source,
+                       const struct config_problem *place, const char *format, ...)
+{
+    struct config_problem about = *place;
+    char words[600];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(words, sizeof words, format, args);
+    va_end(args);
+    about.text = words;
+    config_say(l, severity, source, &about);
 }
 
 void config_say_words(struct loader *l, enum config_severity severity, const struct source *source,

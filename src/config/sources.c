@@ -155,8 +155,27 @@ static void gather_file(struct loader *l, enum rank rank, const char *name)
         config_gather_yaml(l, source, text);
 }
 
+/* A draft takes the place of its file. */
+static bool is_draft(const struct loader *l, struct slice name)
+{
+    const struct config_draft *draft = l->sources->draft;
+    return draft && slice_is(name, slice_of(draft->file));
+}
+
+static void gather_draft(struct loader *l)
+{
+    const struct config_draft *draft = l->sources->draft;
+    struct slice path =
+        arena_format(l->arena, "%s/conf.d/%s", l->sources->paths->config, draft->file);
+    const struct source *source = path.ptr ? config_source(l, FILES, path.ptr) : NULL;
+    l->failed |= !source;
+    if (source && draft->text.ptr)
+        config_gather_yaml(l, source, draft->text);
+}
+
 static void gather_folder(struct loader *l)
 {
+    bool drafted = !l->sources->draft;
     struct slice path = arena_format(l->arena, "%s/conf.d", l->sources->paths->config);
     struct config_list names = {0};
     struct why why;
@@ -168,12 +187,20 @@ static void gather_folder(struct loader *l)
         say(l, CONFIG_ERROR, source, why.text);
     }
     for (size_t i = 0; i < names.n && !l->failed; i++) {
+        if (!drafted && slice_order(slice_of(l->sources->draft->file), names.items[i]) <= 0) {
+            drafted = true;
+            gather_draft(l);
+        }
+        if (is_draft(l, names.items[i]))
+            continue;
         struct slice name = arena_format(l->arena, "conf.d/%s", names.items[i].ptr);
         if (name.ptr)
             gather_file(l, FILES, name.ptr);
         else
             l->failed = true;
     }
+    if (!drafted && !l->failed)
+        gather_draft(l);
 }
 
 void config_gather(struct loader *l)

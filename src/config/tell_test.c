@@ -7,7 +7,7 @@ static struct config *load(struct home *h, const char *hearth, const char *const
     struct config *c = NULL;
     struct config_report report;
     home_put(h, "hearth.yaml", slice_of(hearth));
-    const struct config_sources sources = {&h->paths, environment, NULL};
+    const struct config_sources sources = {&h->paths, environment, NULL, NULL};
     enum err e = config_load(&sources, &c, &report);
     if (e)
         print_message("%s", home_report(h, &report));
@@ -130,7 +130,7 @@ static void check_report_json(void **state)
     struct config *c = NULL;
     struct config_report report;
     home_put(&h, "hearth.yaml", SLICE("log.level: \"a\\\"b\"\n"));
-    const struct config_sources sources = {&h.paths, NULL, NULL};
+    const struct config_sources sources = {&h.paths, NULL, NULL, NULL};
     assert_int_equal(config_load(&sources, &c, &report), ERR_CONFIG);
     config_report_json(&report, &t);
     assert_int_equal(json_read(text_slice(&t), &json_usual_limits, NULL, &doc, NULL), OK);

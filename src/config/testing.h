@@ -96,3 +96,58 @@ static inline struct slice fixture(struct arena *a, const char *name)
     fail_msg("no fixture %s above this folder", name);
     return (struct slice){0};
 }
+
+/* ---- whole folders in, the report's exact words out ----------------------------------------- */
+
+struct c {
+    const char *name;
+    const char *hearth, *ten, *nine, *seed, *dotenv; /* conf.d/10.yaml, conf.d/9.yaml */
+    const char *set[4], *environment[4];
+    const char *report; /* "" when nothing is to be said */
+};
+
+static inline void home_change(struct home *h, const char *name, const char *text)
+{
+    home_forget(h, name);
+    if (text)
+        home_put(h, name, slice_of(text));
+}
+
+static inline enum err home_load(struct home *h, const char *const *environment,
+                                 const char *const *set, struct config **ret_config,
+                                 struct config_report *report)
+{
+    const struct config_sources sources = {&h->paths, environment, set, NULL};
+    return config_load(&sources, ret_config, report);
+}
+
+static inline void home_check_all(const struct c *cases, size_t n)
+{
+    struct home h = home_make();
+    unsigned wrong = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct c *c = &cases[i];
+        const char *environment[5] = {0}, *set[5] = {0};
+        memcpy(environment, c->environment, sizeof c->environment);
+        memcpy(set, c->set, sizeof c->set);
+        home_change(&h, "hearth.yaml", c->hearth);
+        home_change(&h, "conf.d/10.yaml", c->ten);
+        home_change(&h, "conf.d/9.yaml", c->nine);
+        home_change(&h, "llm_providers.yaml", c->seed);
+        home_change(&h, ".env", c->dotenv);
+        struct config *config = NULL;
+        struct config_report report;
+        enum err e = home_load(&h, environment, set, &config, &report);
+        const char *said = home_report(&h, &report);
+        bool good = strstr(c->report, ": error: ") ? e == ERR_CONFIG : e == OK;
+        if (!good || strcmp(said, c->report) != 0) {
+            print_message("%s (%s):\n%sexpected:\n%s", c->name, err_row(e)->name, said, c->report);
+            wrong++;
+        }
+        config_report_fini(&report);
+        if (e == OK)
+            config_free(config);
+    }
+    home_fini(&h);
+    assert_int_equal(wrong, 0);
+}

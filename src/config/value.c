@@ -29,6 +29,8 @@ static enum taken refuse(const struct take *t, const struct yaml_node *node, str
         text_add(&words, SLICE("found a map"));
     } else if (t->row->type == SECRET) {
         text_add(&words, SLICE("found a text with other characters, or a too long one"));
+    } else if (t->row->type == ENV) {
+        text_add(&words, SLICE("found something else"));
     } else {
         text_add(&words, SLICE("found \""));
         text_visible(&words, slice_to(found, min_size(found.len, 100)));
@@ -92,13 +94,46 @@ static bool measure(struct slice s, const struct unit *units, size_t n, uint64_t
 static bool take_number(const struct row *row, struct slice s, uint64_t *to)
 {
     uint64_t n = 0;
-    bool good = row->type == INT    ? slice_u64(s, &n)
-                : row->type == TIME ? measure(s, times, COUNT(times), &n)
-                                    : measure(s, sizes, COUNT(sizes), &n);
+    if (row->type == KEEP && (slice_is(s, SLICE("forever")) || slice_is(s, SLICE("-1")))) {
+        *to = CONFIG_FOREVER;
+        return true;
+    }
+    bool good = row->type == INT     ? slice_u64(s, &n)
+                : row->type == BYTES ? measure(s, sizes, COUNT(sizes), &n)
+                                     : measure(s, times, COUNT(times), &n);
     if (!good || n < row->least || n > row->most)
         return false;
     *to = n;
     return true;
+}
+
+/* [-]DIGITS[.DIGITS], as everybody reads it; compared in millionths. */
+static bool is_number(const struct row *row, struct slice s)
+{
+    uint64_t whole, fraction = 0;
+    bool minus = slice_begins(s, SLICE("-"));
+    s = slice_from(s, minus);
+    size_t dot = slice_find(s, '.');
+    struct slice after = slice_from(s, dot);
+    if (dot > 12 || !slice_u64(slice_to(s, dot), &whole))
+        return false;
+    if (after.len) {
+        after = slice_from(after, 1);
+        if (row->choices[0] || after.len > 6 || !slice_u64(after, &fraction))
+            return false;
+        for (size_t i = after.len; i < 6; i++)
+            fraction *= 10;
+    }
+    int64_t millionths = (int64_t)(whole * 1000000 + fraction);
+    millionths = minus ? -millionths : millionths;
+    return millionths >= (int64_t)row->least * 1000 && millionths <= (int64_t)row->most * 1000;
+}
+
+static bool is_layers(const struct row *row, struct slice s)
+{
+    uint64_t n;
+    return slice_is(s, SLICE("auto")) || slice_is(s, SLICE("all")) ||
+           (slice_u64(s, &n) && n <= row->most);
 }
 
 /* ---- words ---------------------------------------------------------------------------------- */
@@ -132,14 +167,20 @@ static bool take_choice(const char *choices, struct slice s, unsigned *to)
     return false;
 }
 
-static bool is_clean(struct slice s)
+/* but: control characters that may stand in it. */
+static bool is_clean_but(struct slice s, const char *but)
 {
     for (size_t i = 0; i < s.len; i++) {
         unsigned char c = (unsigned char)s.ptr[i];
-        if (c < 0x20 || c == 0x7f)
+        if ((c < 0x20 || c == 0x7f) && (!c || !strchr(but, c)))
             return false;
     }
     return true;
+}
+
+static bool is_clean(struct slice s)
+{
+    return is_clean_but(s, "");
 }
 
 /* It goes into a header: visible ASCII without blanks. */
@@ -175,14 +216,28 @@ static bool is_word(const struct row *row, struct slice s)
     case USERS:
         return s.len <= 256 && is_clean(s);
     case NAMES:
+    case ALIASES:
         return s.len >= 1 && s.len <= 256 && is_clean(s);
+    case PATHS:
+    case ENV:
+    case FLAGS:
+        return s.len >= 1 && s.len <= 4000 && is_clean(s);
     case TEXT:
     case NAME:
     case PATH:
         return s.len >= row->least && s.len <= row->most && is_clean(s);
+    case PROSE:
+        return s.len >= row->least && s.len <= row->most && is_clean_but(s, "\n\t");
+    case WORD:
+        return take_choice(row->choices, s, &(unsigned){0});
+    case NUMBER:
+        return is_number(row, s);
+    case LAYERS:
+        return is_layers(row, s);
     case BOOL:
     case INT:
     case TIME:
+    case KEEP:
     case BYTES:
     case CHOICE:
         break;
@@ -216,6 +271,7 @@ static bool take_scalar(struct arena *a, const struct row *row, struct slice s, 
         return take_bool(s, to);
     case INT:
     case TIME:
+    case KEEP:
     case BYTES:
         return take_number(row, s, to);
     case CHOICE:
@@ -225,6 +281,10 @@ static bool take_scalar(struct arena *a, const struct row *row, struct slice s, 
         text = good ? take_path(a, s, home) : NULL;
         break;
     case TEXT:
+    case PROSE:
+    case WORD:
+    case NUMBER:
+    case LAYERS:
     case NAME:
         good = is_word(row, s);
         text = good ? arena_cstr(a, s) : NULL;
@@ -238,6 +298,10 @@ static bool take_scalar(struct arena *a, const struct row *row, struct slice s, 
         text = good ? arena_cstr(a, s) : NULL;
         break;
     case NAMES:
+    case ALIASES:
+    case PATHS:
+    case ENV:
+    case FLAGS:
     case LISTEN:
     case PLAIN:
     case HOSTS:
@@ -268,7 +332,31 @@ static bool is_item(struct arena *a, const struct row *row, struct slice s)
         return config_is_host(s);
     if (row->type == USERS)
         return config_user(s, &uid);
+    if (row->type == ALIASES)
+        return config_is_model_name(s);
+    if (row->type == PATHS)
+        return is_path(s);
+    if (row->type == ENV)
+        return config_is_variable(s);
     return row->type != ORIGINS || is_origin(s);
+}
+
+/* What an item is kept as; NULL ptr: refused, or no memory. */
+static struct slice keep_item(struct take *t, const struct yaml_node *node, struct slice s)
+{
+    struct slice kept = {0};
+    struct text words = {0};
+    if (!is_item(t->arena, t->row, s)) {
+        refuse(t, node, s);
+    } else if (config_is_barred(t->row->type, s, &words)) {
+        say(t, node, &words);
+    } else {
+        kept = t->row->type == PATHS ? slice_of(take_path(t->arena, s, t->l->sources->paths->home))
+                                     : arena_dup(t->arena, s);
+        t->l->failed |= !kept.ptr;
+    }
+    text_fini(&words);
+    return kept;
 }
 
 /* Settings of the environment and the command line are words: nothing is expanded in them, and a
@@ -309,10 +397,8 @@ static enum taken take_item(struct take *t, const struct yaml_node *item, struct
     if (item->kind != IS_SCALAR) {
         result = refuse(t, item, (struct slice){0});
     } else if ((result = expand(t, item, &text)) == TAKEN) {
-        *ret_item = arena_dup(t->arena, text_slice(&text));
-        t->l->failed |= !ret_item->ptr;
-        if (!is_item(t->arena, t->row, *ret_item))
-            result = refuse(t, item, *ret_item);
+        *ret_item = keep_item(t, item, text_slice(&text));
+        result = ret_item->ptr ? TAKEN : TAKEN_BAD;
     }
     text_fini(&text);
     return result;
@@ -326,10 +412,9 @@ static enum taken take_words(struct take *t, struct slice *items, size_t *n)
         part = slice_trim(part);
         if (!part.len)
             continue;
-        if (!is_item(t->arena, t->row, part))
-            return refuse(t, node, part);
-        items[*n] = arena_dup(t->arena, part);
-        t->l->failed |= !items[*n].ptr;
+        items[*n] = keep_item(t, node, part);
+        if (!items[*n].ptr)
+            return TAKEN_BAD;
         ++*n;
     }
     return TAKEN;

@@ -12,7 +12,7 @@ struct bench { /* what a value needs around it, without files */
 static void open_bench(struct bench *b, const char *const *environment)
 {
     *b = (struct bench){.paths = {.home = "/home/me", .library = "/lib"}};
-    b->sources = (struct config_sources){&b->paths, environment, NULL};
+    b->sources = (struct config_sources){&b->paths, environment, NULL, NULL};
     b->loader = (struct loader){.sources = &b->sources,
                                 .whole = &b->whole,
                                 .arena = &b->whole.arena,
@@ -195,18 +195,21 @@ static void check_values(void **state)
 static void check_tables(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < OPTION_COUNT + FIELD_COUNT; i++) {
-        const struct row *row =
-            i < OPTION_COUNT ? &config_options[i] : &config_fields[i - OPTION_COUNT];
+    const size_t n = OPTION_COUNT + FIELD_COUNT;
+    for (size_t i = 0; i < n + MODEL_FIELD_COUNT; i++) {
+        const struct row *row = i < OPTION_COUNT ? &config_options[i]
+                                : i < n          ? &config_fields[i - OPTION_COUNT]
+                                                 : &config_model_fields[i - n];
         struct bench b;
         struct text first = {0}, again = {0}, words = {0};
         struct whole w = {0};
-        struct entry e = {0};
-        void *base = i < OPTION_COUNT ? (void *)&w.config : (void *)&e;
+        struct provider p = {0};
+        struct config_model m = {0};
+        void *base = i < OPTION_COUNT ? (void *)&w.config : i < n ? (void *)&p : (void *)&m;
         const char *variable;
         open_bench(&b, NULL);
         assert_true(row->help[0] && row->help[strlen(row->help) - 1] == '.');
-        assert_true(row->least <= row->most);
+        assert_true((int64_t)row->least <= (int64_t)row->most);
         assert_true(config_take_standard(&b.whole.arena, row, "/home/me", base));
         config_allowed(row, &words);
         assert_true(words.len > 0);

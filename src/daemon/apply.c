@@ -68,24 +68,40 @@ void apply_settings(struct daemon *d, const struct config *c)
 
 /* ---- telling -------------------------------------------------------------------------------- */
 
-static void write_list(struct json_writer *w, const char *key, const struct config_change *changes,
-                       size_t n, enum config_change_kind kind, bool live)
-{
-    json_key(w, key);
-    json_open_array(w);
-    for (size_t i = 0; i < n; i++) {
-        bool matches =
-            changes[i].kind == kind && (kind != CONFIG_SETTING || changes[i].live == live);
-        if (matches)
-            json_put_text(w, slice_of(changes[i].what));
-    }
-    json_close_array(w);
-}
-
 struct changes {
     struct config_change *list;
     size_t n;
 };
+
+static void write_settings(struct json_writer *w, const char *key, const struct changes *all,
+                           bool live)
+{
+    json_key(w, key);
+    json_open_array(w);
+    for (size_t i = 0; i < all->n; i++) {
+        if (all->list[i].kind == CONFIG_SETTING && all->list[i].live == live)
+            json_put_text(w, slice_of(all->list[i].what));
+    }
+    json_close_array(w);
+}
+
+static void write_section(struct json_writer *w, const char *section, const struct changes *all)
+{
+    static const char *const keys[] = {
+        [CONFIG_ADDED] = "added", [CONFIG_REMOVED] = "removed", [CONFIG_CHANGED] = "changed"};
+    json_key(w, section);
+    json_open_object(w);
+    for (size_t kind = CONFIG_ADDED; kind < COUNT(keys); kind++) {
+        json_key(w, keys[kind]);
+        json_open_array(w);
+        for (size_t i = 0; i < all->n; i++) {
+            if (all->list[i].kind == kind && strcmp(all->list[i].section, section) == 0)
+                json_put_text(w, slice_of(all->list[i].what));
+        }
+        json_close_array(w);
+    }
+    json_close_object(w);
+}
 
 /* now: from the configuration in force; since: from the one it was started with, which is what
  * settings that wait for a restart still are. */
@@ -93,14 +109,10 @@ static void write_changes(const struct changes *now, const struct changes *since
 {
     struct json_writer w = json_writer(out);
     json_open_object(&w);
-    write_list(&w, "changed", now->list, now->n, CONFIG_SETTING, true);
-    write_list(&w, "restart_needed", since->list, since->n, CONFIG_SETTING, false);
-    json_key(&w, "providers");
-    json_open_object(&w);
-    write_list(&w, "added", now->list, now->n, CONFIG_ADDED, true);
-    write_list(&w, "removed", now->list, now->n, CONFIG_REMOVED, true);
-    write_list(&w, "changed", now->list, now->n, CONFIG_CHANGED, true);
-    json_close_object(&w);
+    write_settings(&w, "changed", now, true);
+    write_settings(&w, "restart_needed", since, false);
+    write_section(&w, "providers", now);
+    write_section(&w, "models", now);
     json_close_object(&w);
 }
 

@@ -48,7 +48,7 @@ static int begin(void **state)
                                     .template = "",
                                     .reasoning = "",
                                     .pooling = "",
-                                    .system = "",
+                                    .system_text = "",
                                     .engine = ""};
     g.pack = (struct pack){.id = "fake-1",
                            .engine = "llama.cpp",

@@ -89,19 +89,19 @@ struct config_model {
     struct config_list aliases;
     uint64_t ctx; /* tokens; 0: 16,384 or what it was made for, whichever is less */
     uint64_t parallel, cpu_experts;
-    uint64_t batch, threads;       /* 0: as the engine likes */
-    const char *gpu_layers;        /* auto, all or a number */
-    const char *split;             /* none layer row */
-    const char *cache_type;        /* f32 f16 bf16 q8_0 q5_1 q5_0 q4_1 q4_0 iq4_nl */
-    const char *flash;             /* auto on off */
-    const char *draft, *mmproj;    /* paths */
-    const char *template;          /* path of a file in Jinja */
-    const char *reasoning;         /* auto on off */
-    const char *pooling;           /* auto none mean cls last rank */
-    const char *system, *engine;   /* engine: a pack's id, or an engine's name */
-    struct config_list lora;       /* paths */
-    struct config_list env, extra; /* NAME=VALUE; words of its command line. From files only */
-    uint64_t keep_alive_ms;        /* when idle; CONFIG_FOREVER */
+    uint64_t batch, threads;          /* 0: as the engine likes */
+    const char *gpu_layers;           /* auto, all or a number */
+    const char *split;                /* none layer row */
+    const char *cache_type;           /* f32 f16 bf16 q8_0 q5_1 q5_0 q4_1 q4_0 iq4_nl */
+    const char *flash;                /* auto on off */
+    const char *draft, *mmproj;       /* paths */
+    const char *template;             /* path of a file in Jinja */
+    const char *reasoning;            /* auto on off */
+    const char *pooling;              /* auto none mean cls last rank */
+    const char *system_text, *engine; /* engine: a pack's id, or an engine's name */
+    struct config_list lora;          /* paths */
+    struct config_list env, extra;    /* NAME=VALUE; words of its command line. From files only */
+    uint64_t keep_alive_ms;           /* when idle; CONFIG_FOREVER */
     bool embedding, rerank, pin;
     struct config_sampling sampling;
 };
