@@ -13,6 +13,8 @@ struct pending; /* somebody who waits for the end of a reload */
 struct api_admin { /* what only the daemon can do; context is api.context */
     void (*write_status)(void *context, struct text *out);
     void (*write_metrics)(void *context, struct text *out);
+    void (*write_engines)(void *context, struct text *out);
+    enum err (*restart_engine)(void *context, struct slice model, struct why *why);
     /* Answers later, through api_reloaded with the same ticket. */
     void (*reload)(void *context, struct pending *ticket);
     void (*shut_down)(void *context, bool now);

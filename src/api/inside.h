@@ -77,6 +77,8 @@ extern const struct reader_ops answer_reader; /* turns events into an answer */
 handler_fn health, models, status, metrics, bus, reload, shut_down;
 /* keys.c */
 handler_fn keys_list, keys_create, keys_remove, links_create, open_link, session_end;
+/* engines.c */
+handler_fn list_engines, restart_engine;
 /* ledger.c */
 handler_fn requests_list, requests_show, usage, refused, verify;
 /* test_endpoints.c, in test builds */

@@ -46,7 +46,7 @@ void apply_settings(struct daemon *d, const struct config *c)
         .failover = c->failover.enabled && c->failover.retry_on_error,
         .stream_buffer = c->limits.stream_buffer_bytes,
     };
-    d->engines.settings = (struct engine_settings){
+    d->workshop.engines.settings = (struct engine_settings){
         .load_stall_ms = c->engines.load_stall_ms,
         .health_ms = c->engines.health_ms,
         .rest_ms = c->engines.rest_ms,

@@ -161,11 +161,11 @@ static int fail_config(struct daemon *d)
 static enum err open_folders(struct daemon *d, struct why *why)
 {
     const struct config_paths *p = d->up->sources->paths;
-    enum err e = os_make_private_folder(p->data, &d->data_folder, why);
+    enum err e = os_make_private_folder(p->data, &d->folders.data, why);
     if (!e) /* in data, not in run: that may be another folder in another login */
-        e = os_lock_file(d->data_folder, CLI_LOCK, &d->lock, why);
+        e = os_lock_file(d->folders.data, CLI_LOCK, &d->folders.lock, why);
     if (!e)
-        e = os_make_private_folder(p->run, &d->run_folder, why);
+        e = os_make_private_folder(p->run, &d->folders.run, why);
     return e;
 }
 
@@ -178,6 +178,8 @@ static void wire(struct daemon *d)
 {
     static const struct api_admin admin = {.write_status = status_write,
                                            .write_metrics = metrics_write,
+                                           .write_engines = engines_tell,
+                                           .restart_engine = engines_again,
                                            .reload = reload,
                                            .shut_down = shut_down};
     unsigned char id[4];
@@ -193,7 +195,7 @@ static void wire(struct daemon *d)
     d->server = (struct server){.loop = &d->loop,
                                 .app = &api_app,
                                 .context = &d->api,
-                                .spool_folder = d->data_folder,
+                                .spool_folder = d->folders.data,
                                 .quiet = on_server_quiet};
     server_init(&d->server);
     desk_open(&d->desk, &d->hold);
@@ -273,7 +275,7 @@ static int serve(struct daemon *d)
     log_info("daemon", "down: %llu requests were answered, %llu failed",
              (unsigned long long)d->audit.done, (unsigned long long)d->audit.failed);
     loop_close(&d->loop);
-    unlinkat(d->run_folder, CLI_SOCKET, 0);
+    unlinkat(d->folders.run, CLI_SOCKET, 0);
     return CLI_OK;
 }
 

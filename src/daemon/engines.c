@@ -62,16 +62,16 @@ static void looked(struct job *j)
     struct look *l = owner_of(j, struct look, job), *old;
     struct daemon *d = l->daemon;
     bool again = l->again;
-    d->looking = NULL;
-    old = d->look;
-    d->look = l;
+    d->workshop.looking = NULL;
+    old = d->workshop.look;
+    d->workshop.look = l;
     if (d->closed) {
-        d->look = NULL;
+        d->workshop.look = NULL;
         free_look(l);
     } else {
         if (l->facts.sandbox.kind == SANDBOX_NONE && (!old || old->facts.sandbox.kind))
             log_warn("engine", "engines run without a sandbox: %s", l->facts.sandbox.why);
-        engines_know(&d->engines, &l->facts);
+        engines_know(&d->workshop.engines, &l->facts);
     }
     free_look(old);
     if (again)
@@ -80,8 +80,8 @@ static void looked(struct job *j)
 
 void engines_look(struct daemon *d)
 {
-    if (d->looking) {
-        d->looking->again = true;
+    if (d->workshop.looking) {
+        d->workshop.looking->again = true;
         return;
     }
     struct look *l = mem_new(struct look);
@@ -94,7 +94,7 @@ void engines_look(struct daemon *d)
         mem_free(l);
         return;
     }
-    d->looking = l;
+    d->workshop.looking = l;
 }
 
 /* ---- the room ------------------------------------------------------------------------------- */
@@ -118,29 +118,45 @@ enum err engines_begin(struct daemon *d, struct why *why)
     struct slice via = arena_format(&d->arena, "1.1 %s", d->instance);
     if (!folder.ptr || !via.ptr)
         return why_set(why, ERR_NO_MEMORY, "no memory");
-    enum err e = os_make_private_folder(folder.ptr, &d->engines_folder, why);
+    enum err e = os_make_private_folder(folder.ptr, &d->workshop.folder, why);
     if (e)
         return e;
-    d->engines.loop = &d->loop;
-    d->engines.hold = &d->hold;
-    d->engines.ops = &ops;
-    d->engines.context = d;
-    d->engines.folder = folder.ptr;
-    d->engines.via = via;
-    engines_open(&d->engines);
+    d->workshop.engines.loop = &d->loop;
+    d->workshop.engines.hold = &d->hold;
+    d->workshop.engines.ops = &ops;
+    d->workshop.engines.context = d;
+    d->workshop.engines.folder = folder.ptr;
+    d->workshop.engines.via = via;
+    engines_open(&d->workshop.engines);
     engines_look(d);
     return OK;
 }
 
 void engines_end(struct daemon *d)
 {
-    engines_close(&d->engines, d->at_once);
+    engines_close(&d->workshop.engines, d->at_once);
 }
 
 void engines_forget(struct daemon *d)
 {
-    free_look(d->look);
-    d->look = NULL;
+    free_look(d->workshop.look);
+    d->workshop.look = NULL;
+}
+
+void engines_tell(void *daemon, struct text *out)
+{
+    const struct daemon *d = daemon;
+    struct json_writer w = json_writer(out);
+    json_open_object(&w);
+    json_key(&w, "engines");
+    engines_write(&d->workshop.engines, true, &w);
+    json_close_object(&w);
+}
+
+enum err engines_again(void *daemon, struct slice model, struct why *why)
+{
+    struct daemon *d = daemon;
+    return engines_restart(&d->workshop.engines, model, why);
 }
 
 /* ---- the engines of a configuration ---------------------------------------------------------- */
@@ -156,14 +172,13 @@ static struct backend *engine_of_old(const struct daemon *d, const char *name)
 
 enum err engines_make(struct daemon *d, const struct config *c, struct registry *r)
 {
-
     r->engines = arena_array(&r->arena, struct backend *, c->models_n);
     if (!r->engines)
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < c->models_n; i++) {
         struct backend *b = engine_of_old(d, c->models[i].name);
         if (!b)
-            b = engine_new(&d->engines, &c->models[i]);
+            b = engine_new(&d->workshop.engines, &c->models[i]);
         if (!b)
             return ERR_NO_MEMORY;
         r->engines[r->n_engines++] = b;

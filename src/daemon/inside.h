@@ -34,6 +34,16 @@ struct secure { /* where TLS is spoken */
     bool any; /* a listener speaks it */
 };
 
+struct workshop { /* where models are served */
+    struct engines engines;
+    struct look *look, *looking; /* at this machine: the last one, the one that is under way */
+    int folder;                  /* of sockets */
+};
+
+struct folders { /* open ones */
+    int run, data, lock;
+};
+
 struct daemon {
     struct loop loop;
     struct hold hold; /* everything that must be closed before the end */
@@ -43,8 +53,7 @@ struct daemon {
     struct config_report report; /* of the configuration in force: its warnings */
     struct registry registry;
     struct rights rights;
-    struct engines engines;
-    struct look *look, *looking; /* at this machine: the last one, the one that is under way */
+    struct workshop workshop;
     struct audit audit;
     struct desk desk;
     struct server server;
@@ -58,7 +67,7 @@ struct daemon {
     struct arena arena; /* lives as long as the daemon */
     char instance[32];
     uint64_t began_ms;
-    int run_folder, data_folder, engines_folder, lock;
+    struct folders folders;
     bool going_down, at_once, shut, closed;
 };
 
@@ -73,6 +82,8 @@ void engines_look(struct daemon *d); /* at this machine and its packs, by a job 
 void engines_end(struct daemon *d);
 void engines_forget(struct daemon *d); /* the loop is over */
 enum err engines_make(struct daemon *d, const struct config *c, struct registry *r) MUST_USE;
+void engines_tell(void *daemon, struct text *out);
+enum err engines_again(void *daemon, struct slice model, struct why *why);
 bool engines_has(const struct registry *r, const struct backend *b);
 void engines_install(const struct config *c, const struct registry *old,
                      const struct registry *now);

@@ -194,7 +194,7 @@ enum err listen_certificate(const struct daemon *d, const struct config *c,
 {
     const struct tls_source from = {.certificate = c->tls_certificate,
                                     .key = c->tls_key,
-                                    .folder = d->data_folder,
+                                    .folder = d->folders.data,
                                     .names = c->hosts.items,
                                     .n_names = c->hosts.n,
                                     .addresses = d->secure.at,
@@ -243,7 +243,7 @@ enum err listen_all(struct daemon *d, struct why *why)
         listen_install(d, context);
     int fd;
     if (!e)
-        e = os_unix_listen(d->run_folder, CLI_SOCKET, &fd, why);
+        e = os_unix_listen(d->folders.run, CLI_SOCKET, &fd, why);
     if (!e)
         e = server_listen_admin(&d->server, fd, why);
     return e;

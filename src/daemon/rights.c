@@ -70,7 +70,7 @@ enum err rights_open(struct daemon *d, struct why *why)
     d->rights.asking = (struct hold){.count = 1, .gone = on_asked};
     enum err e = crypt_start() ? OK : why_set(why, ERR_SYSTEM, "the system has no randomness");
     if (!e)
-        e = crypt_keys_open(d->data_folder, &d->rights.keys, why);
+        e = crypt_keys_open(d->folders.data, &d->rights.keys, why);
     if (!e)
         e = open_store(d, why);
     auth.store = d->rights.store;

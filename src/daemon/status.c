@@ -174,7 +174,7 @@ void status_write(void *daemon, struct text *out)
         write_provider(&w, &d->config->providers[i], d->registry.backends[i]);
     json_close_array(&w);
     json_key(&w, "engines");
-    engines_write(&d->engines, false, &w);
+    engines_write(&d->workshop.engines, false, &w);
     write_warnings(&w, d);
     json_close_object(&w);
 }

@@ -5,7 +5,7 @@
  *   any      -> DRAINING  engine_drain   another model needs the place, or its settings changed
  *   any      -> STOPPING  engine_stop    nobody is inside: told to end, after 2 s made to
  *   any      -> ABSENT    engine_died    its process is gone, whatever the reason
- *   ABSENT   -> FAILED    engine_give_up  it died five times in a minute, or for a reason that stays
+ *   ABSENT   -> FAILED    engine_give_up  five deaths in a minute, or a reason that stays
  *   FAILED   -> ABSENT    engine_rested  a person asked, its settings changed, or time went by
  * SIGTERM is never sent: llama-server can hang in its handler for ever. */
 #include "base/log.h"
