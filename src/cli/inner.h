@@ -148,6 +148,8 @@ void status_print(const struct json_value *status, const char *config_folder, bo
 void status_headline(const struct json_value *status, bool colours, struct text *out);
 void status_tls(const struct json_value *status, struct text *out);
 void status_next(const struct json_value *status, const char *config_folder, struct text *out);
+/* status_engines.c */
+void status_engines(const struct json_value *engines, bool colours, struct text *out);
 /* logs.c: what was added to the log after `from`, at most so many lines of it. */
 void logs_print_since(int dirfd, off_t from, uint64_t lines, struct text *out);
 

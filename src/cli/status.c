@@ -238,6 +238,7 @@ void status_print(const struct json_value *status, const char *config_folder, bo
     status_headline(status, colours, out);
     print_facts(status, colours, out);
     print_providers(json_get(status, "providers"), colours, out);
+    status_engines(json_get(status, "engines"), colours, out);
     if (json_count(warnings))
         text_byte(out, '\n');
     for (struct json_iter i = json_begin(warnings); json_next(&i);) {
