@@ -22,6 +22,8 @@ struct exec { /* all that is needed to start one */
 static enum err find_model(struct cli *c, struct exec *x, struct why *why)
 {
     const char *name = c->options.arguments.items[0];
+    if (!name)
+        return why_set(why, ERR_BAD_REQUEST, "which model's engine?");
     for (size_t i = 0; i < x->config->models_n; i++) {
         if (strcmp(x->config->models[i].name, name) == 0)
             x->terms.model = &x->config->models[i];
@@ -132,7 +134,7 @@ int engines_exec_run(struct cli *c)
     struct config_report report = {0};
     struct exec x = {0};
     struct why why = {0};
-    const struct config_sources sources = {&c->paths, c->environment, NULL};
+    const struct config_sources sources = {.paths = &c->paths, .environment = c->environment};
     enum err e = config_load(&sources, &x.config, &report);
     config_report_print(&report, &c->err);
     config_report_fini(&report);

@@ -22,6 +22,13 @@ static bool ask(struct cli *c, const struct question *q, struct answer *a, struc
     return false;
 }
 
+static int which(struct cli *c)
+{
+    struct why why;
+    why_set(&why, ERR_BAD_REQUEST, "which model's engine?");
+    return cli_fail(c, ERR_BAD_REQUEST, &why, "`hearth models list` shows those there are.");
+}
+
 int engines_log_run(struct cli *c)
 {
     const struct question q = {METHOD_GET, "/hearth/v1/engines", SLICE(""), ASK_MS};
@@ -30,6 +37,8 @@ int engines_log_run(struct cli *c)
     struct json_doc doc;
     int code = CLI_OK;
     bool found = false;
+    if (!model)
+        return which(c);
     if (ask(c, &q, &a, &doc, &code)) {
         for (struct json_iter i = json_begin(json_get(doc.root, "engines")); json_next(&i);) {
             struct slice log = json_text(json_get(i.value, "log")), line;
@@ -62,6 +71,8 @@ int engines_restart_run(struct cli *c)
     struct answer a = {0};
     struct json_doc doc;
     int code = CLI_OK;
+    if (!c->options.arguments.n)
+        return which(c);
     text_add(&target, SLICE("/hearth/v1/engines/restart?model="));
     http_query_encode(slice_of(c->options.arguments.items[0]), &target);
     const struct question q = {METHOD_POST, text_cstr(&target), SLICE(""), ASK_MS};
