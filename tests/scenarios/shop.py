@@ -1,0 +1,98 @@
+"""A daemon with engines: models that a fake engine serves in the real sandbox, and how to look at
+what became of them."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import time
+
+import client
+import engines
+import harness
+from harness import wait_for
+
+QUICK = {"engines": {"load_stall": "2s", "health": "1s", "rest": "60s", "turn": "200ms"}}
+
+
+class Shop:
+    """models: name -> words for the fake engine, or (words, settings)."""
+
+    def __init__(self, make, models, build="", config=None, pack=True, env=None):
+        self.daemon = make.home()
+        self.ground, self.home = self.daemon.ground, self.daemon.home
+        self.files = self.ground.folder("m")
+        self.config = harness.merge(harness.merge(harness.USUAL, QUICK), config or {})
+        self.config["models"] = {name: self.entry(name, said) for name, said in models.items()}
+        self.daemon.write(self.config)
+        if pack:
+            engines.fake_pack(self.home, self.ground, build)
+        self.daemon.up(env=env)
+
+    def entry(self, name, said):
+        words, settings = said if isinstance(said, tuple) else (said, {})
+        path = engines.fake_model(self.files, words, name=f"{name}.gguf", ground=self.ground)
+        return {"file": str(path), **settings}
+
+    def reload(self):
+        code, out, err = self.daemon.hearth("reload")
+        assert code == 0, out + err
+
+    # looking
+
+    def engine(self, model):
+        answer = self.daemon.admin("GET", "/hearth/v1/engines")
+        return next(e for e in answer.json()["engines"] if e["model"] == model)
+
+    def state(self, model):
+        return self.engine(model)["state"]
+
+    def until(self, model, *states, seconds=5):
+        return wait_for(lambda: (e := self.engine(model))["state"] in states and e, seconds)
+
+    def children(self):
+        return children_of(self.home)
+
+    def folders(self):
+        return sorted((self.home / "run/engines").iterdir())
+
+    def events(self, what=None):
+        """Of the child that is there now."""
+        return [e for folder in self.folders() for e in engines.read_events(folder, what)]
+
+    # asking
+
+    def chat(self, model, words="", **more):
+        return self.daemon.chat(words, model=model, **more)
+
+    def stream(self, model, words="", **more):
+        return self.daemon.stream(words, model=model, **more)
+
+
+def children_of(home):
+    """Engines below this home, sandboxed or not: {pid: command}."""
+    mark, found = str(home), {}
+    for entry in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if not entry.isdigit():
+                continue
+            folder = pathlib.Path("/proc") / entry
+            if folder.joinpath("stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                continue
+            command = folder.joinpath("cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            ours = "llama-server" in command and (
+                mark in command or mark.removeprefix("/") in folder.joinpath("mountinfo").read_text())
+            if ours:
+                found[int(entry)] = command
+    return found
+
+
+def nothing_left(home, seconds):
+    end = time.monotonic() + seconds
+    while children_of(home):
+        assert time.monotonic() < end, f"engines are left after {seconds} s: {children_of(home)}"
+        time.sleep(0.02)
+
+
+def kill(pid, number=signal.SIGKILL):
+    os.kill(pid, number)
