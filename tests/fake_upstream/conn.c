@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "fake.h"
+#include "fake_common/frame.h"
 
 enum { READ_PIECE = 65536 };
 
@@ -91,68 +92,6 @@ void conn_fault(struct conn *c, enum fault f)
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-struct frame { /* where the parts of the first request in `in` are */
-    struct slice head;
-    size_t body_at, end;
-    bool chunked, whole;
-    struct text body; /* when it was chunked: without the framing */
-};
-
-static struct slice header_of(struct slice head, struct slice name)
-{
-    struct slice line;
-    while (slice_split(&head, '\n', &line)) {
-        size_t colon = slice_find(line, ':');
-        if (colon == name.len && slice_is_nocase(slice_to(line, colon), name)) {
-            line = slice_trim(slice_from(line, colon + 1));
-            return slice_ends(line, SLICE("\r")) ? slice_to(line, line.len - 1) : line;
-        }
-    }
-    return (struct slice){0};
-}
-
-/* Takes the chunks apart; whole is set when the last one is there. */
-static void read_chunks(struct slice in, struct frame *f)
-{
-    size_t at = f->body_at;
-    for (;;) {
-        size_t end = at + slice_find(slice_from(in, at), '\n');
-        if (end >= in.len)
-            return;
-        size_t n = strtoul(in.ptr + at, NULL, 16);
-        if (n > LARGEST || end + 1 + n + 2 > in.len)
-            return;
-        text_add(&f->body, slice_to(slice_from(in, end + 1), n));
-        at = end + 1 + n + 2;
-        if (n == 0)
-            break;
-    }
-    f->end = at;
-    f->whole = true;
-}
-
-/* False while the head is not complete. */
-static bool find_frame(struct slice in, struct frame *f)
-{
-    const char *end = in.len ? memmem(in.ptr, in.len, "\r\n\r\n", 4) : NULL;
-    if (!end)
-        return false;
-    f->body_at = (size_t)(end - in.ptr) + 4;
-    f->head = slice_to(in, f->body_at);
-    struct slice length = header_of(f->head, SLICE("content-length"));
-    f->chunked = header_of(f->head, SLICE("transfer-encoding")).len > 0;
-    uint64_t n = 0;
-    if (f->chunked) {
-        read_chunks(in, f);
-    } else {
-        if (length.len && !slice_u64(length, &n))
-            n = 0;
-        f->end = f->body_at + n;
-        f->whole = in.len >= f->end;
-    }
-    return true;
-}
-
 static bool answers_early(struct conn *c)
 {
     struct script usual = {0};
@@ -225,7 +164,7 @@ static bool next_request(struct conn *c)
 {
     struct frame f = {0};
     bool begun = false;
-    if (text_cstr(&c->in) && find_frame(text_slice(&c->in), &f)) {
+    if (text_cstr(&c->in) && frame_find(text_slice(&c->in), &f)) {
         bool early = !f.whole && c->server->usual.len && answers_early(c);
         if (f.whole || early) {
             size_t end = min_size(f.end, c->in.len);

@@ -4,6 +4,7 @@
  * can meet two upstreams that differ. tests/README.md lists the keys; the table below is the
  * truth. */
 #include "fake.h"
+#include "fake_common/word.h"
 
 enum word_kind { NUMBER, WORDS, CHOICE, POINT, HEADER, FLOOD };
 
@@ -90,48 +91,11 @@ void script_init(struct script *s)
     s->pace.fault_ms = 30;
 }
 
-static int hex(char c)
-{
-    const char *at = c ? strchr("0123456789abcdef", c | 32) : NULL;
-    return at ? (int)(at - "0123456789abcdef") : -1;
-}
-
 static struct slice decode(struct slice s, struct arena *a)
 {
     char *to = arena_alloc(a, s.len + 1);
     must(to, "memory");
-    size_t n = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] == '%' && i + 2 < s.len && hex(s.ptr[i + 1]) >= 0 && hex(s.ptr[i + 2]) >= 0) {
-            to[n++] = (char)(hex(s.ptr[i + 1]) << 4 | hex(s.ptr[i + 2]));
-            i += 2;
-        } else {
-            to[n++] = s.ptr[i];
-        }
-    }
-    return (struct slice){to, n};
-}
-
-static bool read_number(struct slice value, int64_t *ret_n)
-{
-    bool minus = slice_begins(value, SLICE("-"));
-    uint64_t n;
-    if (!slice_u64(slice_from(value, minus), &n) || n > INT64_MAX)
-        return false;
-    *ret_n = minus ? -(int64_t)n : (int64_t)n;
-    return true;
-}
-
-static bool read_choice(struct slice value, const char *choices, int *ret_n)
-{
-    struct slice rest = slice_of(choices), one;
-    for (int i = 0; slice_split(&rest, ' ', &one); i++) {
-        if (slice_is(one, value)) {
-            *ret_n = i;
-            return true;
-        }
-    }
-    return false;
+    return (struct slice){to, word_decode(s, to)};
 }
 
 /* accept, request, head, N, N.5 (in the middle of event N), end, after */
@@ -148,7 +112,7 @@ static bool read_point(struct slice value, struct point *ret_point)
             return true;
         }
     }
-    if (!read_number(value, &n) || n < 0 || n > 1 << 24)
+    if (!word_number(value, &n) || n < 0 || n > 1 << 24)
         return false;
     p.step = (int)n;
     *ret_point = p;
@@ -159,8 +123,8 @@ static bool read_point(struct slice value, struct point *ret_point)
 static bool read_flood(struct slice value, const char *kinds, struct wire *w)
 {
     size_t colon = slice_find(value, ':');
-    return colon < value.len && read_choice(slice_to(value, colon), kinds, &w->flood) &&
-           read_number(slice_from(value, colon + 1), &w->flood_bytes);
+    return colon < value.len && word_choice(slice_to(value, colon), kinds, &w->flood) &&
+           word_number(slice_from(value, colon + 1), &w->flood_bytes);
 }
 
 static bool apply(struct script *s, const struct word *w, struct slice value, struct arena *a)
@@ -168,12 +132,12 @@ static bool apply(struct script *s, const struct word *w, struct slice value, st
     char *at = (char *)s + w->at;
     switch (w->kind) {
     case NUMBER:
-        return read_number(value, (int64_t *)(void *)at);
+        return word_number(value, (int64_t *)(void *)at);
     case WORDS:
         *(struct slice *)(void *)at = decode(value, a);
         return true;
     case CHOICE:
-        return read_choice(value, *w->choices, (int *)(void *)at);
+        return word_choice(value, *w->choices, (int *)(void *)at);
     case POINT:
         return read_point(value, (struct point *)(void *)at);
     case FLOOD:

@@ -1,5 +1,6 @@
 /* What the fake upstream saw, and the commands that tell it. */
 #include "fake.h"
+#include "fake_common/frame.h"
 
 struct record *stats_record(struct stats *t, uint64_t number)
 {
@@ -7,17 +8,9 @@ struct record *stats_record(struct stats *t, uint64_t number)
     return r->number == number ? r : NULL;
 }
 
-static uint64_t hash_of(struct slice s)
-{
-    uint64_t h = 14695981039346656037u; /* FNV-1a */
-    for (size_t i = 0; i < s.len; i++)
-        h = (h ^ (unsigned char)s.ptr[i]) * 1099511628211u;
-    return h ? h : 1;
-}
-
 unsigned stats_nonce(struct stats *t, struct slice nonce)
 {
-    uint64_t hash = hash_of(nonce);
+    uint64_t hash = frame_hash(nonce);
     for (size_t i = 0; i < NONCES; i++) {
         size_t at = (hash + i) % NONCES;
         if (!t->nonces[at].hash)

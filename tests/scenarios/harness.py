@@ -41,10 +41,11 @@ def build_folder():
 
 
 def program(name):
-    """hearth, fake_upstream or fake_load, from the build or from where the environment says."""
+    """hearth, or a helper of the tests, from the build or from where the environment says."""
     if name == "hearth" and "HEARTH_BIN" in os.environ:
         return pathlib.Path(os.environ["HEARTH_BIN"])
-    return build_folder() / ("." if name == "hearth" else "tests/fake_upstream") / name
+    folders = {"hearth": ".", "fake_engine": "tests/fake_engine"}
+    return build_folder() / folders.get(name, "tests/fake_upstream") / name
 
 
 def wait_for(what, seconds=client.WAIT, every=0.01):
