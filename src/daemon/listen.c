@@ -56,13 +56,13 @@ static bool is_link_local(const struct sockaddr_storage *at)
     return at->ss_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr);
 }
 
-struct machine { /* its addresses, at the start */
+struct addresses { /* of this machine, at the start */
     struct os_address all[MOST_LISTENERS];
     size_t n;
 };
 
 /* Does an item of `plain:` mean it: its address, or an interface that has it? */
-static bool is_plain(const struct config *c, const struct machine *m,
+static bool is_plain(const struct config *c, const struct addresses *m,
                      const struct sockaddr_storage *at)
 {
     for (size_t i = 0; i < c->plain.n; i++) {
@@ -107,7 +107,7 @@ static void tell(struct daemon *d, const struct sockaddr_storage *at, bool tls, 
 }
 
 /* All of the machine's addresses of this kind, as they are now: http with itself, else https. */
-static void tell_all(struct daemon *d, const struct machine *m, bool v6, int port)
+static void tell_all(struct daemon *d, const struct addresses *m, bool v6, int port)
 {
     struct sockaddr_storage loopback = socket_address(v6 ? "::1" : "127.0.0.1", 0);
     tell(d, &loopback, false, port);
@@ -118,8 +118,8 @@ static void tell_all(struct daemon *d, const struct machine *m, bool v6, int por
     }
 }
 
-static enum err open_one(struct daemon *d, const struct machine *m, const char *host, uint16_t port,
-                         int *ret_port, struct why *why)
+static enum err open_one(struct daemon *d, const struct addresses *m, const char *host,
+                         uint16_t port, int *ret_port, struct why *why)
 {
     struct sockaddr_storage at = socket_address(host, port);
     bool tls = !is_loopback(&at) && !is_plain(d->config, m, &at);
@@ -153,7 +153,8 @@ static bool is_already(const struct daemon *d, const char *url)
 }
 
 /* 127.0.0.1, ::1 and localhost mean both. */
-static enum err open_both(struct daemon *d, const struct machine *m, uint16_t port, struct why *why)
+static enum err open_both(struct daemon *d, const struct addresses *m, uint16_t port,
+                          struct why *why)
 {
     int chosen;
     char url[64];
@@ -179,7 +180,7 @@ static enum err open_both(struct daemon *d, const struct machine *m, uint16_t po
     return e;
 }
 
-static enum err open_address(struct daemon *d, const struct machine *m,
+static enum err open_address(struct daemon *d, const struct addresses *m,
                              const struct config_address *a, struct why *why)
 {
     int port;
@@ -223,7 +224,7 @@ void listen_install(struct daemon *d, struct tls_context *context)
 
 enum err listen_all(struct daemon *d, struct why *why)
 {
-    struct machine m;
+    struct addresses m;
     struct tls_context *context;
     enum err e = OK;
     m.n = os_addresses(m.all, COUNT(m.all));
