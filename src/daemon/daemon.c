@@ -124,6 +124,11 @@ static void reload(void *context, struct pending *ticket)
     reload_start(context, ticket);
 }
 
+static void read_machine(void *context, struct pending *ticket)
+{
+    machine_look(context, ticket);
+}
+
 /* ---- up ------------------------------------------------------------------------------------- */
 
 static void say_ready(const struct daemon *d, const char *words)
@@ -160,9 +165,10 @@ static int fail_config(struct daemon *d)
 static enum err open_folders(struct daemon *d, struct why *why)
 {
     const struct config_paths *p = d->up->sources->paths;
+    int lock; /* held as long as the process lives, and therefore never closed */
     enum err e = os_make_private_folder(p->data, &d->data_folder, why);
     if (!e) /* in data, not in run: that may be another folder in another login */
-        e = os_lock_file(d->data_folder, CLI_LOCK, &d->lock, why);
+        e = os_lock_file(d->data_folder, CLI_LOCK, &lock, why);
     if (!e)
         e = os_make_private_folder(p->run, &d->run_folder, why);
     return e;
@@ -178,7 +184,8 @@ static void wire(struct daemon *d)
     static const struct api_admin admin = {.write_status = status_write,
                                            .write_metrics = metrics_write,
                                            .reload = reload,
-                                           .shut_down = shut_down};
+                                           .shut_down = shut_down,
+                                           .read_machine = read_machine};
     unsigned char id[4];
     os_random(id, sizeof id);
     snprintf(d->instance, sizeof d->instance, "hearth-%02x%02x%02x%02x", id[0], id[1], id[2],
@@ -265,6 +272,7 @@ static int serve(struct daemon *d)
         loop_close(&d->loop);
         return fail(d, e, why.text);
     }
+    machine_look(d, NULL);
     tell_up(d);
     loop_run(&d->loop);
     log_info("daemon", "down: %llu requests were answered, %llu failed",
@@ -300,6 +308,7 @@ int daemon_run(const struct cli_up *up)
     config_report_fini(&d->report);
     tls_context_free(d->server.tls);
     arena_fini(&d->arena);
+    arena_fini(&d->facts.arena);
     log_flush();
     mem_free(d);
     return code;

@@ -4,6 +4,7 @@
 #include "api/api.h"
 #include "config/config.h"
 #include "daemon/daemon.h"
+#include "machine/machine.h"
 #include "provider/provider.h"
 #include "tls/tls.h"
 
@@ -32,6 +33,13 @@ struct secure { /* where TLS is spoken */
     bool any; /* a listener speaks it */
 };
 
+struct facts { /* this machine when it was last looked at */
+    struct arena arena;
+    struct machine machine;
+    uint64_t read_ms;  /* of the loop's time; 0: not yet */
+    struct look *look; /* the job that looks now */
+};
+
 struct daemon {
     struct loop loop;
     struct hold hold; /* everything that must be closed before the end */
@@ -51,10 +59,11 @@ struct daemon {
     struct slice listening[MOST_LISTENERS]; /* http://127.0.0.1:8420; in the arena */
     unsigned n_listening;
     struct secure secure;
+    struct facts facts;
     struct arena arena; /* lives as long as the daemon */
     char instance[32];
     uint64_t began_ms;
-    int run_folder, data_folder, lock;
+    int run_folder, data_folder;
     bool going_down, at_once, shut, closed;
 };
 
@@ -81,6 +90,11 @@ void listen_install(struct daemon *d, struct tls_context *context);
 void log_report(const struct config_report *report);
 void apply_settings(struct daemon *d, const struct config *c);
 void reload_start(struct daemon *d, struct pending *ticket);
+
+/* machine.c */
+/* Looks at the machine, in a job. ticket: who is told, or NULL. */
+void machine_look(struct daemon *d, struct pending *ticket);
+void machine_write(const struct daemon *d, struct json_writer *w); /* null before the first look */
 
 /* status.c, metrics.c */
 void status_write(void *daemon, struct text *out);
