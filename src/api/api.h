@@ -18,6 +18,8 @@ struct api_admin { /* what only the daemon can do; context is api.context */
     /* Answers later, through api_reloaded with the same ticket. */
     void (*reload)(void *context, struct pending *ticket);
     void (*shut_down)(void *context, bool now);
+    /* Answers later, through api_told with the same ticket. */
+    void (*read_machine)(void *context, struct pending *ticket);
 };
 
 struct api { /* made in the daemon, which fills all of it */
@@ -47,4 +49,6 @@ struct api { /* made in the daemon, which fills all of it */
 extern const struct conn_app api_app; /* for a server whose context is a struct api */
 
 void api_reloaded(struct pending *ticket, int status, const struct text *json);
+/* why: its code is OK, or what went wrong; then json is not looked at. */
+void api_told(struct pending *ticket, const struct why *why, const struct text *json);
 void api_write_reference(struct text *out); /* all endpoints as Markdown */

@@ -104,6 +104,36 @@ void api_reloaded(struct pending *ticket, int http, const struct text *json)
     answer_json(v, http, json);
 }
 
+/* Likewise; and the right may have ended while the job ran. */
+void devices(struct visit *v)
+{
+    struct why why;
+    v->pending = mem_new(struct pending);
+    if (!v->pending) {
+        why_set(&why, ERR_NO_MEMORY, "no memory to look at the machine");
+        answer_error(v, &why);
+        return;
+    }
+    v->pending->visit = v;
+    v->api->admin->read_machine(v->api->context, v->pending);
+}
+
+void api_told(struct pending *ticket, const struct why *why, const struct text *json)
+{
+    struct visit *v = ticket->visit;
+    struct why is = *why;
+    mem_free(ticket);
+    if (!v)
+        return;
+    v->pending = NULL;
+    if (!is.code)
+        is.code = gate_check_asker(v, &is);
+    if (is.code)
+        answer_error(v, &is);
+    else
+        answer_json(v, 200, json);
+}
+
 void shut_down(struct visit *v)
 {
     struct api *a = v->api;

@@ -74,7 +74,7 @@ void answer_cookie(struct visit *v, struct slice cookie, struct slice words); /*
 extern const struct reader_ops answer_reader; /* turns events into an answer */
 
 /* handlers.c */
-handler_fn health, models, status, metrics, bus, reload, shut_down;
+handler_fn health, models, status, metrics, bus, devices, reload, shut_down;
 /* keys.c */
 handler_fn keys_list, keys_create, keys_remove, links_create, open_link, session_end;
 /* engines.c */

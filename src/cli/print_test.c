@@ -216,6 +216,25 @@ static void status_tells_of_damaged_files(void **state)
     text_fini(&t);
 }
 
+static void status_tells_of_the_machine(void **state)
+{
+    (void)state;
+    struct text t = {0};
+    print_status("{\"machine\":{\"cpu\":\"A \\u001bCPU\",\"instructions\":\"AVX2\",\"cores\":4,"
+                 "\"threads\":8,\"memory_total\":17179869184,\"memory_free\":1073741824,"
+                 "\"devices\":[{\"name\":\"GPU\",\"driver\":\"amdgpu\",\"usable\":true},"
+                 "{\"name\":\"Other\",\"usable\":false,\"trouble\":\"no driver\"}]},"
+                 "\"machine_age_ms\":61000}",
+                 false, &t);
+    assert_non_null(strstr(text_cstr(&t), "  processor    A \\x1bCPU (AVX2), 4 cores, 8 threads\n"
+                                          "  machine      16.0 GiB of memory, 1.0 GiB free 1 min "
+                                          "1 s ago\n"
+                                          "  device       GPU (amdgpu)\n"
+                                          "  device       Other: no driver; see "
+                                          "`hearth doctor gpu`\n"));
+    text_fini(&t);
+}
+
 static void status_survives_documents_of_any_shape(void **state)
 {
     (void)state;
@@ -226,6 +245,8 @@ static void status_survives_documents_of_any_shape(void **state)
         "{\"providers\":{\"a\":1},\"listen\":5,\"memory\":[],\"warnings\":\"x\"}",
         "{\"providers\":[1,null,{\"models\":{}},{\"state\":\"on\",\"models\":[1,{}]}]}",
         "{\"pid\":-5,\"uptime_ms\":1e300,\"warnings\":[[]]}",
+        "{\"machine\":null,\"machine_age_ms\":null}",
+        "{\"machine\":{\"devices\":[1,{}],\"cores\":-1}}",
     };
     struct text t = {0};
     for (size_t i = 0; i < COUNT(documents); i++) {
@@ -325,6 +346,7 @@ int main(void)
         cmocka_unit_test(failures_say_what_to_do),
         cmocka_unit_test(status_is_readable),
         cmocka_unit_test(status_tells_of_damaged_files),
+        cmocka_unit_test(status_tells_of_the_machine),
         cmocka_unit_test(status_survives_documents_of_any_shape),
         cmocka_unit_test(reload_says_what_changed),
         cmocka_unit_test(refusals_show_the_problems),

@@ -163,7 +163,9 @@ static void write_errors(struct text *out)
 static void write_troubleshooting(struct text *out)
 {
     text_add(out, SLICE("# When something fails\n\nWritten by `hearth help --markdown "
-                        "troubleshooting`. Look for the `code` of the error object.\n\n"
+                        "troubleshooting`. `hearth doctor` checks the machine and "
+                        "the\ninstallation, and names the command that mends what it finds. For a "
+                        "request that failed, look\nfor the `code` of the error object.\n\n"
                         "| code | status | what to do |\n| --- | --- | --- |\n"));
     for (enum err e = OK + 1; e < ERR_COUNT; e++) {
         const struct err_row *row = err_row(e);

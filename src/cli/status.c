@@ -77,6 +77,45 @@ void status_tls(const struct json_value *status, struct text *out)
     text_byte(out, '\n');
 }
 
+static void print_device(const struct json_value *d, bool colours, struct text *out)
+{
+    struct slice driver = json_text(json_get(d, "driver"));
+    label(out, "device");
+    text_visible(out, json_text(json_get(d, "name")));
+    if (json_is_true(json_get(d, "usable"))) {
+        text_add(out, SLICE(" ("));
+        text_visible(out, driver);
+        text_add(out, SLICE(")\n"));
+        return;
+    }
+    text_add(out, SLICE(": "));
+    cli_paint_visible(out, colours, COLOUR_YELLOW, json_text(json_get(d, "trouble")));
+    text_add(out, SLICE("; see `hearth doctor gpu`\n"));
+}
+
+/* Nothing before the daemon has looked at it. */
+static void print_machine(const struct json_value *status, bool colours, struct text *out)
+{
+    const struct json_value *m = json_get(status, "machine");
+    if (!json_is_object(m))
+        return;
+    label(out, "processor");
+    text_visible(out, json_text(json_get(m, "cpu")));
+    text_add(out, SLICE(" ("));
+    text_visible(out, json_text(json_get(m, "instructions")));
+    text_format(out, "), %llu cores, %llu threads\n", (unsigned long long)number(m, "cores"),
+                (unsigned long long)number(m, "threads"));
+    label(out, "machine");
+    cli_bytes(out, number(m, "memory_total"));
+    text_add(out, SLICE(" of memory, "));
+    cli_bytes(out, number(m, "memory_free"));
+    text_add(out, SLICE(" free "));
+    cli_duration(out, number(status, "machine_age_ms"));
+    text_add(out, SLICE(" ago\n"));
+    for (struct json_iter i = json_begin(json_get(m, "devices")); json_next(&i);)
+        print_device(i.value, colours, out);
+}
+
 static void print_facts(const struct json_value *status, bool colours, struct text *out)
 {
     const struct json_value *memory = json_get(status, "memory");
@@ -96,6 +135,7 @@ static void print_facts(const struct json_value *status, bool colours, struct te
     text_add(out, SLICE(" (its own: "));
     cli_bytes(out, number(memory, "anonymous"));
     text_add(out, SLICE(")\n"));
+    print_machine(status, colours, out);
     label(out, "connections");
     text_format(out, "%llu\n", (unsigned long long)number(status, "connections"));
     label(out, "requests");

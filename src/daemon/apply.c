@@ -161,7 +161,7 @@ static void take_over(struct reload *l, struct registry *registry, const struct 
     struct daemon *d = l->daemon;
     apply_settings(d, l->config);
     registry_install(d, l->config, registry);
-    engines_look(d);
+    machine_look(d, NULL);
     listen_install(d, l->tls);
     auth_trust(d->rights.auth, l->users, l->config->trusted_uids.n);
     log_open(STDERR_FILENO, l->config->log_level);

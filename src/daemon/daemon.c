@@ -125,6 +125,11 @@ static void reload(void *context, struct pending *ticket)
     reload_start(context, ticket);
 }
 
+static void read_machine(void *context, struct pending *ticket)
+{
+    machine_look(context, ticket);
+}
+
 /* ---- up ------------------------------------------------------------------------------------- */
 
 static void say_ready(const struct daemon *d, const char *words)
@@ -181,7 +186,8 @@ static void wire(struct daemon *d)
                                            .write_engines = engines_tell,
                                            .restart_engine = engines_again,
                                            .reload = reload,
-                                           .shut_down = shut_down};
+                                           .shut_down = shut_down,
+                                           .read_machine = read_machine};
     unsigned char id[4];
     os_random(id, sizeof id);
     snprintf(d->instance, sizeof d->instance, "hearth-%02x%02x%02x%02x", id[0], id[1], id[2],
@@ -303,7 +309,7 @@ int daemon_run(const struct cli_up *up)
         config_free(d->started);
     config_free(d->config);
     config_report_fini(&d->report);
-    engines_forget(d);
+    machine_forget(d);
     tls_context_free(d->server.tls);
     arena_fini(&d->arena);
     log_flush();

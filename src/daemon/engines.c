@@ -1,101 +1,9 @@
-/* engines: what this machine has to serve models with, looked at by a job at the start and at each
- * reload, and the engines of a configuration's models. */
+/* engines: the room of engines, opened and closed, and the engines of a configuration's models. */
 #include "daemon/inside.h"
 
-#include <stdio.h>
-
-#include "base/log.h"
-#include "base/mem.h"
 #include "os/os.h"
 
-#define FOLDER "engines" /* below data: packs; below run: sockets */
-
-struct look { /* and what came of it, which the engines use until the next one */
-    struct job job;
-    struct daemon *daemon;
-    struct arena arena;
-    struct engine_facts facts;
-    struct machine machine;
-    bool again;
-};
-
-/* ---- looking -------------------------------------------------------------------------------- */
-
-static const char *path_of(const struct daemon *d)
-{
-    const char *const *env = d->up->sources->environment;
-    for (; env && *env; env++) {
-        if (strncmp(*env, "PATH=", 5) == 0)
-            return *env + 5;
-    }
-    return NULL;
-}
-
-static void look_on_thread(struct job *j)
-{
-    struct look *l = owner_of(j, struct look, job);
-    struct daemon *d = l->daemon;
-    struct why why;
-    char packs[4096];
-    snprintf(packs, sizeof packs, "%s/" FOLDER, d->up->sources->paths->data);
-    if (machine_read("", &l->arena, &l->machine, &why))
-        log_warn("engine", "this machine could not be looked at: %s", why.text);
-    else
-        l->facts.machine = &l->machine;
-    if (packs_read(packs, path_of(d), &l->arena, &l->facts.packs, &l->facts.n_packs, &why))
-        log_warn("engine", "packs could not be looked at: %s", why.text);
-    sandbox_probe(d->up->sources->environment, "", &l->facts.sandbox);
-    if (sandbox_bridge(&l->arena, &l->facts.bridge, &why))
-        log_warn("engine", "hearth-bridge is not there: %s", why.text);
-}
-
-static void free_look(struct look *l)
-{
-    if (!l)
-        return;
-    arena_fini(&l->arena);
-    mem_free(l);
-}
-
-static void looked(struct job *j)
-{
-    struct look *l = owner_of(j, struct look, job), *old;
-    struct daemon *d = l->daemon;
-    bool again = l->again;
-    d->workshop.looking = NULL;
-    old = d->workshop.look;
-    d->workshop.look = l;
-    if (d->closed) {
-        d->workshop.look = NULL;
-        free_look(l);
-    } else {
-        if (l->facts.sandbox.kind == SANDBOX_NONE && (!old || old->facts.sandbox.kind))
-            log_warn("engine", "engines run without a sandbox: %s", l->facts.sandbox.why);
-        engines_know(&d->workshop.engines, &l->facts);
-    }
-    free_look(old);
-    if (again)
-        engines_look(d);
-}
-
-void engines_look(struct daemon *d)
-{
-    if (d->workshop.looking) {
-        d->workshop.looking->again = true;
-        return;
-    }
-    struct look *l = mem_new(struct look);
-    if (!l)
-        return;
-    l->daemon = d;
-    l->job.work = look_on_thread;
-    l->job.done = looked;
-    if (job_start(&l->job, &d->loop, &d->hold)) {
-        mem_free(l);
-        return;
-    }
-    d->workshop.looking = l;
-}
+#define FOLDER "engines" /* of sockets, below run */
 
 /* ---- the room ------------------------------------------------------------------------------- */
 
@@ -128,19 +36,13 @@ enum err engines_begin(struct daemon *d, struct why *why)
     d->workshop.engines.folder = folder.ptr;
     d->workshop.engines.via = via;
     engines_open(&d->workshop.engines);
-    engines_look(d);
+    machine_look(d, NULL);
     return OK;
 }
 
 void engines_end(struct daemon *d)
 {
     engines_close(&d->workshop.engines, d->at_once);
-}
-
-void engines_forget(struct daemon *d)
-{
-    free_look(d->workshop.look);
-    d->workshop.look = NULL;
 }
 
 void engines_tell(void *daemon, struct text *out)

@@ -36,7 +36,7 @@ struct secure { /* where TLS is spoken */
 
 struct workshop { /* where models are served */
     struct engines engines;
-    struct look *look, *looking; /* at this machine: the last one, the one that is under way */
+    struct look *seen, *looking; /* at this machine: the last one, the one that is under way */
     int folder;                  /* of sockets */
 };
 
@@ -78,9 +78,7 @@ void registry_install(struct daemon *d, const struct config *c, struct registry 
 
 /* engines.c */
 enum err engines_begin(struct daemon *d, struct why *why) MUST_USE;
-void engines_look(struct daemon *d); /* at this machine and its packs, by a job */
 void engines_end(struct daemon *d);
-void engines_forget(struct daemon *d); /* the loop is over */
 enum err engines_make(struct daemon *d, const struct config *c, struct registry *r) MUST_USE;
 void engines_tell(void *daemon, struct text *out);
 enum err engines_again(void *daemon, struct slice model, struct why *why);
@@ -106,6 +104,12 @@ void listen_install(struct daemon *d, struct tls_context *context);
 void log_report(const struct config_report *report);
 void apply_settings(struct daemon *d, const struct config *c);
 void reload_start(struct daemon *d, struct pending *ticket);
+
+/* machine.c */
+/* Looks at the machine, in a job. ticket: who is told, or NULL. */
+void machine_look(struct daemon *d, struct pending *ticket);
+void machine_write(const struct daemon *d, struct json_writer *w); /* null before the first look */
+void machine_forget(struct daemon *d);                             /* the loop is over */
 
 /* status.c, metrics.c */
 void status_write(void *daemon, struct text *out);

@@ -56,13 +56,14 @@ static bool is_link_local(const struct sockaddr_storage *at)
     return at->ss_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr);
 }
 
-struct own { /* its addresses, at the start */
+struct addresses { /* of this machine, at the start */
     struct os_address all[MOST_LISTENERS];
     size_t n;
 };
 
 /* Does an item of `plain:` mean it: its address, or an interface that has it? */
-static bool is_plain(const struct config *c, const struct own *m, const struct sockaddr_storage *at)
+static bool is_plain(const struct config *c, const struct addresses *m,
+                     const struct sockaddr_storage *at)
 {
     for (size_t i = 0; i < c->plain.n; i++) {
         struct sockaddr_storage plain = socket_address(c->plain.items[i].ptr, 0);
@@ -106,7 +107,7 @@ static void tell(struct daemon *d, const struct sockaddr_storage *at, bool tls, 
 }
 
 /* All of the machine's addresses of this kind, as they are now: http with itself, else https. */
-static void tell_all(struct daemon *d, const struct own *m, bool v6, int port)
+static void tell_all(struct daemon *d, const struct addresses *m, bool v6, int port)
 {
     struct sockaddr_storage loopback = socket_address(v6 ? "::1" : "127.0.0.1", 0);
     tell(d, &loopback, false, port);
@@ -117,8 +118,8 @@ static void tell_all(struct daemon *d, const struct own *m, bool v6, int port)
     }
 }
 
-static enum err open_one(struct daemon *d, const struct own *m, const char *host, uint16_t port,
-                         int *ret_port, struct why *why)
+static enum err open_one(struct daemon *d, const struct addresses *m, const char *host,
+                         uint16_t port, int *ret_port, struct why *why)
 {
     struct sockaddr_storage at = socket_address(host, port);
     bool tls = !is_loopback(&at) && !is_plain(d->config, m, &at);
@@ -152,7 +153,8 @@ static bool is_already(const struct daemon *d, const char *url)
 }
 
 /* 127.0.0.1, ::1 and localhost mean both. */
-static enum err open_both(struct daemon *d, const struct own *m, uint16_t port, struct why *why)
+static enum err open_both(struct daemon *d, const struct addresses *m, uint16_t port,
+                          struct why *why)
 {
     int chosen;
     char url[64];
@@ -178,8 +180,8 @@ static enum err open_both(struct daemon *d, const struct own *m, uint16_t port, 
     return e;
 }
 
-static enum err open_address(struct daemon *d, const struct own *m, const struct config_address *a,
-                             struct why *why)
+static enum err open_address(struct daemon *d, const struct addresses *m,
+                             const struct config_address *a, struct why *why)
 {
     int port;
     bool pair = a->place == CONFIG_LOCALHOST || strcmp(a->host, "127.0.0.1") == 0 ||
@@ -222,7 +224,7 @@ void listen_install(struct daemon *d, struct tls_context *context)
 
 enum err listen_all(struct daemon *d, struct why *why)
 {
-    struct own m;
+    struct addresses m;
     struct tls_context *context;
     enum err e = OK;
     m.n = os_addresses(m.all, COUNT(m.all));

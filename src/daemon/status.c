@@ -164,6 +164,7 @@ void status_write(void *daemon, struct text *out)
     write_tls(&w, d);
     put_u64(&w, "uptime_ms", loop_now_ms(&d->loop) - d->began_ms);
     write_memory(&w);
+    machine_write(d, &w);
     put_u64(&w, "connections", d->server.open);
     put_u64(&w, "slow_steps", d->loop.slow_steps);
     write_requests(&w, d);

@@ -189,13 +189,22 @@ void engines_open(struct engines *all)
     sweep(all->folder);
 }
 
+static bool same_packs(const struct engine_facts *a, const struct engine_facts *b)
+{
+    bool same = a && a->n_packs == b->n_packs;
+    for (size_t i = 0; same && i < b->n_packs; i++)
+        same = strcmp(a->packs[i].id, b->packs[i].id) == 0 && a->packs[i].used == b->packs[i].used;
+    return same;
+}
+
 void engines_know(struct engines *all, const struct engine_facts *facts)
 {
+    bool same = same_packs(all->facts, facts);
     all->facts = facts;
     for (struct engine *e = all->first, *next; e; e = next) {
         struct why why;
         next = e->next;
-        if (e->sm.state == FAILED) /* perhaps what it lacked is there now */
+        if (e->sm.state == FAILED && !same) /* perhaps what it lacked is there now */
             engine_rested(e);
         if (e->backend.queue.waiting && !engine_may(e, &why))
             all->ops->refuse(all->context, &e->backend, &why);
