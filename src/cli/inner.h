@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "config/config.h"
 #include "http/http.h"
+#include "pack/pack.h"
 
 struct cli;
 
@@ -69,6 +70,11 @@ struct bench_options {
     const char *against, *model, *seconds, *body;
 };
 
+struct engine_options {
+    bool force, previous, vulkan, cuda, hip, metal;
+    const char *flavour, *suite, *sha256;
+};
+
 struct options { /* what the command line said */
     bool help, json, detach, now, follow, origin, admin;
     uint64_t lines, most;
@@ -76,6 +82,7 @@ struct options { /* what the command line said */
     const char *who, *model, *place, *outcome, *since, *until; /* which requests */
     struct words listen, set, models, surfaces, arguments;
     struct bench_options bench;
+    struct engine_options engine;
 };
 
 /* ---- what a command gets ---- */
@@ -191,6 +198,22 @@ void requests_row(const struct json_value *row, bool colours, struct text *out);
 void requests_us(struct text *out, uint64_t us);     /* 12.3 ms */
 void requests_at(struct text *out, struct slice at); /* local time */
 uint64_t requests_number(const struct json_value *row, const char *key);
+
+/* engines.c: what the commands about engines share. */
+struct engines { /* zero-filled but for c; ended by engines_end */
+    struct cli *c;
+    struct pack_work work;
+    const char *doing; /* what the bar shows, since when */
+    uint64_t since_ms;
+    bool shown;
+};
+/* Steps are told as they end, in lines; what lasts is shown as a bar, on a terminal. */
+void engines_begin(struct engines *e, struct cli *c);
+void engines_end(struct engines *e);
+int engines_fail(struct engines *e, enum err code, const struct why *why, const char *next);
+void engines_put_pack(struct json_writer *w, const struct pack *p);
+/* All there are, with those on PATH; else the exit code. */
+bool engines_read(struct engines *e, const struct pack **ret_packs, size_t *ret_n, int *ret_code);
 
 /* reload.c: the readable form of its answer. */
 void reload_print(const struct json_value *answer, bool colours, struct text *out);

@@ -28,7 +28,7 @@ static void close_all(struct daemon *d)
     pthread_sigmask(SIG_BLOCK, &last_words, NULL);
     server_close(&d->server);
     desk_close(&d->desk);
-    engines_end(d);
+    workshop_close(d);
     registry_install(d, d->config, &none);
     d->closed = true;
     if (!d->reload) /* it asks the store */
@@ -183,8 +183,8 @@ static void wire(struct daemon *d)
 {
     static const struct api_admin admin = {.write_status = status_write,
                                            .write_metrics = metrics_write,
-                                           .write_engines = engines_tell,
-                                           .restart_engine = engines_again,
+                                           .write_engines = workshop_tell,
+                                           .restart_engine = workshop_restart,
                                            .reload = reload,
                                            .shut_down = shut_down,
                                            .read_machine = read_machine};
@@ -238,7 +238,7 @@ static enum err open_rooms(struct daemon *d, struct why *why)
     if (!e)
         e = rights_open(d, why);
     if (!e)
-        e = engines_begin(d, why);
+        e = workshop_open(d, why);
     if (!e)
         e = registry_make(d, d->config, &registry, why);
     if (!e) {

@@ -76,15 +76,15 @@ enum err registry_make(struct daemon *d, const struct config *c, struct registry
                        struct why *why) MUST_USE;
 void registry_install(struct daemon *d, const struct config *c, struct registry *r);
 
-/* engines.c */
-enum err engines_begin(struct daemon *d, struct why *why) MUST_USE;
-void engines_end(struct daemon *d);
-enum err engines_make(struct daemon *d, const struct config *c, struct registry *r) MUST_USE;
-void engines_tell(void *daemon, struct text *out);
-enum err engines_again(void *daemon, struct slice model, struct why *why);
-bool engines_has(const struct registry *r, const struct backend *b);
-void engines_install(const struct config *c, const struct registry *old,
-                     const struct registry *now);
+/* workshop.c */
+enum err workshop_open(struct daemon *d, struct why *why) MUST_USE;
+void workshop_close(struct daemon *d);
+enum err workshop_make(struct daemon *d, const struct config *c, struct registry *r) MUST_USE;
+void workshop_tell(void *daemon, struct text *out);
+enum err workshop_restart(void *daemon, struct slice model, struct why *why);
+bool workshop_has(const struct registry *r, const struct backend *b);
+void workshop_install(const struct config *c, const struct registry *old,
+                      const struct registry *now);
 
 /* rights.c */
 enum err rights_open(struct daemon *d, struct why *why) MUST_USE;

@@ -156,7 +156,7 @@ static enum err add_engines(struct registry *r, struct route_target *targets)
 static void drop_new(struct daemon *d, struct registry *r)
 {
     for (size_t i = 0; i < r->n_engines; i++) {
-        if (!engines_has(&d->registry, r->engines[i]))
+        if (!workshop_has(&d->registry, r->engines[i]))
             engine_drop(r->engines[i]);
     }
     for (size_t i = 0; r->backends && i < r->n_backends; i++) {
@@ -180,7 +180,7 @@ enum err registry_make(struct daemon *d, const struct config *c, struct registry
     struct route_target *targets = arena_array(&r.arena, struct route_target, models);
     enum err e = r.backends && r.models && r.terms && targets ? OK : ERR_NO_MEMORY;
     if (!e)
-        e = engines_make(d, c, &r);
+        e = workshop_make(d, c, &r);
     if (!e)
         e = add_engines(&r, targets);
     for (size_t i = 0; !e && i < c->providers_n; i++) {
@@ -208,7 +208,7 @@ void registry_install(struct daemon *d, const struct config *c, struct registry 
         if (old.backends[i] && !is_in(r, old.backends[i]))
             backend_retire(old.backends[i]);
     }
-    engines_install(c, &old, r);
+    workshop_install(c, &old, r);
     for (size_t i = 0; i < r->n_backends; i++) { /* those that stayed: nothing can fail any more */
         if (r->backends[i])
             provider_set_times(r->backends[i], &r->terms[i]);

@@ -1,4 +1,4 @@
-/* engines: the room of engines, opened and closed, and the engines of a configuration's models. */
+/* workshop: the room of engines, opened and closed, and the engines of a configuration's models. */
 #include "daemon/inside.h"
 
 #include "os/os.h"
@@ -19,7 +19,7 @@ static void refuse(void *context, struct backend *b, const struct why *why)
     desk_refuse(&d->desk, b, why);
 }
 
-enum err engines_begin(struct daemon *d, struct why *why)
+enum err workshop_open(struct daemon *d, struct why *why)
 {
     static const struct engines_ops ops = {admit, refuse};
     struct slice folder = arena_format(&d->arena, "%s/" FOLDER, d->up->sources->paths->run);
@@ -40,12 +40,12 @@ enum err engines_begin(struct daemon *d, struct why *why)
     return OK;
 }
 
-void engines_end(struct daemon *d)
+void workshop_close(struct daemon *d)
 {
     engines_close(&d->workshop.engines, d->at_once);
 }
 
-void engines_tell(void *daemon, struct text *out)
+void workshop_tell(void *daemon, struct text *out)
 {
     const struct daemon *d = daemon;
     struct json_writer w = json_writer(out);
@@ -55,7 +55,7 @@ void engines_tell(void *daemon, struct text *out)
     json_close_object(&w);
 }
 
-enum err engines_again(void *daemon, struct slice model, struct why *why)
+enum err workshop_restart(void *daemon, struct slice model, struct why *why)
 {
     struct daemon *d = daemon;
     return engines_restart(&d->workshop.engines, model, why);
@@ -72,7 +72,7 @@ static struct backend *engine_of_old(const struct daemon *d, const char *name)
     return NULL;
 }
 
-enum err engines_make(struct daemon *d, const struct config *c, struct registry *r)
+enum err workshop_make(struct daemon *d, const struct config *c, struct registry *r)
 {
     r->engines = arena_array(&r->arena, struct backend *, c->models_n);
     if (!r->engines)
@@ -88,7 +88,7 @@ enum err engines_make(struct daemon *d, const struct config *c, struct registry 
     return OK;
 }
 
-bool engines_has(const struct registry *r, const struct backend *b)
+bool workshop_has(const struct registry *r, const struct backend *b)
 {
     for (size_t i = 0; i < r->n_engines; i++) {
         if (r->engines[i] == b)
@@ -97,10 +97,11 @@ bool engines_has(const struct registry *r, const struct backend *b)
     return false;
 }
 
-void engines_install(const struct config *c, const struct registry *old, const struct registry *now)
+void workshop_install(const struct config *c, const struct registry *old,
+                      const struct registry *now)
 {
     for (size_t i = 0; i < old->n_engines; i++) {
-        if (!engines_has(now, old->engines[i]))
+        if (!workshop_has(now, old->engines[i]))
             engine_drop(old->engines[i]);
     }
     for (size_t i = 0; i < now->n_engines; i++)
