@@ -7,7 +7,7 @@
 #include "provider/provider.h"
 #include "tls/tls.h"
 
-#define MOST_LISTENERS 64u
+#define MOST_LISTENERS 64u /* both loopbacks of each address that a configuration may have */
 
 struct registry { /* what a configuration's providers come to; replaced as a whole */
     struct arena arena;
@@ -32,6 +32,11 @@ struct secure { /* where TLS is spoken */
     bool any; /* a listener speaks it */
 };
 
+struct listening {
+    struct slice url;  /* http://127.0.0.1:8420; in the daemon's arena */
+    struct slice role; /* that is asked there; "": any model. Likewise */
+};
+
 struct daemon {
     struct loop loop;
     struct hold hold; /* everything that must be closed before the end */
@@ -46,9 +51,9 @@ struct daemon {
     struct server server;
     struct api api;
     struct watch term, interrupt, hangup;
-    struct timer patience;                  /* while it goes down */
-    struct reload *reload;                  /* the one that runs */
-    struct slice listening[MOST_LISTENERS]; /* http://127.0.0.1:8420; in the arena */
+    struct timer patience; /* while it goes down */
+    struct reload *reload; /* the one that runs */
+    struct listening listening[MOST_LISTENERS];
     unsigned n_listening;
     struct secure secure;
     struct arena arena; /* lives as long as the daemon */
