@@ -57,6 +57,7 @@ static enum err begin_request(struct visit *v, struct why *why)
         .grant = v->asker.grant,
         .who = v->asker.who,
         .models = v->asker.models,
+        .role = v->x->peer->role,
     };
     if (v->api->desk->draining)
         return why_set(why, ERR_SHUTTING_DOWN, "%s", "");

@@ -52,7 +52,7 @@ static void check_role(struct loader *l, const struct entry *e)
 #define MOST_LISTENERS 32u /* those of `listen` with those of roles; most are two sockets each */
 
 /* What else listens there already; NULL: nothing. */
-static const char *who_listens(struct loader *l, const struct config_port *all,
+static const char *who_listens(struct loader *l, const struct config_port *all, const char *role,
                                const struct config_address *at)
 {
     const struct config *c = &l->whole->config;
@@ -63,7 +63,7 @@ static const char *who_listens(struct loader *l, const struct config_port *all,
             return "listen";
     }
     for (size_t i = 0; i < c->ports_n; i++) {
-        if (config_same_listener(&all[i].address, at))
+        if (config_same_listener(&all[i].address, at) && strcmp(all[i].role, role) != 0)
             return all[i].role;
     }
     return NULL;
@@ -80,7 +80,7 @@ static void add_port(struct loader *l, const struct entry *e, struct slice item,
         l->failed = true; /* it was looked at before */
         return;
     }
-    const char *who = who_listens(l, all, &port.address);
+    const char *who = who_listens(l, all, e->name, &port.address);
     if (who)
         config_say_format(l, CONFIG_ERROR, e->set[0]->source, &place,
                           "%.*s is taken by %s%s already; use another port", SLICE_ARG(item),

@@ -24,6 +24,7 @@ struct peer {
     bool user_known; /* the kernel says whose process it is: uid */
     uid_t uid;
     struct sockaddr_storage local, remote; /* AF_UNSPEC where the system does not say */
+    struct slice role; /* what the listener is for, in the words of who opened it; "": anything */
 };
 
 enum take { TAKE_NONE, TAKE_MEMORY, TAKE_SPOOL }; /* how a body is collected */
@@ -88,9 +89,13 @@ struct server { /* made in the daemon; read freely */
 };
 /* loop, app, context, limits, bodies.most, spool_folder and quiet are set by the caller. */
 void server_init(struct server *s);
-/* tls: s->tls is spoken there, and plain HTTP only with this machine. *ret_port: the one chosen
- * where `at` has port 0. */
-enum err server_listen(struct server *s, const struct sockaddr_storage *at, bool tls, int *ret_port,
+struct server_place {
+    struct sockaddr_storage at;
+    bool tls;          /* s->tls is spoken there, and plain HTTP only with this machine */
+    struct slice role; /* as in struct peer; must live as long as the server */
+};
+/* *ret_port: the one chosen where `at` has port 0. */
+enum err server_listen(struct server *s, const struct server_place *place, int *ret_port,
                        struct why *why) MUST_USE;
 enum err server_listen_admin(struct server *s, int bound_fd, struct why *why) MUST_USE;
 /* Idle connections close, and each other one behind the answer it is at. */

@@ -13,6 +13,7 @@ struct door { /* one listener */
     struct listener listener;
     struct server *server;
     struct door *next;
+    struct slice role;
     bool admin, tls;
     bool waits; /* somebody stands before it while the server is full */
 };
@@ -176,6 +177,7 @@ static void let_in(struct door *d)
     c->hold.gone = on_gone;
     c->stream.ops = d->tls ? &conn_tls_door_ops : &conn_ops;
     c->peer.admin = d->admin;
+    c->peer.role = d->role;
     c->id = ++s->accepted;
     c->proto = &http1_proto;
     c->next = s->conns;
@@ -233,14 +235,15 @@ void server_init(struct server *s)
         log_warn("conn", "this system does not tell whose a TCP connection is: it needs a key");
 }
 
-enum err server_listen(struct server *s, const struct sockaddr_storage *at, bool tls, int *ret_port,
+enum err server_listen(struct server *s, const struct server_place *place, int *ret_port,
                        struct why *why)
 {
     struct door *d = door_new(s, false);
     if (!d)
         return why_set(why, ERR_NO_MEMORY, "no memory for a listener");
-    d->tls = tls;
-    enum err e = listener_open_tcp(&d->listener, s->loop, &s->hold, at, why);
+    d->tls = place->tls;
+    d->role = place->role;
+    enum err e = listener_open_tcp(&d->listener, s->loop, &s->hold, &place->at, why);
     if (!e)
         *ret_port = listener_port(&d->listener);
     return e;

@@ -246,7 +246,7 @@ static enum err open_rooms(struct daemon *d, struct why *why)
         e = listen_all(d, why);
     }
     if (!e)
-        d->api.base = d->listening[0];
+        d->api.base = d->listening[0].url;
     return e;
 }
 
@@ -255,10 +255,10 @@ static void tell_up(struct daemon *d)
     struct text line = {0};
     log_report(&d->report);
     log_info("daemon", "hearth " HEARTH_VERSION " is up at %.*s, pid %d",
-             SLICE_ARG(d->listening[0]), (int)getpid());
-    bus_say(&d->loop, "daemon", "up at %.*s", SLICE_ARG(d->listening[0]));
+             SLICE_ARG(d->listening[0].url), (int)getpid());
+    bus_say(&d->loop, "daemon", "up at %.*s", SLICE_ARG(d->listening[0].url));
     log_flush();
-    text_format(&line, "ready %.*s\n", SLICE_ARG(d->listening[0]));
+    text_format(&line, "ready %.*s\n", SLICE_ARG(d->listening[0].url));
     say_ready(d, text_cstr(&line));
     text_fini(&line);
 }

@@ -8,7 +8,7 @@
 #include "provider/provider.h"
 #include "tls/tls.h"
 
-#define MOST_LISTENERS 64u
+#define MOST_LISTENERS 64u /* both loopbacks of each address that a configuration may have */
 
 struct registry { /* what a configuration's providers come to; replaced as a whole */
     struct arena arena;
@@ -44,6 +44,11 @@ struct folders { /* open ones */
     int run, data, lock;
 };
 
+struct listening {
+    struct slice url;  /* http://127.0.0.1:8420; in the daemon's arena */
+    struct slice role; /* that is asked there; "": any model. Likewise */
+};
+
 struct daemon {
     struct loop loop;
     struct hold hold; /* everything that must be closed before the end */
@@ -59,9 +64,9 @@ struct daemon {
     struct server server;
     struct api api;
     struct watch term, interrupt, hangup;
-    struct timer patience;                  /* while it goes down */
-    struct reload *reload;                  /* the one that runs */
-    struct slice listening[MOST_LISTENERS]; /* http://127.0.0.1:8420; in the arena */
+    struct timer patience; /* while it goes down */
+    struct reload *reload; /* the one that runs */
+    struct listening listening[MOST_LISTENERS];
     unsigned n_listening;
     struct secure secure;
     struct arena arena; /* lives as long as the daemon */

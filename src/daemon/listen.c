@@ -1,6 +1,6 @@
-/* listen: the addresses of the configuration, each loopback with its twin, and the certificate of
- * those that other machines reach. Beyond loopback TLS is spoken, except where `plain:` says that
- * the network is one's own: a bridge of containers, a tunnel. */
+/* listen: the addresses of the configuration, those of roles too, each loopback with its twin, and
+ * the certificate of those that other machines reach. Beyond loopback TLS is spoken, except where
+ * `plain:` says that the network is one's own: a bridge of containers, a tunnel. */
 #include "daemon/inside.h"
 
 #include <arpa/inet.h>
@@ -61,6 +61,12 @@ struct addresses { /* of this machine, at the start */
     size_t n;
 };
 
+struct opening { /* of one address */
+    struct daemon *daemon;
+    const struct addresses *machine;
+    struct slice role; /* as in struct listening */
+};
+
 /* Does an item of `plain:` mean it: its address, or an interface that has it? */
 static bool is_plain(const struct config *c, const struct addresses *m,
                      const struct sockaddr_storage *at)
@@ -94,36 +100,44 @@ static bool is_covered(const struct config *c, const struct sockaddr_storage *at
 
 /* ---- listeners ------------------------------------------------------------------------------ */
 
-static void tell(struct daemon *d, const struct sockaddr_storage *at, bool tls, int port)
+static void tell(const struct opening *o, const struct sockaddr_storage *at, bool tls, int port)
 {
+    struct daemon *d = o->daemon;
     char host[INET6_ADDRSTRLEN] = "";
     inet_ntop(at->ss_family, ip_of(at).ptr, host, sizeof host);
     if (d->n_listening < MOST_LISTENERS)
-        d->listening[d->n_listening++] =
+        d->listening[d->n_listening++] = (struct listening){
             arena_format(&d->arena, at->ss_family == AF_INET6 ? "%s://[%s]:%d" : "%s://%s:%d",
-                         tls ? "https" : "http", host, port);
+                         tls ? "https" : "http", host, port),
+            o->role};
+    if (o->role.len && d->n_listening)
+        log_info("daemon", "the role %.*s is asked at %.*s", SLICE_ARG(o->role),
+                 SLICE_ARG(d->listening[d->n_listening - 1].url));
     if (tls && d->secure.n < MOST_LISTENERS)
         d->secure.at[d->secure.n++] = *at;
 }
 
 /* All of the machine's addresses of this kind, as they are now: http with itself, else https. */
-static void tell_all(struct daemon *d, const struct addresses *m, bool v6, int port)
+static void tell_all(const struct opening *o, bool v6, int port)
 {
+    const struct addresses *m = o->machine;
     struct sockaddr_storage loopback = socket_address(v6 ? "::1" : "127.0.0.1", 0);
-    tell(d, &loopback, false, port);
+    tell(o, &loopback, false, port);
     for (size_t i = 0; i < m->n; i++) {
         const struct sockaddr_storage *at = &m->all[i].at;
         if (at->ss_family == loopback.ss_family && !is_loopback(at) && !is_link_local(at))
-            tell(d, at, true, port);
+            tell(o, at, true, port);
     }
 }
 
-static enum err open_one(struct daemon *d, const struct addresses *m, const char *host,
-                         uint16_t port, int *ret_port, struct why *why)
+static enum err open_one(const struct opening *o, const char *host, uint16_t port, int *ret_port,
+                         struct why *why)
 {
+    struct daemon *d = o->daemon;
     struct sockaddr_storage at = socket_address(host, port);
-    bool tls = !is_loopback(&at) && !is_plain(d->config, m, &at);
-    if (is_covered(d->config, &at, port)) {
+    bool tls = !is_loopback(&at) && !is_plain(d->config, o->machine, &at);
+    const struct server_place place = {at, tls, o->role};
+    if (!o->role.len && is_covered(d->config, &at, port)) {
         if (!tls && !is_loopback(&at))
             log_warn("daemon",
                      "port %u of %s speaks https, since the whole machine is in `listen` with it "
@@ -132,29 +146,28 @@ static enum err open_one(struct daemon *d, const struct addresses *m, const char
         *ret_port = port;
         return OK;
     }
-    enum err e = server_listen(&d->server, &at, tls, ret_port, why);
+    enum err e = server_listen(&d->server, &place, ret_port, why);
     if (e)
         return e;
     d->secure.any |= tls;
     if (is_any(&at))
-        tell_all(d, m, at.ss_family == AF_INET6, *ret_port);
+        tell_all(o, at.ss_family == AF_INET6, *ret_port);
     else
-        tell(d, &at, tls, *ret_port);
+        tell(o, &at, tls, *ret_port);
     return OK;
 }
 
 static bool is_already(const struct daemon *d, const char *url)
 {
     for (unsigned i = 0; i < d->n_listening; i++) {
-        if (slice_is(d->listening[i], slice_of(url)))
+        if (slice_is(d->listening[i].url, slice_of(url)))
             return true;
     }
     return false;
 }
 
 /* 127.0.0.1, ::1 and localhost mean both. */
-static enum err open_both(struct daemon *d, const struct addresses *m, uint16_t port,
-                          struct why *why)
+static enum err open_both(const struct opening *o, uint16_t port, struct why *why)
 {
     int chosen;
     char url[64];
@@ -162,9 +175,9 @@ static enum err open_both(struct daemon *d, const struct addresses *m, uint16_t 
     text_format(&words, "http://127.0.0.1:%u", port);
     memcpy(url, text_cstr(&words), min_size(words.len + 1, sizeof url));
     text_fini(&words);
-    if (port && is_already(d, url))
+    if (port && is_already(o->daemon, url))
         return OK; /* the twin was named too */
-    enum err e = open_one(d, m, "127.0.0.1", port, &chosen, why);
+    enum err e = open_one(o, "127.0.0.1", port, &chosen, why);
     if (e)
         return e;
     if (!os_has_loopback6()) {
@@ -172,7 +185,7 @@ static enum err open_both(struct daemon *d, const struct addresses *m, uint16_t 
         return OK;
     }
     int twin;
-    e = open_one(d, m, "::1", (uint16_t)chosen, &twin, why);
+    e = open_one(o, "::1", (uint16_t)chosen, &twin, why);
     if (e && !port) { /* the system chose a port that is taken on ::1: do without */
         log_warn("daemon", "port %d is taken on ::1: only 127.0.0.1 listens", chosen);
         return OK;
@@ -180,13 +193,42 @@ static enum err open_both(struct daemon *d, const struct addresses *m, uint16_t 
     return e;
 }
 
-static enum err open_address(struct daemon *d, const struct addresses *m,
-                             const struct config_address *a, struct why *why)
+static enum err open_address(const struct opening *o, const struct config_address *a,
+                             struct why *why)
 {
     int port;
     bool pair = a->place == CONFIG_LOCALHOST || strcmp(a->host, "127.0.0.1") == 0 ||
                 strcmp(a->host, "::1") == 0;
-    return pair ? open_both(d, m, a->port, why) : open_one(d, m, a->host, a->port, &port, why);
+    enum err e = pair ? open_both(o, a->port, why) : open_one(o, a->host, a->port, &port, why);
+    if (e != ERR_BUSY)
+        return e;
+    char words[sizeof why->text];
+    memcpy(words, why->text, sizeof words);
+    if (o->role.len)
+        return why_set(why, e,
+                       "port %u of the role %.*s is taken by another program (%.200s); stop it, or "
+                       "use another one: hearth listen rm role:%.*s %u",
+                       a->port, SLICE_ARG(o->role), words, SLICE_ARG(o->role), a->port);
+    return why_set(why, e,
+                   "port %u is taken by another program (%.200s); stop it, or use another one: "
+                   "hearth up --listen 127.0.0.1:0",
+                   a->port, words);
+}
+
+static enum err open_all(struct daemon *d, struct why *why)
+{
+    struct addresses m;
+    enum err e = OK;
+    m.n = os_addresses(m.all, COUNT(m.all));
+    struct opening o = {d, &m, {0}};
+    for (size_t i = 0; !e && i < d->config->listen.n; i++)
+        e = open_address(&o, &d->config->listen_addresses[i], why);
+    for (size_t i = 0; !e && i < d->config->ports_n; i++) {
+        o.role = arena_dup(&d->arena, slice_of(d->config->ports[i].role));
+        e = o.role.ptr ? open_address(&o, &d->config->ports[i].address, why)
+                       : why_set(why, ERR_NO_MEMORY, "no memory for a listener");
+    }
+    return e;
 }
 
 /* ---- the certificate ------------------------------------------------------------------------ */
@@ -224,21 +266,8 @@ void listen_install(struct daemon *d, struct tls_context *context)
 
 enum err listen_all(struct daemon *d, struct why *why)
 {
-    struct addresses m;
     struct tls_context *context;
-    enum err e = OK;
-    m.n = os_addresses(m.all, COUNT(m.all));
-    for (size_t i = 0; !e && i < d->config->listen.n; i++) {
-        e = open_address(d, &m, &d->config->listen_addresses[i], why);
-        if (e == ERR_BUSY) {
-            char words[sizeof why->text];
-            memcpy(words, why->text, sizeof words);
-            why_set(why, e,
-                    "port %u is taken by another program (%.200s); stop it, or use "
-                    "another one: hearth up --listen 127.0.0.1:0",
-                    d->config->listen_addresses[i].port, words);
-        }
-    }
+    enum err e = open_all(d, why);
     if (!e)
         e = listen_certificate(d, d->config, &context, why);
     if (!e)

@@ -153,6 +153,47 @@ static enum err add_engines(struct registry *r, struct route_target *targets)
     return OK;
 }
 
+/* ---- names ---------------------------------------------------------------------------------- */
+
+/* Aliases and roles, copied: the routes outlive the configuration by a moment at a reload. */
+static enum err add_aliases(struct registry *r, const struct config *c)
+{
+    struct route_alias *all = arena_array(&r->arena, struct route_alias, max_size(c->aliases_n, 1));
+    for (size_t i = 0; all && i < c->aliases_n; i++) {
+        all[i].alias = arena_dup(&r->arena, c->aliases[i].alias);
+        all[i].model = arena_dup(&r->arena, c->aliases[i].model);
+        if (!all[i].alias.ptr || !all[i].model.ptr)
+            return ERR_NO_MEMORY;
+    }
+    r->routes.aliases = all;
+    r->routes.n_aliases = c->aliases_n;
+    return all ? OK : ERR_NO_MEMORY;
+}
+
+static enum err add_role(struct arena *a, const struct config_role *from, struct route_role *to)
+{
+    struct slice *models = arena_array(a, struct slice, max_size(from->models.n, 1));
+    struct slice name = arena_dup(a, slice_of(from->name));
+    for (size_t i = 0; models && i < from->models.n; i++) {
+        models[i] = arena_dup(a, from->models.items[i]);
+        if (!models[i].ptr)
+            return ERR_NO_MEMORY;
+    }
+    *to = (struct route_role){name, models, from->models.n};
+    return models && name.ptr ? OK : ERR_NO_MEMORY;
+}
+
+static enum err add_roles(struct registry *r, const struct config *c)
+{
+    struct route_role *all = arena_array(&r->arena, struct route_role, c->roles_n);
+    enum err e = all ? OK : ERR_NO_MEMORY;
+    for (size_t i = 0; !e && i < c->roles_n; i++)
+        e = add_role(&r->arena, &c->roles[i], &all[i]);
+    r->routes.roles = all;
+    r->routes.n_roles = c->roles_n;
+    return e;
+}
+
 static void drop_new(struct daemon *d, struct registry *r)
 {
     for (size_t i = 0; i < r->n_engines; i++) {
@@ -188,6 +229,10 @@ enum err registry_make(struct daemon *d, const struct config *c, struct registry
         if (!e && r.backends[i])
             e = add_models(&r, targets, &c->providers[i], r.backends[i]);
     }
+    if (!e)
+        e = add_aliases(&r, c);
+    if (!e)
+        e = add_roles(&r, c);
     if (e) {
         drop_new(d, &r);
         return why_set(why, e, "no memory for the providers");

@@ -147,6 +147,22 @@ static void write_tls(struct json_writer *w, const struct daemon *d)
     text_fini(&path);
 }
 
+/* Where a role is asked. */
+static void write_ports(struct json_writer *w, const struct daemon *d)
+{
+    json_key(w, "ports");
+    json_open_array(w);
+    for (unsigned i = 0; i < d->n_listening; i++) {
+        if (!d->listening[i].role.len)
+            continue;
+        json_open_object(w);
+        json_put_pair(w, "role", d->listening[i].role);
+        json_put_pair(w, "address", d->listening[i].url);
+        json_close_object(w);
+    }
+    json_close_array(w);
+}
+
 void status_write(void *daemon, struct text *out)
 {
     const struct daemon *d = daemon;
@@ -158,9 +174,12 @@ void status_write(void *daemon, struct text *out)
     json_put_pair(&w, "state", d->going_down ? SLICE("draining") : SLICE("up"));
     json_key(&w, "listen");
     json_open_array(&w);
-    for (unsigned i = 0; i < d->n_listening; i++)
-        json_put_text(&w, d->listening[i]);
+    for (unsigned i = 0; i < d->n_listening; i++) {
+        if (!d->listening[i].role.len)
+            json_put_text(&w, d->listening[i].url);
+    }
     json_close_array(&w);
+    write_ports(&w, d);
     write_tls(&w, d);
     put_u64(&w, "uptime_ms", loop_now_ms(&d->loop) - d->began_ms);
     write_memory(&w);

@@ -112,8 +112,11 @@ static bool keep_terms(struct request *r, const struct request_terms *terms)
         r->terms.who = arena_dup(&r->arena, terms->who);
     if (terms->models.len)
         r->terms.models = arena_dup(&r->arena, terms->models);
-    bool kept =
-        (!terms->who.len || r->terms.who.ptr) && (!terms->models.len || r->terms.models.ptr);
+    if (terms->role.len)
+        r->terms.role = arena_format(&r->arena, "role/%.*s", SLICE_ARG(terms->role));
+    bool kept = (!terms->who.len || r->terms.who.ptr) &&
+                (!terms->models.len || r->terms.models.ptr) &&
+                (!terms->role.len || r->terms.role.ptr);
     if (!kept)
         arena_fini(&r->arena);
     return kept;

@@ -85,6 +85,7 @@ struct request_terms {
     uint64_t grant;      /* by what right; see desk_revoke */
     struct slice who;    /* its name; copied */
     struct slice models; /* names and NAME* that it may ask; "": all. Copied */
+    struct slice role;   /* that it asks whatever model it names; "": as it says. Copied */
 };
 /* In GATING. NULL when there is no memory. It frees itself when it is done and the last reader is
  * loose. */

@@ -176,7 +176,7 @@ static int set_up(void **state)
             .ops = &backend_ops, .name = names[i], .dialect = DIALECT_OPENAI, .queue.length = 2};
         b->targets[i] = (struct route_target){SLICE("m"), &b->places[i].backend, i};
     }
-    b->table = (struct route_table){b->targets, PLACES};
+    b->table = (struct route_table){.targets = b->targets, .n = PLACES};
     b->budget.most = 1u << 30;
     b->desk = (struct desk){
         .loop = &b->loop,

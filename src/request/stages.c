@@ -100,7 +100,7 @@ static bool decode(struct request *r)
 
 static bool admit(struct request *r)
 {
-    r->row.model = r->call.model;
+    r->row.model = r->terms.role.len ? slice_from(r->terms.role, strlen("role/")) : r->call.model;
     r->row.streamed = r->call.stream;
     r->decoder =
         (struct decoder){.dialect = r->call.dialect, .model = r->call.model, .arena = &r->arena};
@@ -110,16 +110,43 @@ static bool admit(struct request *r)
 
 /* ---- ROUTING -------------------------------------------------------------------------------- */
 
+/* A port's role stands for whatever the request says. In terms.role, role/ is before its name. */
+static struct slice asked(const struct request *r)
+{
+    return r->terms.role.len ? r->terms.role : r->call.model;
+}
+
+/* A role that cannot answer now, and the command that mends it. */
+static bool no_role(struct request *r, enum err e)
+{
+    struct why why;
+    int len = (int)r->plan.role.len;
+    const char *name = r->plan.role.ptr;
+    if (e == ERR_ROLE_UNBOUND)
+        why_param(&why, e, "model",
+                  "no model is bound to the role %.*s; `hearth roles set %.*s MODEL` binds one",
+                  len, name, len, name);
+    else
+        why_param(&why, e, "model",
+                  "none of the models of the role %.*s is there; `hearth roles set %.*s MODEL` "
+                  "binds another",
+                  len, name, len, name);
+    return stop(r, &why);
+}
+
 static bool no_model(struct request *r)
 {
     struct why why;
     struct text name = {0}, near = {0};
-    text_visible(&name, slice_to(r->call.model, min_size(r->call.model.len, 80)));
+    bool role = slice_begins(asked(r), SLICE("role/"));
+    struct slice bare = slice_from(asked(r), role ? strlen("role/") : 0);
+    text_visible(&name, slice_to(bare, min_size(bare.len, 80)));
     for (unsigned i = 0; i < r->plan.n_nearest; i++) {
         text_add(&near, i ? SLICE(", ") : SLICE("; the nearest are "));
         text_add(&near, r->plan.nearest[i]);
     }
-    why_param(&why, ERR_NO_MODEL, "model", "no model is named \"%s\"%s", text_cstr(&name),
+    why_param(&why, ERR_NO_MODEL, "model", "no %s is named \"%s\"%s", role ? "role" : "model",
+              text_cstr(&name),
               r->desk->routes->n ? text_cstr(&near) : "; no provider is switched on");
     text_fini(&name);
     text_fini(&near);
@@ -161,10 +188,11 @@ static void note_try(struct request *r, enum err e)
     r->tries.began_us = 0;
 }
 
+/* Each candidate's reason is its own. */
 static bool tried_twice(const struct request *r)
 {
     unsigned n = r->row.n_tries;
-    return n >= 2 && slice_is(r->row.tries[n - 1].target, r->row.tries[n - 2].target);
+    return n >= 2 && r->row.tries[n - 1].reason == r->row.tries[n - 2].reason;
 }
 
 /* After a failed try: back to ROUTING with another candidate, or the end. */
@@ -203,17 +231,16 @@ static enum err keep_plan(struct request *r)
 static bool make_plan(struct request *r)
 {
     struct why why;
-    enum err e = route_plan(r->desk->routes, r->call.model, r->terms.models, &r->plan);
+    enum err e = route_plan(r->desk->routes, asked(r), r->terms.models, &r->plan);
     if (e == ERR_OUT_OF_SCOPE) {
         why_set(&why, e, "%s", "");
         return stop(r, &why);
     }
+    if (e == ERR_ROLE_UNBOUND || e == ERR_NO_TARGET)
+        return no_role(r, e);
     if (e)
         return no_model(r);
-    struct slice found = r->plan.list[0].target->model;
-    if (!slice_is(found, r->call.model)) /* the caller named none: it is told which one it got */
-        r->decoder.model = arena_dup(&r->arena, found);
-    if (!r->decoder.model.ptr || keep_plan(r)) {
+    if (keep_plan(r)) {
         r->plan.n = 0;
         why_set(&why, ERR_NO_MEMORY, "no memory");
         return stop(r, &why);
@@ -311,6 +338,16 @@ static void on_done(struct attempt *a, enum err e, const struct why *why)
     request_step(r);
 }
 
+/* Who did not name this very model is told which one answers. */
+static void tell_model(struct request *r)
+{
+    struct slice model = r->plan.list[r->tries.candidate].target->model;
+    if (r->plan.by_name || slice_is(model, r->decoder.model))
+        return;
+    r->decoder.model = model;
+    r->decoder.model_json = (struct slice){0};
+}
+
 static bool start(struct request *r)
 {
     static const struct attempt_ops ops = {on_event, on_done};
@@ -320,6 +357,7 @@ static bool start(struct request *r)
         .decoder = &r->decoder,
         .id = r->row.id,
     };
+    tell_model(r);
     r->tries.began_us = loop_now_us(r->desk->loop);
     r->tries.made++;
     enum err e = attempt_start(target_of(r), &r->attempt, &ops, &order, &r->tries.failed);

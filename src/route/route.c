@@ -1,6 +1,8 @@
 /* route: see route.h. */
 #include "route/route.h"
 
+#include <stdio.h>
+
 #define LONGEST_NAME 128u
 #define FAR 12u
 
@@ -33,18 +35,6 @@ static bool is_no_name(struct slice name)
     return !name.len || slice_is(name, SLICE("undefined")) || slice_is(name, SLICE("default"));
 }
 
-static void insert(struct route_plan *p, const struct route_target *t)
-{
-    unsigned i = p->n;
-    while (i > 0 && p->list[i - 1].target->priority > t->priority)
-        i--;
-    if (i == MOST_CANDIDATES)
-        return;
-    p->n += p->n < MOST_CANDIDATES;
-    memmove(&p->list[i + 1], &p->list[i], (p->n - 1 - i) * sizeof p->list[0]);
-    p->list[i] = (struct route_candidate){t, "has the model"};
-}
-
 static void note_near(struct route_plan *p, unsigned distances[], struct slice name, unsigned far)
 {
     unsigned i = p->n_nearest;
@@ -65,6 +55,19 @@ static void note_near(struct route_plan *p, unsigned distances[], struct slice n
     distances[i] = far;
 }
 
+/* ---- names ---------------------------------------------------------------------------------- */
+
+static struct slice plain(struct slice name)
+{
+    struct slice tag = SLICE(":latest");
+    return slice_ends(name, tag) && name.len > tag.len ? slice_to(name, name.len - tag.len) : name;
+}
+
+static bool is_name(struct slice a, struct slice b)
+{
+    return slice_is(plain(a), plain(b));
+}
+
 bool route_may(struct slice scope, struct slice name)
 {
     struct slice word;
@@ -72,11 +75,193 @@ bool route_may(struct slice scope, struct slice name)
         return true;
     while (slice_split(&scope, ' ', &word)) {
         bool open = slice_ends(word, SLICE("*"));
-        if (open ? slice_begins(name, slice_to(word, word.len - 1)) : slice_is(name, word))
+        if (open ? slice_begins(name, slice_to(word, word.len - 1)) : is_name(name, word))
             return true;
     }
     return false;
 }
+
+enum means { ANYTHING, A_MODEL, A_ROLE };
+
+static struct slice take_force(struct slice name, enum means *ret_means)
+{
+    static const struct {
+        struct slice prefix;
+        enum means means;
+    } words[] = {{{"model/", 6}, A_MODEL}, {{"role/", 5}, A_ROLE}};
+    *ret_means = ANYTHING;
+    for (size_t i = 0; i < COUNT(words); i++) {
+        if (!slice_begins(name, words[i].prefix))
+            continue;
+        *ret_means = words[i].means;
+        return slice_from(name, words[i].prefix.len);
+    }
+    return name;
+}
+
+static bool is_model(const struct route_table *t, struct slice name)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        if (is_name(t->targets[i].model, name))
+            return true;
+    }
+    return false;
+}
+
+/* The model that this is a name of; the name itself when it is no alias. */
+static struct slice model_of(const struct route_table *t, struct slice name)
+{
+    if (is_model(t, name))
+        return name;
+    for (size_t i = 0; i < t->n_aliases; i++) {
+        if (is_name(t->aliases[i].alias, name))
+            return t->aliases[i].model;
+    }
+    return name;
+}
+
+static const struct route_role *role_of(const struct route_table *t, struct slice name)
+{
+    for (size_t i = 0; i < t->n_roles; i++) {
+        if (is_name(t->roles[i].name, name))
+            return &t->roles[i];
+    }
+    return NULL;
+}
+
+/* What one of a role's models is called. */
+static struct slice item_of(const struct route_table *t, const struct route_role *role, size_t i)
+{
+    enum means means;
+    return model_of(t, take_force(role->models[i], &means));
+}
+
+bool route_holds(const struct route_table *t, struct slice role, struct slice model)
+{
+    const struct route_role *r = role_of(t, role);
+    for (size_t i = 0; r && i < r->n; i++) {
+        if (is_name(item_of(t, r, i), model))
+            return true;
+    }
+    return false;
+}
+
+/* ---- candidates ----------------------------------------------------------------------------- */
+
+static bool is_in(const struct route_plan *p, const struct route_target *t)
+{
+    for (unsigned i = 0; i < p->n; i++) {
+        if (p->list[i].target == t)
+            return true;
+    }
+    return false;
+}
+
+/* By priority, behind the first `from`. */
+static void insert(struct route_plan *p, unsigned from, const struct route_target *t)
+{
+    unsigned i = p->n;
+    while (i > from && p->list[i - 1].target->priority > t->priority)
+        i--;
+    if (i == MOST_CANDIDATES)
+        return;
+    p->n += p->n < MOST_CANDIDATES;
+    memmove(&p->list[i + 1], &p->list[i], (p->n - 1 - i) * sizeof p->list[0]);
+    p->list[i].target = t;
+}
+
+/* All places of a model, behind those that are there. */
+static void add_model(const struct route_table *t, struct slice model, const char *reason,
+                      struct route_plan *p)
+{
+    unsigned from = p->n;
+    for (size_t i = 0; i < t->n; i++) {
+        if (is_name(t->targets[i].model, model) && !is_in(p, &t->targets[i]))
+            insert(p, from, &t->targets[i]);
+    }
+    for (unsigned i = from; i < p->n; i++)
+        snprintf(p->list[i].reason, sizeof p->list[i].reason, "%s", reason);
+}
+
+static void add_by_name(const struct route_table *t, struct slice name, struct slice model,
+                        struct route_plan *p)
+{
+    char reason[MOST_REASON] = "has the model";
+    if (!is_name(name, model))
+        snprintf(reason, sizeof reason, "has the model, called %.*s",
+                 SLICE_ARG(slice_to(name, min_size(name.len, 64))));
+    add_model(t, model, reason, p);
+}
+
+static void add_role(const struct route_table *t, const struct route_role *role, struct slice scope,
+                     struct route_plan *p)
+{
+    static const char *const places[] = {"first", "second", "third"};
+    bool all = route_may(scope, role->name);
+    for (size_t i = 0; i < role->n; i++) {
+        struct slice model = item_of(t, role, i);
+        char reason[MOST_REASON];
+        if (!all && !route_may(scope, model))
+            continue;
+        if (i < COUNT(places))
+            snprintf(reason, sizeof reason, "role %.*s, %s choice", SLICE_ARG(role->name),
+                     places[i]);
+        else
+            snprintf(reason, sizeof reason, "role %.*s, choice %zu", SLICE_ARG(role->name), i + 1);
+        add_model(t, model, reason, p);
+    }
+}
+
+static bool may_role(const struct route_table *t, const struct route_role *role, struct slice scope)
+{
+    bool may = route_may(scope, role->name);
+    for (size_t i = 0; i < role->n && !may; i++)
+        may = route_may(scope, item_of(t, role, i));
+    return may;
+}
+
+static enum err plan_role(const struct route_table *t, const struct route_role *role,
+                          struct slice scope, struct route_plan *p)
+{
+    if (!may_role(t, role, scope))
+        return ERR_OUT_OF_SCOPE;
+    p->role = role->name;
+    if (!role->n)
+        return ERR_ROLE_UNBOUND;
+    add_role(t, role, scope, p);
+    return p->n ? OK : ERR_NO_TARGET;
+}
+
+/* ---- the nearest ---------------------------------------------------------------------------- */
+
+struct near {
+    struct route_plan *plan;
+    struct slice name, scope;
+    unsigned distances[MOST_NEAREST];
+};
+
+static void consider(struct near *n, struct slice name)
+{
+    unsigned far = route_distance(name, n->name, FAR);
+    if (far <= FAR && route_may(n->scope, name))
+        note_near(n->plan, n->distances, name, far);
+}
+
+static void find_nearest(const struct route_table *t, struct slice name, struct slice scope,
+                         struct route_plan *p)
+{
+    struct near n = {p, name, scope, {0}};
+    for (size_t i = 0; i < t->n; i++)
+        consider(&n, t->targets[i].model);
+    for (size_t i = 0; i < t->n_aliases; i++)
+        consider(&n, t->aliases[i].alias);
+    for (size_t i = 0; i < t->n_roles; i++) {
+        if (t->roles[i].n)
+            consider(&n, t->roles[i].name);
+    }
+}
+
+/* ---- all of it ------------------------------------------------------------------------------ */
 
 static const struct route_target *first_of(const struct route_table *t, struct slice scope)
 {
@@ -89,26 +274,36 @@ static const struct route_target *first_of(const struct route_table *t, struct s
     return best;
 }
 
+static enum err plan_model(const struct route_table *t, struct slice name, struct slice scope,
+                           struct route_plan *p)
+{
+    struct slice model = model_of(t, name);
+    if (!route_may(scope, name) && !route_may(scope, model))
+        return ERR_OUT_OF_SCOPE;
+    add_by_name(t, name, model, p);
+    if (!p->n)
+        find_nearest(t, name, scope, p);
+    return p->n ? OK : ERR_NO_MODEL;
+}
+
 enum err route_plan(const struct route_table *t, struct slice name, struct slice scope,
                     struct route_plan *ret_plan)
 {
-    struct route_plan p = {0};
-    unsigned distances[MOST_NEAREST];
+    enum means means;
     const struct route_target *first = is_no_name(name) ? first_of(t, scope) : NULL;
-    *ret_plan = p;
+    *ret_plan = (struct route_plan){.by_name = !first};
+    name = first ? first->model : take_force(name, &means);
     if (first)
-        name = first->model;
+        means = A_MODEL;
+    const struct route_role *role = means == A_MODEL ? NULL : role_of(t, name);
+    if (role && (means == A_ROLE || !is_model(t, model_of(t, name)))) {
+        ret_plan->by_name = false;
+        return plan_role(t, role, scope, ret_plan);
+    }
+    if (means != A_ROLE)
+        return plan_model(t, name, scope, ret_plan);
     if (!route_may(scope, name))
         return ERR_OUT_OF_SCOPE;
-    for (size_t i = 0; i < t->n; i++) {
-        if (slice_is(t->targets[i].model, name))
-            insert(&p, &t->targets[i]);
-    }
-    for (size_t i = 0; i < t->n && !p.n; i++) {
-        unsigned far = route_distance(t->targets[i].model, name, FAR);
-        if (far <= FAR && route_may(scope, t->targets[i].model))
-            note_near(&p, distances, t->targets[i].model, far);
-    }
-    *ret_plan = p;
-    return p.n ? OK : ERR_NO_MODEL;
+    find_nearest(t, name, scope, ret_plan);
+    return ERR_NO_MODEL;
 }

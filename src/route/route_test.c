@@ -15,7 +15,7 @@ static const struct route_target targets[] = {
     {SLICE("llama3.2"), &three, 1},
     {SLICE("llama3.2"), &two, 2},
 };
-static const struct route_table table = {targets, COUNT(targets)};
+static const struct route_table table = {.targets = targets, .n = COUNT(targets)};
 
 #define NONE ((struct slice){0}) /* no limit */
 
@@ -39,7 +39,7 @@ static void no_name_means_the_first(void **state)
         assert_int_equal(route_plan(&table, slice_of(none[i]), NONE, &p), OK);
         assert_true(slice_is(p.list[0].target->model, SLICE("qwen2.5:14b")));
     }
-    assert_int_equal(route_plan(&(struct route_table){NULL, 0}, SLICE(""), NONE, &p), ERR_NO_MODEL);
+    assert_int_equal(route_plan(&(struct route_table){0}, SLICE(""), NONE, &p), ERR_NO_MODEL);
 }
 
 static void the_nearest_are_named(void **state)
@@ -107,11 +107,143 @@ static void more_than_fit(void **state)
     struct route_plan p;
     for (size_t i = 0; i < COUNT(many); i++)
         many[i] = (struct route_target){SLICE("m"), &one, 20 - i};
-    assert_int_equal(route_plan(&(struct route_table){many, COUNT(many)}, SLICE("m"), NONE, &p),
-                     OK);
+    assert_int_equal(
+        route_plan(&(struct route_table){.targets = many, .n = COUNT(many)}, SLICE("m"), NONE, &p),
+        OK);
     assert_int_equal(p.n, MOST_CANDIDATES);
     for (unsigned i = 0; i < p.n; i++)
         assert_int_equal(p.list[i].target->priority, i + 1);
+}
+
+/* ---- names that are no model's -------------------------------------------------------------- */
+
+static const struct route_target places[] = {
+    {SLICE("a"), &one, 2},        {SLICE("b"), &one, 1},          {SLICE("b"), &two, 2},
+    {SLICE("c:latest"), &two, 1}, {SLICE("org/d:q4"), &three, 1},
+};
+static const struct route_alias aliases[] = {{SLICE("bee"), SLICE("b")},
+                                             {SLICE("nothing"), SLICE("gone")},
+                                             {SLICE("a"), SLICE("b")}}; /* the model comes first */
+static const struct slice code[] = {SLICE("gone"), SLICE("bee:latest"), SLICE("model/a"),
+                                    SLICE("b"), SLICE("c")};
+static const struct slice lost[] = {SLICE("gone"), SLICE("nothing")};
+static const struct route_role roles[] = {
+    {SLICE("code"), code, COUNT(code)},
+    {SLICE("chat"), NULL, 0},
+    {SLICE("lost"), lost, COUNT(lost)},
+    {SLICE("c"), code, 1}, /* the model comes first */
+};
+static const struct route_table names = {
+    .targets = places,
+    .n = COUNT(places),
+    .aliases = aliases,
+    .n_aliases = COUNT(aliases),
+    .roles = roles,
+    .n_roles = COUNT(roles),
+};
+
+#define ALL_OF_CODE                                                                                \
+    "b@1: role code, second choice|b@2: role code, second choice|a@1: role code, third choice|"    \
+    "c:latest@2: role code, choice 5|"
+
+/* Each name under each right: the error, or the places with what is said of each. */
+static void names_and_rights(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *scope, *told;
+    } cases[] = {
+        {"b", "", "b@1: has the model|b@2: has the model|"},
+        {"b:latest", "", "b@1: has the model|b@2: has the model|"},
+        {"model/b", "", "b@1: has the model|b@2: has the model|"},
+        {"c", "", "c:latest@2: has the model|"},
+        {"org/d:q4", "", "org/d:q4@3: has the model|"},
+        {"a", "", "a@1: has the model|"},
+        {"bee", "", "b@1: has the model, called bee|b@2: has the model, called bee|"},
+        {"model/bee:latest", "",
+         "b@1: has the model, called bee:latest|b@2: has the model, called bee:latest|"},
+        {"code", "", ALL_OF_CODE},
+        {"role/code:latest", "a b",
+         "b@1: role code, second choice|b@2: role code, second choice|a@1: role code, third "
+         "choice|"},
+        {"role/c", "", "NO_TARGET"},
+        {"model/code", "", "NO_MODEL"},
+        {"role/b", "", "NO_MODEL"},
+        {"nothing", "", "NO_MODEL"},
+        {"chat", "", "ROLE_UNBOUND"},
+        {"lost", "", "NO_TARGET"},
+        /* rights: to what is asked, or to what answers */
+        {"bee", "bee", "b@1: has the model, called bee|b@2: has the model, called bee|"},
+        {"bee", "b", "b@1: has the model, called bee|b@2: has the model, called bee|"},
+        {"b", "bee", "OUT_OF_SCOPE"},
+        {"b:latest", "b", "b@1: has the model|b@2: has the model|"},
+        {"c", "c:latest", "c:latest@2: has the model|"},
+        {"code", "code", ALL_OF_CODE},
+        {"code", "a", "a@1: role code, third choice|"},
+        {"code", "cod* x", ALL_OF_CODE},
+        {"code", "x", "OUT_OF_SCOPE"},
+        {"chat", "x", "OUT_OF_SCOPE"},
+        {"chat", "chat", "ROLE_UNBOUND"},
+        {"lost", "gone", "NO_TARGET"},
+        {"role/x", "y", "OUT_OF_SCOPE"},
+        {"role/x", "x", "NO_MODEL"},
+        {"zzz", "b", "OUT_OF_SCOPE"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct route_plan p;
+        struct text told = {0};
+        enum err e = route_plan(&names, slice_of(cases[i].name), slice_of(cases[i].scope), &p);
+        if (e)
+            text_format(&told, "%s", err_row(e)->name);
+        for (unsigned k = 0; !e && k < p.n; k++) {
+            const struct backend *b = p.list[k].target->backend;
+            text_format(&told, "%s@%d: %s|", p.list[k].target->model.ptr,
+                        b == &one   ? 1
+                        : b == &two ? 2
+                                    : 3,
+                        p.list[k].reason);
+        }
+        if (strcmp(text_cstr(&told), cases[i].told) != 0)
+            fail_msg("%s, %s: %s", cases[i].name, cases[i].scope, text_cstr(&told));
+        text_fini(&told);
+    }
+}
+
+static void whether_it_was_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        bool by_name;
+    } cases[] = {{"b", true},     {"bee", true},        {"b:latest", true}, {"", false},
+                 {"code", false}, {"role/code", false}, {"default", false}, {"model/b", true}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct route_plan p;
+        assert_int_equal(route_plan(&names, slice_of(cases[i].name), NONE, &p), OK);
+        assert_int_equal(p.by_name, cases[i].by_name);
+    }
+}
+
+static void what_a_role_holds(void **state)
+{
+    (void)state;
+    assert_true(route_holds(&names, SLICE("code"), SLICE("b")));
+    assert_true(route_holds(&names, SLICE("code"), SLICE("c:latest")));
+    assert_false(route_holds(&names, SLICE("code"), SLICE("org/d:q4")));
+    assert_false(route_holds(&names, SLICE("chat"), SLICE("b")));
+    assert_false(route_holds(&names, SLICE("x"), SLICE("b")));
+}
+
+static void aliases_and_roles_are_near_too(void **state)
+{
+    (void)state;
+    struct route_plan p;
+    assert_int_equal(route_plan(&names, SLICE("bea"), NONE, &p), ERR_NO_MODEL);
+    assert_true(slice_is(p.nearest[0], SLICE("bee")));
+    assert_int_equal(route_plan(&names, SLICE("coda"), NONE, &p), ERR_NO_MODEL);
+    assert_true(slice_is(p.nearest[0], SLICE("code")));
+    for (unsigned i = 0; i < p.n_nearest; i++) /* nothing is bound to it */
+        assert_false(slice_is(p.nearest[i], SLICE("chat")));
 }
 
 static void distances(void **state)
@@ -132,6 +264,10 @@ int main(void)
         cmocka_unit_test(a_scope_holds_names_and_beginnings),
         cmocka_unit_test(only_what_is_in_scope_is_there),
         cmocka_unit_test(more_than_fit),
+        cmocka_unit_test(names_and_rights),
+        cmocka_unit_test(whether_it_was_named),
+        cmocka_unit_test(what_a_role_holds),
+        cmocka_unit_test(aliases_and_roles_are_near_too),
         cmocka_unit_test(distances),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
