@@ -23,7 +23,7 @@ struct attempt { /* embedded in the request; zero-filled is valid and idle */
 
 struct order { /* what is asked; read during attempt_start only, but for the decoder */
     const struct call *call;
-    struct slice model; /* the backend's own name for it */
+    struct target target; /* whom for: the backend's own name for the model, and what it needs */
     struct decoder *decoder;
     uint64_t id; /* the request's, for the log */
 };

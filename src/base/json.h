@@ -41,6 +41,7 @@ bool json_is_array(const struct json_value *v);
 bool json_is_text(const struct json_value *v);
 bool json_is_null(const struct json_value *v);
 bool json_is_true(const struct json_value *v);
+bool json_is_false(const struct json_value *v);
 bool json_is_number(const struct json_value *v);
 struct slice json_text(const struct json_value *v);        /* empty when it is no text */
 bool json_int(const struct json_value *v, int64_t *ret_n); /* whole numbers only */
@@ -80,6 +81,9 @@ struct json_field {
 };
 enum err json_fields(const struct json_value *object, const struct json_field *fields, size_t n,
                      void *into, struct why *why) MUST_USE;
+/* One field alone, for who walks the members himself. into NULL: it is judged, not taken. */
+enum err json_take(const struct json_field *field, const struct json_value *v, void *into,
+                   struct why *why) MUST_USE;
 
 /* The bytes between a string's quotes: are they valid, and without the escapes that need more than
  * a look (u and four digits)? Then json_add_plain adds what they spell. */

@@ -366,6 +366,11 @@ bool json_is_true(const struct json_value *v)
     return yyjson_is_true(inner(v));
 }
 
+bool json_is_false(const struct json_value *v)
+{
+    return yyjson_is_false(inner(v));
+}
+
 bool json_is_number(const struct json_value *v)
 {
     return yyjson_is_num(inner(v));
@@ -477,54 +482,63 @@ static enum err refuse_bounds(const struct json_field *f, const char *unit, stru
                      f->least, f->most);
 }
 
-static enum err take(const struct json_field *f, const struct json_value *v, char *place,
-                     struct why *why)
+static enum err judge_text(const struct json_field *f, const struct json_value *v, struct why *why)
+{
+    struct slice s = json_text(v);
+    if (!json_is_text(v))
+        return refuse(f, "a string", why);
+    if (f->no_nul && slice_find(s, '\0') < s.len)
+        return refuse(f, "free of U+0000", why);
+    return out_of_bounds(f, (double)s.len) ? refuse_bounds(f, "a length", why) : OK;
+}
+
+static enum err judge(const struct json_field *f, const struct json_value *v, struct why *why)
 {
     int64_t whole = 0;
     switch (f->kind) {
     case JSON_TEXT:
-        if (!json_is_text(v))
-            return refuse(f, "a string", why);
-        struct slice s = json_text(v);
-        if (f->no_nul && slice_find(s, '\0') < s.len)
-            return refuse(f, "free of U+0000", why);
-        if (out_of_bounds(f, (double)s.len))
-            return refuse_bounds(f, "a length", why);
-        *(struct slice *)(void *)place = s;
-        return OK;
+        return judge_text(f, v, why);
     case JSON_BOOL:
-        if (!yyjson_is_bool(inner(v)))
-            return refuse(f, "true or false", why);
-        *(bool *)(void *)place = json_is_true(v);
-        return OK;
+        return yyjson_is_bool(inner(v)) ? OK : refuse(f, "true or false", why);
     case JSON_INT:
         if (!json_is_number(v) || !json_int(v, &whole))
             return refuse(f, "a whole number", why);
-        if (out_of_bounds(f, (double)whole))
-            return refuse_bounds(f, "a value", why);
-        *(int64_t *)(void *)place = whole;
-        return OK;
+        return out_of_bounds(f, (double)whole) ? refuse_bounds(f, "a value", why) : OK;
     case JSON_NUMBER:
         if (!json_is_number(v))
             return refuse(f, "a number", why);
-        if (out_of_bounds(f, json_number(v)))
-            return refuse_bounds(f, "a value", why);
-        *(double *)(void *)place = json_number(v);
-        return OK;
+        return out_of_bounds(f, json_number(v)) ? refuse_bounds(f, "a value", why) : OK;
     case JSON_ARRAY:
         if (!json_is_array(v))
             return refuse(f, "a list", why);
         if (out_of_bounds(f, (double)json_count(v)))
             return refuse_bounds(f, "a number of items", why);
-        break;
+        return OK;
     case JSON_OBJECT:
-        if (!json_is_object(v))
-            return refuse(f, "an object", why);
-        break;
+        return json_is_object(v) ? OK : refuse(f, "an object", why);
     case JSON_ANY:
         break;
     }
-    *(const struct json_value **)(void *)place = v;
+    return OK;
+}
+
+enum err json_take(const struct json_field *f, const struct json_value *v, void *into,
+                   struct why *why)
+{
+    enum err e = judge(f, v, why);
+    if (e || !into)
+        return e;
+    void *place = (char *)into + f->at;
+    if (f->kind == JSON_TEXT)
+        *(struct slice *)place = json_text(v);
+    else if (f->kind == JSON_BOOL)
+        *(bool *)place = json_is_true(v);
+    else if (f->kind == JSON_NUMBER)
+        *(double *)place = json_number(v);
+    else if (f->kind == JSON_INT)
+        return json_int(v, place) ? OK : ERR_BAD_VALUE;
+    else
+        *(const struct json_value **)place = v;
     return OK;
 }
 
@@ -541,7 +555,7 @@ enum err json_fields(const struct json_value *object, const struct json_field *f
                 return why_param(why, ERR_MISSING_FIELD, f->name, "%s is missing", f->name);
             continue;
         }
-        enum err e = take(f, v, (char *)into + f->at, why);
+        enum err e = json_take(f, v, into, why);
         if (e)
             return e;
     }

@@ -8,6 +8,7 @@ struct codec {
     const char *(*path)(enum call_kind kind);
     enum err (*decode_call)(struct slice body, struct arena *arena, struct call *call,
                             struct why *why);
+    enum err (*encode_call)(const struct call *c, const struct target *t, struct text *out);
     enum err (*decode_event)(struct decoder *d, struct slice raw, struct slice data,
                              struct event *event, struct why *why);
     enum err (*read_refusal)(int status, struct slice body, struct why *why);
@@ -29,3 +30,5 @@ void openai_learn(struct decoder *d, struct slice raw, struct slice data,
 /* openai_call.c */
 enum err openai_decode_call(struct slice body, struct arena *arena, struct call *call,
                             struct why *why);
+/* openai_encode.c */
+enum err openai_encode_call(const struct call *c, const struct target *t, struct text *out);

@@ -1,4 +1,4 @@
-/* dialect: the table of codecs, and what all of them share: edits and the model's name. */
+/* dialect: the table of codecs, and what all of them share: edits. */
 #include "dialect/codec.h"
 
 static const struct codec *const codecs[DIALECT_COUNT] = {
@@ -77,36 +77,12 @@ enum err dialect_decode_call(enum dialect d, enum call_kind kind, struct slice b
     return e;
 }
 
-enum err dialect_encode_call(const struct call *c, struct slice target_model, struct text *out)
-{
-    struct edits edits = c->edits;
-    struct text model = {0};
-    struct json_writer w = json_writer(&model);
-    bool missing = c->model_span.key == c->model_span.end;
-    if (missing) {
-        json_open_object(&w);
-        json_put_pair(&w, "model", target_model);
-        json_close_object(&w);
-    } else {
-        json_put_text(&w, target_model);
-    }
-    struct edit edit = {c->model_span.value, c->model_span.end - c->model_span.value,
-                        text_slice(&model)};
-    if (missing && !model.failed) { /* as the first member: no braces, a comma behind it */
-        model.ptr[model.len - 1] = ',';
-        edit.text = slice_from(edit.text, 1);
-    }
-    enum err e = model.failed ? ERR_NO_MEMORY : edits_add(&edits, c->body, edit);
-    if (!e) {
-        if (text_room(out, edits_len(&edits, c->body)))
-            edits_write(&edits, c->body, out);
-        e = out->failed ? ERR_NO_MEMORY : OK;
-    }
-    text_fini(&model);
-    return e;
-}
-
 /* ---- the rest goes straight to the codec ---------------------------------------------------- */
+
+enum err dialect_encode_call(const struct call *c, const struct target *t, struct text *out)
+{
+    return codecs[c->dialect]->encode_call(c, t, out);
+}
 
 enum err dialect_decode_event(struct decoder *d, struct slice raw, struct slice data,
                               struct event *ret_event, struct why *why)

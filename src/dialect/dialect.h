@@ -1,7 +1,6 @@
 /* dialect: one neutral call and one neutral event; a codec for each wire format. After decoding,
- * no room asks which dialect somebody speaks: it hands the number on. Same dialect on both sides:
- * the caller's own bytes go on with a short list of edits, and the answer's events come back as
- * they are but for a few fields. Pure: no clock, no I/O. */
+ * no room asks which dialect somebody speaks. Same dialect on both sides: the caller's own bytes go
+ * on with a short list of edits, the answer's events come back but for a few fields. Pure. */
 #pragma once
 
 #include "base/arena.h"
@@ -41,23 +40,32 @@ struct call {
     enum call_kind kind;
     enum dialect dialect;
     struct slice model; /* as the caller wrote it; "" when not at all. In the arena */
-    bool stream, wants_usage;
+    bool stream, wants_usage, has_system;
     struct slice body;           /* the caller's own bytes, owned by the request */
-    struct edits edits;          /* from the caller's bytes to a target's, but for the model */
+    struct edits edits;          /* from the caller's bytes to every target's */
     struct json_span model_span; /* key == value == end: not there */
+    size_t front, first_message; /* places in the body before its first member, first message */
+    uint64_t named[2];           /* which of the codec's fields the caller wrote, a bit each */
     uint64_t messages, tools;    /* counted for routing and the audit row */
 };
-/* What a call must look like is checked here; the arena gets the few texts that are kept. The
- * body may be 32 MiB: above 256 KiB this runs on a thread. */
+struct target { /* whom a call is written for; the rest holds for an engine of ours alone */
+    struct slice model;
+    bool engine;
+    int slot;              /* pinned; -1: none */
+    unsigned ping_s;       /* it shows this often that it lives; 0: as it likes */
+    struct slice sampling; /* JSON object, holds for what the caller left open; "": nothing */
+    struct slice system;   /* first message where the caller has none of its kind; "": nothing */
+};
+/* Checks what a call must look like; the arena gets what is kept. The body may be 32 MiB: above
+ * 256 KiB this runs on a thread. */
 enum err dialect_decode_call(enum dialect d, enum call_kind kind, struct slice body,
                              struct arena *arena, struct call *ret_call, struct why *why) MUST_USE;
-/* The body for a target of the same dialect, asking it by its own name for the model. */
-enum err dialect_encode_call(const struct call *c, struct slice target_model,
-                             struct text *out) MUST_USE;
-/* Where calls of this kind are posted, below the target's base path. */
+/* The body for a target of the same dialect. */
+enum err dialect_encode_call(const struct call *c, const struct target *t,
+                             struct text *ret) MUST_USE;
 const char *dialect_kind_name(enum call_kind kind); /* as in logs */
 const char *dialect_name(enum dialect d);
-const char *dialect_path(enum dialect d, enum call_kind kind);
+const char *dialect_path(enum dialect d, enum call_kind kind); /* below the target's base path */
 
 /* ---- events ---- */
 struct usage {

@@ -60,6 +60,7 @@ const struct codec openai_codec = {
     .name = "openai",
     .path = path,
     .decode_call = openai_decode_call,
+    .encode_call = openai_encode_call,
     .decode_event = openai_decode_event,
     .read_refusal = openai_read_refusal,
     .write_error = write_error,

@@ -112,11 +112,11 @@ static void test_fields(void **state)
          {"{}", "null", "{\"include_usage\":false}", "{\"include_usage\":1}"},
          {"true", "[]", "\"\""}},
         {"max_tokens",
-         {"1", "2147483647", "1.0", "1e3", "null"},
-         {"0", "-1", "2147483648", "1.5", "\"1\"", "1e300"}},
+         {"1", "2147483647", "1.0", "1e3", "null", "-1"},
+         {"0", "-2", "2147483648", "1.5", "\"1\"", "1e300"}},
         {"max_completion_tokens",
-         {"1", "2147483647", "null"},
-         {"0", "-1", "2147483648", "0.5", "\"1\"", "18446744073709551615"}},
+         {"1", "2147483647", "null", "-1.0"},
+         {"0", "-2", "2147483648", "-1.5", "\"-1\"", "18446744073709551615"}},
         {"n", {"1", "8", "null"}, {"0", "9", "-1", "1.5", "\"1\"", "true"}},
         {"temperature", {"0", "100", "0.0", "99.99", "-0", "null"}, {"-0.001", "100.001", "\"1\""}},
         {"top_p", {"0", "1", "0.5", "1.0"}, {"-0.0001", "1.0001", "\"1\"", "[]"}},
@@ -129,7 +129,10 @@ static void test_fields(void **state)
         {"top_logprobs", {"0", "20"}, {"-1", "21", "1.5", "true"}},
         {"tools", {"[]", "[{}]", "null"}, {"{}", "\"x\"", "[1]", "[{},null]"}},
         {"stop", {"\"x\"", "[]", "[\"a\",\"b\"]", "null", "\"\""}, {"1", "{}", "[1]", "[null]"}},
-        {"logit_bias", {"{}", "{\"1\":-100}", "null"}, {"[]", "1"}},
+        {"logit_bias",
+         {"{}", "{\"1\":-100,\"a\":false}", "null", "[[1,-100],[\"a\",false]]", "[{\"id\":1}]",
+          "[]"},
+         {"1", "{\"1\":\"2\"}", "[1]", "[[1,2,3]]", "[[1,true]]", "{\"1\":1.1e9}"}},
         {"response_format", {"{}", "{\"type\":\"json_object\"}", "null"}, {"\"json\"", "[]"}},
         {"user", {"\"\"", "\"u\"", "\"\\u0000\"", "null"}, {"1", "{}"}},
     };
@@ -172,6 +175,7 @@ static void test_sizes(void **state)
         {"{" MESSAGES ",\"user\":\"", "x", "\"}", 1024, false, ERR_BAD_VALUE, "user"},
         {"{" MESSAGES ",\"logit_bias\":{", "\"%zu\":1", "}}", 1024, true, ERR_TOO_MANY,
          "logit_bias"},
+        {"{" MESSAGES ",\"logit_bias\":[", "[%zu,1]", "]}", 1024, true, ERR_TOO_MANY, "logit_bias"},
         {"{\"messages\":[{\"role\":\"user\",\"content\":[", "{\"image_url\":1}", "]}]}", 16, true,
          ERR_TOO_MANY, "messages"},
         {"{\"messages\":[", "{\"role\":\"user\",\"content\":[{\"image_url\":1}]}", "]}", 16, true,
@@ -259,7 +263,7 @@ static bool encode(struct slice body, struct slice model, struct text *out)
     if (e)
         print_message("%.*s: %s\n", SLICE_ARG(body), why.text);
     else
-        e = dialect_encode_call(&call, model, out);
+        e = dialect_encode_call(&call, &(struct target){.model = model, .slot = -1}, out);
     arena_fini(&arena);
     return !e;
 }
@@ -367,12 +371,14 @@ static void test_many_targets(void **state)
     struct call call;
     struct why why;
     struct text a = {0}, b = {0};
+    struct target one = {.model = SLICE("one"), .slot = -1};
+    struct target another = {.model = SLICE("another"), .slot = -1};
     assert_int_equal(decode(SLICE(CALL("\"model\":\"m\"")), &arena, &call, &why), OK);
     for (int i = 0; i < 40; i++) {
         text_clear(&a);
-        assert_int_equal(dialect_encode_call(&call, SLICE("one"), &a), OK);
+        assert_int_equal(dialect_encode_call(&call, &one, &a), OK);
         text_clear(&b);
-        assert_int_equal(dialect_encode_call(&call, SLICE("another"), &b), OK);
+        assert_int_equal(dialect_encode_call(&call, &another, &b), OK);
     }
     assert_string_equal(text_cstr(&a), "{" S "," O "," MESSAGES ",\"model\":\"one\"}");
     assert_string_equal(text_cstr(&b), "{" S "," O "," MESSAGES ",\"model\":\"another\"}");

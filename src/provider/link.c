@@ -265,7 +265,7 @@ static enum err write_request(struct provider *p, const struct order *o, struct 
 {
     const struct provider_terms *t = &p->terms;
     struct text target = {0}, key = {0}, length = {0};
-    enum err e = dialect_encode_call(o->call, o->model, &k->body);
+    enum err e = dialect_encode_call(o->call, &o->target, &k->body);
     text_add(&target, t->path);
     text_add(&target, slice_of(dialect_path(t->dialect, o->call->kind)));
     if (t->api_key.len) {

@@ -55,7 +55,7 @@ static enum err place_start(struct backend *b, struct attempt *a, const struct o
     if (p->refuses)
         return why_set(why, p->refuses, "it refuses");
     assert_null(p->attempt);
-    assert_true(slice_is(o->model, SLICE("m")) || o->call->model.len == 0);
+    assert_true(slice_is(o->target.model, SLICE("m")) || o->call->model.len == 0);
     p->attempt = a;
     p->decoder = o->decoder;
     p->paused = false;

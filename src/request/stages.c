@@ -353,7 +353,7 @@ static bool start(struct request *r)
     static const struct attempt_ops ops = {on_event, on_done};
     struct order order = {
         .call = &r->call,
-        .model = r->plan.list[r->tries.candidate].target->model,
+        .target = {.model = r->plan.list[r->tries.candidate].target->model, .slot = -1},
         .decoder = &r->decoder,
         .id = r->row.id,
     };

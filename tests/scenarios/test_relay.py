@@ -242,7 +242,7 @@ def test_stream_members(daemon, upstream, member, place):
 
 
 STRIPPED = {"hearth": {"a": [1, {"b": 2}]}, "api_base": "http://10.0.0.1/", "base_url": "x",
-            "api_key": "sk-secret", "n_discard": -1, "id_slot": 0}
+            "api_key": "sk-secret", "n_discard": -1, "id_slot": 0, "slot_id": 1, "chat_parser": "x"}
 
 
 @pytest.mark.parametrize("key", [*STRIPPED, "all"])

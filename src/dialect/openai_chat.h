@@ -1,0 +1,45 @@
+/* openai_chat: what the files that read and write a chat call share: the table of its fields, and
+ * what is kept of them while it is read. */
+#pragma once
+
+#include "dialect/codec.h"
+
+#define MOST_INT 2147483647
+#define MOST_SCHEMA (256 * 1024)    /* bytes of a schema, a grammar, a tool */
+#define MOST_LOOK_BACK (256 * 1024) /* tokens: an engine takes memory for each of them */
+
+struct chat_fields { /* lives as long as the document */
+    struct slice model, grammar;
+    bool stream, has_system;
+    size_t tools_len; /* as the caller wrote them */
+    const struct json_value *messages, *tools, *stop, *stream_options, *logit_bias, *samplers,
+        *breakers, *json_schema, *response_format;
+};
+
+enum chat_role {
+    CHAT_PASS,
+    CHAT_DROP,
+    CHAT_LIMIT, /* -1: none, which is said by leaving it out */
+    CHAT_MODEL,
+    CHAT_STREAM,
+    CHAT_OPTIONS,
+    CHAT_MESSAGES,
+    CHAT_TOOLS,
+    CHAT_SCHEMA /* no larger than MOST_SCHEMA as the caller wrote it */
+};
+
+struct chat_row {
+    struct json_field field;
+    size_t len; /* of its name */
+    enum chat_role role;
+    unsigned char bit; /* in struct call's named */
+    bool kept;         /* in struct chat_fields */
+};
+
+/* openai_fields.c */
+const struct chat_row *chat_row(struct slice name); /* NULL: not known */
+const struct chat_row *chat_row_at(size_t i);       /* in the table's order; NULL behind the last */
+bool chat_drops(struct slice name, const struct chat_row *row);
+
+/* openai_judge.c: what a row of a table cannot say. */
+enum err chat_judge(struct chat_fields *f, struct why *why);
