@@ -89,9 +89,9 @@ def test_without_bubblewrap(make):
 
 def test_without_packs(make):
     home = make.home()
-    found = doctor(home, env={"PATH": str(home.ground.folder("p"))})
-    assert one(found, "engines", "warning")["mend"] == "hearth engines install llama.cpp"
-    assert "mend hearth engines install llama.cpp" in printed(home)[1]
+    env = {"PATH": str(home.ground.folder("p"))}
+    assert one(doctor(home, env), "engines", "warning")["mend"] == "hearth engines install llama.cpp"
+    assert "mend hearth engines install llama.cpp" in printed(home, env)[1]
 
 
 def test_a_foreign_process_on_the_port(make):
