@@ -59,7 +59,8 @@ static void free_it(struct backend *b)
 
 static struct fake fake(void)
 {
-    static const struct backend_ops ops = {start, pause_it, cancel, free_it};
+    static const struct backend_ops ops = {
+        .start = start, .pause = pause_it, .cancel = cancel, .free = free_it};
     return (struct fake){.backend = {.ops = &ops, .name = SLICE("fake")}};
 }
 

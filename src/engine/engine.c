@@ -174,10 +174,8 @@ static void sweep(const char *folder)
         char path[4096];
         if (d->d_name[0] == '.')
             continue;
-        snprintf(path, sizeof path, "%s/%s/" LAUNCH_SOCKET, folder, d->d_name);
-        (void)unlink(path);
         snprintf(path, sizeof path, "%s/%s", folder, d->d_name);
-        (void)rmdir(path);
+        spawn_remove_folder(path);
     }
     if (dir)
         closedir(dir);

@@ -58,14 +58,15 @@ static void take_log(struct engine *e, struct slice line)
     bool json = line.ptr[0] == '{' && !json_read(line, &json_usual_limits, NULL, &doc, NULL);
     struct slice words = line, rest;
     if (json) {
+        bool error = slice_is(json_text(json_get(doc.root, "level")), SLICE("error"));
         rest = json_text(json_get(doc.root, "msg"));
         while (slice_split(&rest, '\n', &words)) {
             if (words.len)
-                tail_add(&e->tail, words);
+                tail_add(&e->tail, words, error);
         }
         json_done(&doc);
     } else {
-        tail_add(&e->tail, line);
+        tail_add(&e->tail, line, false);
     }
 }
 

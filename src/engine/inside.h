@@ -18,7 +18,7 @@ struct tail {
 };
 void tail_fini(struct tail *t);
 void tail_clear(struct tail *t);
-void tail_add(struct tail *t, struct slice line);
+void tail_add(struct tail *t, struct slice line, bool error);
 /* Why it ended, in words, from its log and from how it did. */
 enum policy tail_judge(const struct tail *t, const struct child_end *end, struct why *ret_why);
 
@@ -124,6 +124,7 @@ enum err spawn_choose(const struct engine *e, const struct pack **ret_pack, stru
 enum err spawn_make(struct engine *e, struct why *why);
 enum err spawn_connect(struct engine *e, struct why *why); /* the backend that asks the child */
 void spawn_free(struct engine *e);
+void spawn_remove_folder(const char *path);
 extern const struct child_ops spawn_child_ops;
 void engine_died(struct engine *e, const struct child_end *end); /* life.c */
 void life_init(struct engine *e);

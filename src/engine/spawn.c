@@ -1,6 +1,7 @@
 /* spawn: what belongs to one start of a child: its folder and socket, its key, its command line,
  * the backend that asks it. All of it is new each time, so nothing of an earlier child can be taken
  * for this one. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -17,6 +18,21 @@ static void hex(const unsigned char *bytes, size_t n, char *out)
 {
     for (size_t i = 0; i < n; i++)
         snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+/* What a child left in it is untrusted: so much of it is removed on the loop, and the rest at the
+ * next start. */
+#define MOST_LEFT 64u
+
+void spawn_remove_folder(const char *path)
+{
+    DIR *dir = opendir(path);
+    struct dirent *d;
+    for (unsigned n = 0; dir && n < MOST_LEFT && (d = readdir(dir)); n++)
+        (void)unlinkat(dirfd(dir), d->d_name, 0);
+    if (dir)
+        closedir(dir);
+    (void)rmdir(path);
 }
 
 static enum err make_folder(struct engine *e, struct spawn *s, struct why *why)
@@ -79,7 +95,7 @@ static enum err start_child(struct engine *e, struct spawn *s, struct why *why)
 {
     bool boxed = e->all->facts->sandbox.kind != SANDBOX_NONE;
     int filter = -1;
-    enum err err = boxed ? sandbox_seccomp(&filter, why) : OK;
+    enum err err = sandbox_seccomp(&filter, why);
     if (err)
         return err;
     const struct child_terms terms = {.argv = s->launch.argv,
@@ -177,14 +193,6 @@ enum err spawn_connect(struct engine *e, struct why *why)
     return s->http ? OK : why_set(why, ERR_NO_MEMORY, "no memory to ask an engine");
 }
 
-static void remove_folder(struct spawn *s)
-{
-    if (!s->folder)
-        return;
-    (void)unlink(s->socket);
-    (void)rmdir(s->folder); /* what else a child left in it is removed at the next start */
-}
-
 void spawn_free(struct engine *e)
 {
     struct spawn *s = e->spawn;
@@ -193,7 +201,8 @@ void spawn_free(struct engine *e)
     e->spawn = NULL;
     if (s->http)
         backend_retire(s->http);
-    remove_folder(s);
+    if (s->folder)
+        spawn_remove_folder(s->folder);
     if (s->child.ops)
         child_close(&s->child);
     hold_drop(&s->hold);

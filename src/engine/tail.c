@@ -58,21 +58,28 @@ static void make_room(struct tail *t, size_t n)
     text_drop(&t->lines, cut + min_size(end + 1, rest.len));
 }
 
-void tail_add(struct tail *t, struct slice line)
+static void note_trouble(struct tail *t, struct slice line)
+{
+    struct text visible = {0};
+    text_visible(&visible, slice_to(line, min_size(line.len, sizeof t->trouble - 1)));
+    snprintf(t->trouble, sizeof t->trouble, "%s", text_cstr(&visible));
+    text_fini(&visible);
+}
+
+void tail_add(struct tail *t, struct slice line, bool error)
 {
     line = slice_to(line, min_size(line.len, TAIL_ROOM / 8));
     make_room(t, line.len * 4 + 1);
     text_visible(&t->lines, line);
     text_byte(&t->lines, '\n');
-    for (unsigned i = 0; i < COUNT(failures); i++) {
-        if (!holds(line, failures[i].holds) || (t->failure && t->failure <= i + 1))
-            continue;
-        struct text visible = {0};
-        text_visible(&visible, slice_to(line, min_size(line.len, sizeof t->trouble - 1)));
-        snprintf(t->trouble, sizeof t->trouble, "%s", text_cstr(&visible));
-        text_fini(&visible);
+    unsigned row = t->failure ? t->failure - 1 : COUNT(failures), i = 0;
+    while (i < row && !holds(line, failures[i].holds))
+        i++;
+    bool tells = i < row && failures[i].policy != AGAIN; /* the others only say that it failed */
+    if (tells || (!t->trouble[0] && (error || i < row)))
+        note_trouble(t, line);
+    if (i < row)
         t->failure = i + 1;
-    }
 }
 
 static struct slice last_line(const struct tail *t)

@@ -53,8 +53,8 @@ static void test_verdicts(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct tail t = {0};
         struct why why;
-        tail_add(&t, SLICE("loading"));
-        tail_add(&t, slice_of(cases[i].line));
+        tail_add(&t, SLICE("loading"), false);
+        tail_add(&t, slice_of(cases[i].line), false);
         assert_int_equal(tail_judge(&t, &cases[i].end, &why), cases[i].policy);
         assert_int_equal(why.code, cases[i].err);
         assert_non_null(strstr(why.text, cases[i].words));
@@ -69,12 +69,26 @@ static void test_the_cause_wins(void **state)
     struct tail t = {0};
     struct why why;
     (void)state;
-    tail_add(&t, SLICE("error loading model: unknown model architecture: 'nova'"));
-    tail_add(&t, SLICE("srv init: exiting due to model loading error"));
+    tail_add(&t, SLICE("error loading model: unknown model architecture: 'nova'"), false);
+    tail_add(&t, SLICE("srv init: exiting due to model loading error"), false);
     assert_int_equal(tail_judge(&t, &end, &why), GIVE_UP);
     assert_non_null(strstr(why.text, "'nova'"));
     tail_clear(&t);
     assert_int_equal(tail_judge(&t, &end, &why), AGAIN);
+    tail_fini(&t);
+}
+
+/* Where the line that matches says only that it failed, what was told as an error before is told. */
+static void test_what_went_before(void **state)
+{
+    const struct child_end end = {1, 0};
+    struct tail t = {0};
+    struct why why;
+    (void)state;
+    tail_add(&t, SLICE("tensor 'x' has wrong shape"), true);
+    tail_add(&t, SLICE("srv init: exiting due to model loading error"), true);
+    assert_int_equal(tail_judge(&t, &end, &why), AGAIN);
+    assert_non_null(strstr(why.text, "wrong shape"));
     tail_fini(&t);
 }
 
@@ -85,11 +99,11 @@ static void test_it_is_bounded_and_visible(void **state)
     (void)state;
     memset(line, '\x1b', sizeof line);
     for (unsigned i = 0; i < 1000; i++) {
-        tail_add(&t, (struct slice){line, 1 + (i * 37) % sizeof line});
+        tail_add(&t, (struct slice){line, 1 + (i * 37) % sizeof line}, false);
         assert_true(t.lines.len <= TAIL_ROOM);
         assert_int_equal(slice_find(text_slice(&t.lines), '\x1b'), t.lines.len);
     }
-    tail_add(&t, SLICE("the end"));
+    tail_add(&t, SLICE("the end"), false);
     assert_true(slice_ends(text_slice(&t.lines), SLICE("the end\n")));
     tail_fini(&t);
 }
@@ -99,6 +113,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_the_cause_wins),
+        cmocka_unit_test(test_what_went_before),
         cmocka_unit_test(test_it_is_bounded_and_visible),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,8 +164,8 @@ static void on_gone(struct hold *h)
 
 static int set_up(void **state)
 {
-    static const struct backend_ops backend_ops = {place_start, place_pause, place_cancel,
-                                                   place_free};
+    static const struct backend_ops backend_ops = {
+        .start = place_start, .pause = place_pause, .cancel = place_cancel, .free = place_free};
     static const struct slice names[PLACES] = {SLICE("one"), SLICE("two"), SLICE("three")};
     struct bench *b = mem_new(struct bench);
     struct why why;

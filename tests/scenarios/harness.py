@@ -116,11 +116,20 @@ class Ground:
         """A copy that the plain user can run; path: of this file instead of the build's own."""
         path = path or program(name)
         if path not in self.programs:
+            self.bring_bridge(path.parent / "hearth-bridge")
             copy = self.path / f"{name}{len(self.programs)}"
             shutil.copyfile(path, copy)
             copy.chmod(0o755)
             self.programs[path] = self.own(copy)
         return self.programs[path]
+
+    def bring_bridge(self, path):
+        """hearth looks for it beside itself."""
+        beside = self.path / path.name
+        if path.exists() and not beside.exists():
+            shutil.copyfile(path, beside)
+            beside.chmod(0o755)
+            self.own(beside)
 
     @property
     def sanitized(self):
