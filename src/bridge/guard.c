@@ -1,5 +1,6 @@
 /* guard: what stays between hearth and a program: ends it, and every process that it left behind,
- * when the program has ended, when it is asked to end, and when the process that started it is gone.
+ * when the program has ended, when it is asked to end, and when the process that started it is
+ * gone.
  *
  * Whatever loses its parent below it becomes its child (PR_SET_CHILD_SUBREAPER), so it can end them
  * all. bubblewrap needs that too: its own processes ask to be ended with their parents only late,

@@ -1,5 +1,5 @@
-/* hold: starts a program where there is no bubblewrap, held as bubblewrap would hold it, with what a
- * process can set on itself: no capabilities and no new privileges, no core dumps, the filter of
+/* hold: starts a program where there is no bubblewrap, held as bubblewrap would hold it, with what
+ * a process can set on itself: no capabilities and no new privileges, no core dumps, the filter of
  * calls, no descriptors but its standard ones. It sees the files and the network of its user.
  * guard.c ends it. */
 #include <errno.h>

@@ -119,7 +119,16 @@ class Ground:
             shutil.copyfile(path, copy)
             copy.chmod(0o755)
             self.programs[path] = self.own(copy)
+            self.copy_bridge(path, copy.parent)
         return self.programs[path]
+
+    def copy_bridge(self, program, folder):
+        """hearth looks for it beside itself."""
+        beside, copy = program.parent / "hearth-bridge", folder / "hearth-bridge"
+        if beside.exists() and not copy.exists():
+            shutil.copyfile(beside, copy)
+            copy.chmod(0o755)
+            self.own(copy)
 
     @property
     def sanitized(self):

@@ -47,12 +47,12 @@ OPEN = {
     "home_folder", "ssh_key", "accounts", "data_folder", "other_processes", "system_tree",
     "write_model", "change_model", "beside_model", "write_pack", "write_own_program", "shell",
     "tcp_to_host", "udp_to_host", "admin_socket", "abstract_socket", "signal_daemon",
-    "limits_of_daemon", "priority_of_daemon", "fork_bomb", "shared_memory", "fill_tmp", "fill_shm",
+    "limits_of_daemon", "priority_of_daemon", "fork_bomb", "shared_memory", "fill_tmp",
     "many_files", "descriptors_of_daemon", "root_of_daemon", "environment_of_daemon",
-    "memory_of_daemon",
 }
-# What depends on the machine: its network, its device files, its libraries' place.
-DEPENDS = {"tcp_elsewhere", "udp_elsewhere", "disks", "host_library"}
+# What depends on the machine: its network, its device files, its libraries' place, what it lets one
+# do with one's own processes, how large its /dev/shm is.
+DEPENDS = {"tcp_elsewhere", "udp_elsewhere", "disks", "host_library", "memory_of_daemon", "fill_shm"}
 
 
 @pytest.fixture(scope="module")
