@@ -283,8 +283,14 @@ class Engine:
         s = socket.socket(socket.AF_UNIX)
         s.settimeout(10)
         s.connect(str(self.path))
-        s.sendall(words)
+        if words:
+            s.sendall(words)
         return s
+
+    def is_there(self):
+        with contextlib.suppress(OSError), self.connect():
+            return True
+        return False
 
 
 def read_all(s, pause=0.0):
@@ -358,7 +364,7 @@ def test_more_connections_than_there_are_places(start):
 
 def test_who_comes_too_early_is_told_so(start):
     engine = Engine(start, "sandbox", delay_ms=1000, wait=False)
-    harness.wait_for(engine.path.exists)
+    harness.wait_for(engine.is_there)
     with engine.connect() as s:
         assert s.recv(1) == b""
     assert engine.launched.line() == "listening"
