@@ -7,8 +7,9 @@
  * SANDBOX_BLOCK_FD, after it has read the program's pid from SANDBOX_STATUS_FD (one line of JSON
  * with `child-pid`) and set its limits (sandbox_limit). Both end it, with all that it left behind,
  * when it ends, when the process that started it is gone, and when the command gets SIGTERM: send
- * that, or SIGKILL to `child-pid`, rather than SIGKILL to the command, which it cannot answer. Its
- * exit code is the program's, 128 + N after signal N. */
+ * that, or SIGKILL to `child-pid`, rather than SIGKILL to the command, which it cannot answer. Who
+ * gives a held one up does so too: closing the block would let bubblewrap run it. Its exit code is
+ * the program's, 128 + N after signal N. */
 #pragma once
 
 #include "base/arena.h"
