@@ -2,11 +2,12 @@
  * to be done in the engine's own process, or inside its sandbox: a small, static program without
  * libraries, since it also runs inside packs. It knows nothing of engines.
  *
- *   hearth-bridge start -- BUBBLEWRAP...     becomes bubblewrap, unless nobody waits any more
+ *   hearth-bridge start -- BUBBLEWRAP...     starts bubblewrap, and ends all of it with whoever
+ *                                            started this
  *   hearth-bridge hold [--folder F] -- PROGRAM...
- *                                            without bubblewrap: holds the program as bubblewrap
- *                                            would, sets what a process can set on itself, and
- *                                            ends all of it with whoever started it
+ *                                            the same without bubblewrap: holds the program as
+ *                                            bubblewrap would, and sets what a process can set on
+ *                                            itself
  *   hearth-bridge tcp --socket S --port N -- PROGRAM...
  *                                            passes connections at S on to the program's port
  *
@@ -34,6 +35,12 @@ struct bridge_words { /* of the command line */
 int bridge_start(const struct bridge_words *words);
 int bridge_hold(const struct bridge_words *words);
 int bridge_tcp(const struct bridge_words *words);
+
+/* guard.c: starts a child that becomes the program (be), stays as its parent, and ends all of it.
+ * tell: what is to be done with its pid; NULL: nothing. */
+typedef void bridge_be_fn(const struct bridge_words *words, const sigset_t *signals);
+typedef bool bridge_tell_fn(pid_t program);
+int bridge_guard(const struct bridge_words *words, bridge_be_fn *be, bridge_tell_fn *tell);
 
 /* words.c: false and a line on standard error when they cannot be understood. */
 bool bridge_read_words(char **argv, struct bridge_words *ret_words);

@@ -1,36 +1,22 @@
-/* hold: starts a program where there is no bubblewrap, with what a process can set on itself and on
- * its children: a session of its own, no new privileges, no core dumps, the filter of calls, no
- * descriptors but its standard ones. It sees the files and the network of its user.
- *
- * It stays as the program's parent, and every process that the program leaves behind becomes its
- * child (PR_SET_CHILD_SUBREAPER), so that it can end them all: when the program has ended, when it
- * is asked to end, and when the process that started it is gone. That process is watched by a
- * descriptor, since PR_SET_PDEATHSIG would count the thread that started us. If it was gone before
- * we could look, nobody writes to the block, which then closes, and the program never runs. Against
- * our own end there is PR_SET_PDEATHSIG: the program dies with us, but not what it left behind. */
-#include <dirent.h>
+/* hold: starts a program where there is no bubblewrap, held as bubblewrap would hold it, with what
+ * a process can set on itself: no capabilities and no new privileges, no core dumps, the filter of
+ * calls, no descriptors but its standard ones. It sees the files and the network of its user.
+ * guard.c ends it. */
 #include <errno.h>
-#include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/json.h"
 #include "bridge/bridge.h"
 
 #define MOST_STEPS 4096u /* what the kernel takes */
-#define LOOK_MS 200      /* how often, where the kernel has no descriptors of processes */
-#define SWEEP_MS 5       /* between two looks for processes that are left */
-#define MOST_SWEEPS 2000u
-
-/* ---- the program, before it is one ---------------------------------------------------------- */
 
 static bool load_filter(void)
 {
@@ -53,6 +39,19 @@ static bool load_filter(void)
     return true;
 }
 
+/* For root, who is not to be root in more than his files: none now, none after the exec. Nobody
+ * else has any, and may not lower what he has not. */
+static bool drop_capabilities(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    for (int i = 0; prctl(PR_CAPBSET_READ, i, 0, 0, 0) >= 0; i++) {
+        if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0) != 0 && errno != EPERM)
+            return false;
+    }
+    return syscall(SYS_capset, &head, none) == 0;
+}
+
 /* One byte lets it run; the end of the pipe means that nobody will ever send one. */
 static bool wait_for_leave(void)
 {
@@ -66,67 +65,20 @@ static bool wait_for_leave(void)
     return n == 1;
 }
 
-static _Noreturn void be_program(const struct bridge_words *words, pid_t parent,
-                                 const sigset_t *signals)
+static _Noreturn void be_program(const struct bridge_words *words, const sigset_t *signals)
 {
+    const struct rlimit none = {0};
     close(STATUS_FD);
-    if (!bridge_die_with(parent) || !wait_for_leave())
+    if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        _exit(bridge_complain("cannot limit what it may do"));
+    if (!wait_for_leave())
         _exit(BRIDGE_FAILED);
     if (words->folder && chdir(words->folder) != 0)
         _exit(bridge_complain(words->folder));
-    if (!load_filter())
-        _exit(bridge_complain("cannot set the filter of calls"));
+    if (!drop_capabilities() || !load_filter())
+        _exit(bridge_complain("cannot set what it may not do"));
     bridge_become(words->program, signals);
 }
-
-/* ---- what is left of it --------------------------------------------------------------------- */
-
-/* The parent of a process: the second word after its name, which stands in brackets and may hold
- * anything. -1: it is gone. */
-static pid_t parent_of(const char *pid)
-{
-    char path[64], words[512];
-    snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    ssize_t n = read(fd, words, sizeof words - 1);
-    close(fd);
-    words[n > 0 ? n : 0] = '\0';
-    const char *name_end = strrchr(words, ')');
-    return name_end && strlen(name_end) > 4 ? (pid_t)strtol(name_end + 4, NULL, 10) : -1;
-}
-
-static void kill_children(void)
-{
-    DIR *processes = opendir("/proc");
-    pid_t us = getpid();
-    if (!processes)
-        return;
-    for (const struct dirent *entry; (entry = readdir(processes));) {
-        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == us)
-            kill((pid_t)strtol(entry->d_name, NULL, 10), SIGKILL); /* ours: not reaped yet */
-    }
-    closedir(processes);
-}
-
-/* Until there is none: those of one that was killed become ours. */
-static void kill_all(void)
-{
-    for (unsigned i = 0; i < MOST_SWEEPS; i++) {
-        int status;
-        kill_children();
-        pid_t pid;
-        do {
-            pid = waitpid(-1, &status, WNOHANG);
-        } while (pid > 0);
-        if (pid < 0 && errno == ECHILD)
-            return;
-        poll(NULL, 0, SWEEP_MS);
-    }
-}
-
-/* ---- its parent ----------------------------------------------------------------------------- */
 
 static bool tell_status(pid_t program)
 {
@@ -139,53 +91,10 @@ static bool tell_status(pid_t program)
     text_byte(&line, '\n');
     bool told = !line.failed && write(STATUS_FD, line.ptr, line.len) == (ssize_t)line.len;
     text_fini(&line);
-    close(STATUS_FD);
     return told;
-}
-
-/* The exit code, when there is something to exit for. */
-static int watch(pid_t program, pid_t parent, int parent_fd, int signal_fd)
-{
-    struct pollfd fds[] = {{.fd = signal_fd, .events = POLLIN},
-                           {.fd = parent_fd, .events = POLLIN}};
-    for (;;) {
-        int code, number;
-        poll(fds, COUNT(fds), parent_fd < 0 ? LOOK_MS : -1);
-        while ((number = bridge_next_signal(signal_fd))) {
-            if (number != SIGCHLD)
-                return 128 + number;
-        }
-        if (bridge_reap(program, &code))
-            return code;
-        if (fds[1].revents || getppid() != parent)
-            return BRIDGE_FAILED;
-    }
 }
 
 int bridge_hold(const struct bridge_words *words)
 {
-    bridge_close_from(SECCOMP_FD + 1);
-    pid_t us = getpid(), parent = getppid();
-    int parent_fd = (int)syscall(SYS_pidfd_open, parent, 0);
-    const struct rlimit none = {0};
-    sigset_t signals;
-    signal(SIGPIPE, SIG_DFL);
-    setsid(); /* refused when we lead a session already, which is as good */
-    if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-        setrlimit(RLIMIT_CORE, &none) != 0)
-        return bridge_complain("cannot limit what it may do");
-    int signal_fd = bridge_signals(&signals);
-    if (signal_fd < 0)
-        return bridge_complain("cannot listen to signals");
-    pid_t program = fork();
-    if (program < 0)
-        return bridge_complain("cannot make a process");
-    if (program == 0)
-        be_program(words, us, &signals);
-    close(BLOCK_FD);
-    close(SECCOMP_FD);
-    bridge_let_go_of_standard();
-    int code = tell_status(program) ? watch(program, parent, parent_fd, signal_fd) : BRIDGE_FAILED;
-    kill_all();
-    return code;
+    return bridge_guard(words, be_program, tell_status);
 }

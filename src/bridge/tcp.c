@@ -23,7 +23,7 @@
 
 #define MOST_LINKS 256u
 #define ROOM 16384u
-#define BACKLOG 128
+#define BACKLOG 512 /* hearth connects without waiting */
 
 enum side { CLIENT, ENGINE, SIDES };
 

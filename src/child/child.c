@@ -14,7 +14,6 @@
 
 #define MOST_LINE 16384u
 #define LAST_WORDS_MS 200u
-#define ORPHANS_MS 20u
 /* What is read of one child before the others get their turn again. */
 #define MOST_READ (1024u * 1024)
 #define READ_REST_MS 50u
@@ -92,13 +91,8 @@ static void on_bytes(struct stream *s, struct slice bytes)
 
 static void tell_end(struct child *c)
 {
-    static const pid_t none = 0;
     if (c->over)
         return;
-    if (c->orphans && os_kill_orphans(&none, 0)) { /* one child at a time has this */
-        timer_set(&c->timer, ORPHANS_MS);
-        return;
-    }
     c->over = true;
     child_close(c);
     c->ops->ended(c, &c->end);
@@ -251,7 +245,6 @@ enum err child_start(struct child *c, struct loop *l, struct hold *hold,
     int pairs[PAIRS][2];
     const struct child_ops *ops = c->ops;
     *c = (struct child){.ops = ops, .loop = l, .hold = hold, .handle = -1};
-    c->orphans = terms->orphans;
     enum err e = open_pairs(pairs, why);
     if (!e)
         e = spawn(c, terms, pairs, why);
@@ -286,9 +279,11 @@ void child_kill(struct child *c)
 {
     if (!c->alive)
         return;
-    if (c->program)
-        os_pid_kill(c->handle, c->handle < 0 ? 0 : c->program);
-    uv_process_kill(&c->process.uv, SIGKILL); /* not reaped yet: the number is its own */
+    if (c->handle >= 0)
+        os_pid_kill(c->handle);
+    /* hearth-bridge, which then ends all that is below it: killed it could not. It is not reaped
+     * yet, so the number is its own. */
+    uv_process_kill(&c->process.uv, SIGTERM);
 }
 
 void child_close(struct child *c)

@@ -35,7 +35,6 @@ struct child_terms {
     const char *const *argv, *const *env; /* NULL-ended */
     const char *folder;                   /* its working folder */
     int seccomp;                          /* for SANDBOX_SECCOMP_FD; stays the caller's. -1: none */
-    bool orphans; /* what it leaves behind becomes ours and is ended with it */
 };
 
 struct child { /* embedded; zero-filled but for ops */
@@ -53,7 +52,7 @@ struct child { /* embedded; zero-filled but for ops */
     pid_t pid, program; /* what we started; the program itself, as seen from here. 0: not known */
     int handle;         /* on the program; -1: none */
     uint64_t read_bytes, read_since_ms;
-    bool alive, orphans, over;
+    bool alive, over;
 };
 
 /* ERR_SYSTEM, ERR_NO_MEMORY: nothing runs, and `ended` is not called. The hold counts it until all
@@ -62,5 +61,5 @@ enum err child_start(struct child *c, struct loop *l, struct hold *hold,
                      const struct child_terms *terms, struct why *why) MUST_USE;
 void child_go(struct child *c);
 void child_say(struct child *c, struct slice bytes); /* to its input */
-void child_kill(struct child *c);                    /* SIGKILL to all of it; `ended` follows */
+void child_kill(struct child *c);                    /* all of it, at once; `ended` follows */
 void child_close(struct child *c);                   /* kills it; `ended` is not called any more */

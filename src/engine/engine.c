@@ -207,8 +207,6 @@ void engines_know(struct engines *all, const struct engine_facts *facts)
         if (e->backend.queue.waiting && !engine_may(e, &why))
             all->ops->refuse(all->context, &e->backend, &why);
     }
-    if (facts->sandbox.kind == SANDBOX_NONE)
-        os_adopt_orphans();
     place_look(all);
 }
 

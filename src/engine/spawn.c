@@ -12,6 +12,7 @@
 #include "engine/inside.h"
 #include "os/os.h"
 
+#define MOST_FILE (1024u * 1024) /* bytes of a file that it writes: it has no use for any */
 #define OOM_FIRST 500 /* when memory is short an engine goes, and not the daemon or the desktop */
 
 static void hex(const unsigned char *bytes, size_t n, char *out)
@@ -93,16 +94,12 @@ static enum err make_launch(struct engine *e, struct spawn *s, struct why *why)
 
 static enum err start_child(struct engine *e, struct spawn *s, struct why *why)
 {
-    bool boxed = e->all->facts->sandbox.kind != SANDBOX_NONE;
     int filter = -1;
     enum err err = sandbox_seccomp(&filter, why);
     if (err)
         return err;
-    const struct child_terms terms = {.argv = s->launch.argv,
-                                      .env = s->launch.env,
-                                      .folder = s->folder,
-                                      .seccomp = filter,
-                                      .orphans = !boxed};
+    const struct child_terms terms = {
+        .argv = s->launch.argv, .env = s->launch.env, .folder = s->folder, .seccomp = filter};
     s->child.ops = &spawn_child_ops;
     err = child_start(&s->child, e->all->loop, &s->hold, &terms, why);
     if (filter >= 0)
@@ -146,12 +143,15 @@ static struct engine *owner(struct child *c)
 
 static void held(struct child *c, pid_t program)
 {
-    const struct sandbox_limits limits = {.oom_score_adj = OOM_FIRST};
+    const struct sandbox_limits limits = {.oom_score_adj = OOM_FIRST, .file_bytes = MOST_FILE};
     struct engine *e = owner(c);
     struct why why;
-    if (sandbox_limit(program, &limits, &why))
+    if (sandbox_limit(program, &limits, &why)) {
         log_warn("engine", "%.*s: its limits could not be set: %s", SLICE_ARG(e->backend.name),
                  why.text);
+        child_kill(c); /* it never runs without them */
+        return;
+    }
     child_go(c);
 }
 

@@ -78,7 +78,7 @@ static void test_the_cause_wins(void **state)
     tail_fini(&t);
 }
 
-/* Where the line that matches says only that it failed, what was told as an error before is told. */
+/* Where the line that matches says only that it failed, an error told before it is the reason. */
 static void test_what_went_before(void **state)
 {
     const struct child_end end = {1, 0};

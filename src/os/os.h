@@ -126,13 +126,10 @@ MUST_USE enum err os_detach(int log_fd, struct os_detached *ret, struct why *why
 
 /* ---- processes that we started; the loop may call all of these ---- */
 
-/* Means this process and no later one of its number. -1: the system has no such thing, or it is
- * gone. os_pid_kill: at once, by the number where there is no handle. */
+/* A handle on this process and no later one of its number; -1: the system has no such thing, or it
+ * is gone. os_pid_kill: at once. */
 int os_pid_open(pid_t pid);
-void os_pid_kill(int handle, pid_t pid);
-void os_adopt_orphans(void); /* whose parent died below us becomes our child */
-/* Ends our children that are not `known`; how many there were. None are left when it says 0. */
-size_t os_kill_orphans(const pid_t *known, size_t n);
+void os_pid_kill(int handle);
 
 /* ---- chance and time ---- */
 /* Fills all of it, or ends the process: there is no second-best randomness. Any thread. */

@@ -17,7 +17,6 @@ int os_sys_pipe(int ends[2]);                    /* close-on-exec */
 int os_sys_unnamed_file(int dirfd);              /* -1 and ENOTSUP: make a named one */
 int os_sys_sync(int fd);                         /* the data and what finds it are on the disk */
 void os_sys_no_dump(void);                       /* besides RLIMIT_CORE */
-int os_sys_pid_kill(int handle);
 
 /* The path of an open folder, for calls that take only paths; false when there is none. */
 bool os_sys_folder_path(int dirfd, char *path, size_t room);

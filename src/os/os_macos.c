@@ -217,17 +217,7 @@ int os_pid_open(pid_t pid)
     return -1;
 }
 
-int os_sys_pid_kill(int handle)
+void os_pid_kill(int handle)
 {
     (void)handle;
-    return -1;
-}
-
-void os_adopt_orphans(void) {} /* orphans go to launchd here */
-
-size_t os_kill_orphans(const pid_t *known, size_t n)
-{
-    (void)known;
-    (void)n;
-    return 0;
 }

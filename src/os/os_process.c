@@ -1,7 +1,6 @@
 /* os_process: limits, clocks and the going into the background, as POSIX has them everywhere. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -136,10 +135,4 @@ void os_sleep_ms(unsigned ms)
 {
     const struct timespec wait = {.tv_sec = ms / 1000u, .tv_nsec = (long)(ms % 1000u) * 1000000};
     nanosleep(&wait, NULL);
-}
-
-void os_pid_kill(int handle, pid_t pid)
-{
-    if (os_sys_pid_kill(handle) != 0 && handle < 0 && pid > 0)
-        kill(pid, SIGKILL);
 }

@@ -136,6 +136,8 @@ static void close_mounts(struct words *w, const struct sandbox_plan *plan)
             ADD(w, "--remount-ro", plan->mounts[i].to);
     }
     ADD(w, "--remount-ro", "/dev");
+    /* For root: the kernel's settings belong to him, and need no capability to be changed. */
+    ADD(w, "--remount-ro", "/proc");
     if (!plan->root)
         ADD(w, "--remount-ro", "/"); /* bubblewrap's own, in memory */
 }
@@ -154,8 +156,8 @@ static void add_walls(struct words *w)
 static void add_bubblewrap(struct words *w, const struct sandbox_plan *plan,
                            const struct sandbox_verdict *verdict, const char *tree)
 {
-    /* bubblewrap asks to die with its parent late, and goes on when nobody is left to let it: in
-     * that moment the engine of a dead daemon would start. `start` asks first, and looks. */
+    /* bubblewrap's processes ask late to die with their parents, and let the program run when
+     * nobody is left to hold it: the engine of a dead daemon would start. `start` ends them all. */
     if (plan->bridge)
         ADD(w, plan->bridge, "start", "--");
     add(w, verdict->program);
@@ -193,7 +195,7 @@ static enum err check(const struct sandbox_plan *plan, const struct sandbox_verd
     if (plan->tcp_socket && (plan->tcp_port == 0 || plan->tcp_port > 65535))
         return why_set(why, ERR_BAD_VALUE, "%u is no port", plan->tcp_port);
     if (!plan->bridge && (plan->tcp_socket || verdict->kind == SANDBOX_NONE))
-        return why_set(why, ERR_BAD_VALUE, "nothing can be started without hearth-bridge");
+        return why_set(why, ERR_BAD_VALUE, "this cannot be started without hearth-bridge");
     return OK;
 }
 
@@ -224,5 +226,7 @@ enum err recipe_make(const struct sandbox_plan *plan, const struct sandbox_verdi
 enum err sandbox_command(const struct sandbox_plan *plan, const struct sandbox_verdict *verdict,
                          struct arena *a, const char *const **ret_argv, struct why *why)
 {
+    if (!plan->bridge)
+        return why_set(why, ERR_BAD_VALUE, "nothing can be started without hearth-bridge");
     return recipe_make(plan, verdict, "", a, ret_argv, why);
 }

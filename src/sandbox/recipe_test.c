@@ -52,7 +52,7 @@ static const struct {
      "--ro-bind /d/pack/root / " MADE "--bind /run/user/7/hearth/e1 /run/hearth "
      "--tmpfs /model --ro-bind /home/u/ai_local/a model.gguf /model/m.gguf "
      "--dev-bind /dev/dri/renderD128 /dev/dri/renderD128 --remount-ro /model --remount-ro /dev "
-     "--chdir / -- /usr/bin/llama-server --port 0"},
+     "--remount-ro /proc --chdir / -- /usr/bin/llama-server --port 0"},
     {"an engine of TCP",
      SANDBOX_BUBBLEWRAP,
      0,
@@ -63,7 +63,8 @@ static const struct {
       .tcp_port = 8000,
       .folder = "/tmp"},
      START WALLS
-     "--ro-bind /r / " MADE "--ro-bind /opt/b /dev/hearth-bridge --remount-ro /dev "
+     "--ro-bind /r / " MADE
+     "--ro-bind /opt/b /dev/hearth-bridge --remount-ro /dev --remount-ro /proc "
      "--chdir /tmp -- /dev/hearth-bridge tcp --socket /run/hearth/s.sock --port 8000 -- "
      "/usr/bin/llama-server --port 0"},
     {"the system as root",
@@ -73,12 +74,13 @@ static const struct {
      "/usr/bin/bwrap " WALLS "--ro-bind /usr /usr --symlink usr/bin /bin --ro-bind /lib /lib "
      "--ro-bind-try /etc/ld.so.cache /etc/ld.so.cache "
      "--ro-bind-try /etc/alternatives /etc/alternatives " MADE
-     "--remount-ro /dev --remount-ro / --chdir / -- /usr/bin/llama-server --port 0"},
+     "--remount-ro /dev --remount-ro /proc --remount-ro / --chdir / "
+     "-- /usr/bin/llama-server --port 0"},
     {"an old bubblewrap",
      SANDBOX_BUBBLEWRAP,
      1u << OPTIONAL_DISABLE_USERNS | 1u << OPTIONAL_SIZE,
      {.root = "/r", .argv = program, .bridge = "/opt/b"},
-     START WALLS_OLD "--ro-bind /r / " MADE_OLD "--remount-ro /dev "
+     START WALLS_OLD "--ro-bind /r / " MADE_OLD "--remount-ro /dev --remount-ro /proc "
                      "--chdir / -- /usr/bin/llama-server --port 0"},
     {"no bubblewrap: no mounts",
      SANDBOX_NONE,

@@ -5,7 +5,11 @@
  *
  * Both start the program held: it runs on only when whoever started it writes one byte to
  * SANDBOX_BLOCK_FD, after it has read the program's pid from SANDBOX_STATUS_FD (one line of JSON
- * with `child-pid`) and set its limits (sandbox_limit). Both end it with the daemon. */
+ * with `child-pid`) and set its limits (sandbox_limit). Both end it, with all that it left behind,
+ * when it ends, when the process that started it is gone, and when the command gets SIGTERM: send
+ * that, or SIGKILL to `child-pid`, rather than SIGKILL to the command, which it cannot answer. Who
+ * gives a held one up does so too: closing the block would let bubblewrap run it. Its exit code is
+ * the program's, 128 + N after signal N. */
 #pragma once
 
 #include "base/arena.h"
@@ -69,5 +73,6 @@ struct sandbox_limits {
                             counted by themselves, and for root where there are control groups */
     int oom_score_adj;   /* it goes before others when memory is short */
 };
-/* Of a process that is still held. No core dumps, whatever the limits say. */
+/* Of a process that is still held. No core dumps, whatever the limits say. why->sys is ESRCH or
+ * ENOENT when it has ended already, as when a mount cannot be made: its stderr says why. */
 enum err sandbox_limit(int pid, const struct sandbox_limits *limits, struct why *why) MUST_USE;

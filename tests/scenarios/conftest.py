@@ -11,6 +11,7 @@ import harness
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "soak: takes long; runs with HEARTH_SOAK=1 or -m soak")
+    config.addinivalue_line("markers", "without_bubblewrap: does not need it")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 

@@ -32,7 +32,7 @@ TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 FIRST_UID = 61234  # from here on: uids and gids that no account has
 BAD_WORDS = re.compile(
     r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|Assertion .* failed|"
-    r"stack smashing|double free|corrupted")
+    r"stack smashing|double free|corrupted(?! or incomplete)")
 SOCKET_PATH_LIMIT = 107
 
 
@@ -116,20 +116,20 @@ class Ground:
         """A copy that the plain user can run; path: of this file instead of the build's own."""
         path = path or program(name)
         if path not in self.programs:
-            self.bring_bridge(path.parent / "hearth-bridge")
             copy = self.path / f"{name}{len(self.programs)}"
             shutil.copyfile(path, copy)
             copy.chmod(0o755)
             self.programs[path] = self.own(copy)
+            self.copy_bridge(path, copy.parent)
         return self.programs[path]
 
-    def bring_bridge(self, path):
+    def copy_bridge(self, program, folder):
         """hearth looks for it beside itself."""
-        beside = self.path / path.name
-        if path.exists() and not beside.exists():
-            shutil.copyfile(path, beside)
-            beside.chmod(0o755)
-            self.own(beside)
+        beside, copy = program.parent / "hearth-bridge", folder / "hearth-bridge"
+        if beside.exists() and not copy.exists():
+            shutil.copyfile(beside, copy)
+            copy.chmod(0o755)
+            self.own(copy)
 
     @property
     def sanitized(self):

@@ -1,0 +1,140 @@
+/* limits: attempts to take more than one's share: processes, memory, room for files. Each stops by
+ * itself a little above what the tests' limits are, and gives all back when its process ends. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "evil.h"
+
+#define MIB (1L << 20)
+#define MOST_PROCESSES 600
+#define MOST_MEMORY (384 * MIB)
+#define STEP (16 * MIB)
+#define MOST_TMP (300 * MIB)
+#define MOST_SHM (100 * MIB)
+#define ONE_FILE (4 * MIB)
+#define BIG_FILE (64 * MIB)
+#define MANY_FILES 24
+
+static struct outcome fork_bomb(const struct target *t)
+{
+    (void)t;
+    static pid_t children[MOST_PROCESSES];
+    long n = 0;
+    int sys = 0;
+    while (n < MOST_PROCESSES) {
+        pid_t child = fork();
+        if (child == 0) {
+            pause();
+            _exit(0);
+        }
+        if (child < 0) {
+            sys = errno;
+            break;
+        }
+        children[n++] = child;
+    }
+    for (long i = 0; i < n; i++) {
+        kill(children[i], SIGKILL);
+        waitpid(children[i], NULL, 0);
+    }
+    errno = sys;
+    return n < MOST_PROCESSES ? bounded(n) : succeeded("as many processes as it wants");
+}
+
+static struct outcome take_memory(int flags)
+{
+    long n = 0;
+    for (; n < MOST_MEMORY; n += STEP) {
+        char *block = mmap(NULL, STEP, PROT_READ | PROT_WRITE, flags, -1, 0);
+        if (block == MAP_FAILED)
+            return bounded(n);
+        for (long i = 0; i < STEP; i += 4096)
+            block[i] = 1;
+    }
+    return succeeded("as much memory as it wants");
+}
+
+static struct outcome balloon(const struct target *t)
+{
+    (void)t;
+    return take_memory(MAP_PRIVATE | MAP_ANONYMOUS);
+}
+
+static struct outcome shared_memory(const struct target *t)
+{
+    (void)t;
+    return take_memory(MAP_SHARED | MAP_ANONYMOUS);
+}
+
+/* How much was written into a file without a name; less than asked for: errno says why. */
+static long fill_one(const char *folder, long most)
+{
+    static char bytes[65536];
+    char path[512];
+    snprintf(path, sizeof path, "%s/evil-fill-%d", folder, getpid());
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    long n = 0;
+    if (fd < 0)
+        return -1;
+    unlink(path);
+    while (n < most) {
+        ssize_t done = write(fd, bytes, sizeof bytes);
+        if (done <= 0)
+            break;
+        n += done;
+    }
+    return n; /* the descriptor stays: what is written stays until we end */
+}
+
+static struct outcome fill(const char *folder, long each, long most)
+{
+    signal(SIGXFSZ, SIG_IGN);
+    long n = 0;
+    while (n < most) {
+        long got = fill_one(folder, each);
+        if (got < 0 && n == 0)
+            return refused();
+        n += got > 0 ? got : 0;
+        if (got < each)
+            return bounded(n);
+    }
+    return succeeded("as much room as it wants");
+}
+
+static struct outcome fill_tmp(const struct target *t)
+{
+    return fill(t->tmp, ONE_FILE, MOST_TMP);
+}
+
+static struct outcome fill_shm(const struct target *t)
+{
+    (void)t;
+    return fill("/dev/shm", ONE_FILE, MOST_SHM);
+}
+
+static struct outcome fill_devices(const struct target *t)
+{
+    (void)t;
+    return fill("/dev", ONE_FILE, ONE_FILE);
+}
+
+static struct outcome one_big_file(const struct target *t)
+{
+    return fill(t->folder, BIG_FILE, BIG_FILE);
+}
+
+static struct outcome many_files(const struct target *t)
+{
+    return fill(t->folder, ONE_FILE, MANY_FILES * ONE_FILE);
+}
+
+const struct attempt evil_limits[] = {
+    {"fork_bomb", fork_bomb},       {"balloon", balloon},       {"shared_memory", shared_memory},
+    {"fill_tmp", fill_tmp},         {"fill_shm", fill_shm},     {"fill_devices", fill_devices},
+    {"one_big_file", one_big_file}, {"many_files", many_files}, {NULL, NULL},
+};
