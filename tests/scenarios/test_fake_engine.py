@@ -11,6 +11,7 @@ import pytest
 
 import client
 import engines
+import harness
 from client import contents, event_data, event_json, is_done
 from harness import wait_for
 
@@ -391,6 +392,26 @@ def test_stops_that_hang_or_are_slow(engine):
     hangs.proc.stdin.close()
     wait_for(lambda: hangs.events("input ended"))
     assert hangs.health() == 200
+
+
+def test_builds_that_lack_something(engine):
+    older, deaf = engine("", build="no_exit").ready(), engine("", build="no_eof").ready()
+    older.tell()
+    deaf.proc.stdin.close()
+    wait_for(lambda: deaf.events("input ended"))
+    assert older.health() == 200 and deaf.health() == 200
+    older.proc.terminate()
+    assert older.wait() == 0
+
+
+def test_a_build_that_speaks_tcp_only(engine):
+    refuses = engine("", build="tcp_only")
+    assert refuses.wait() == 1 and "couldn't bind" in refuses.logged()
+    port = harness.free_port()
+    e = engine("", "--host", "127.0.0.1", "--port", str(port), build="tcp_only")
+    wait_for(lambda: harness.is_listening(port))
+    wait_for(lambda: e.states()[-1]["state"] == "ready")
+    assert client.chat(port, "tokens=1", headers=e.headers).status == 200 and e.events("done")
 
 
 @pytest.mark.parametrize("how,code", [("exit", 1), ("abort", -signal.SIGABRT), ("segv", -signal.SIGSEGV),
