@@ -3,6 +3,7 @@ directly; no daemon is needed. What is said of llama-server here was seen of it.
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
@@ -512,3 +513,17 @@ def test_a_pack_is_all_there_is(ground):
         out = subprocess.run(["chroot", folder / "root", "/usr/bin/llama-server", "--version"], check=True,
                              capture_output=True, text=True, timeout=5).stdout
         assert out.startswith("version: 0.0.1")
+
+
+@pytest.mark.skipif(not shutil.which("bwrap"), reason="there is no bubblewrap")
+@pytest.mark.parametrize("how", ["exit", "abort", "segv", "ill", "kill"])
+def test_it_dies_as_process_1(ground, how):
+    """In a sandbox a signal to oneself has no effect; the deaths are real all the same."""
+    home = ground.folder("h")
+    root = engines.fake_pack(home, ground) / "root"
+    engines.fake_model(home, f"die=load die_how={how}", ground=ground)
+    command = ["bwrap", "--unshare-all", "--as-pid-1", "--die-with-parent", "--ro-bind", root, "/", "--bind", home,
+               "/run/hearth", "/usr/bin/llama-server", "--host", "/run/hearth/e.sock", "-m", "/run/hearth/fake.gguf"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False, **ground.rules)
+    assert done.returncode != 0 and b"bwrap" not in done.stderr
+    assert engines.read_events(home, "start")[0]["pid"] == 1
