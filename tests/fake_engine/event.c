@@ -58,11 +58,9 @@ void event_open(struct engine *e, int argc, char **argv)
     size_t folder = host.len;
     while (folder > 0 && host.ptr[folder - 1] != '/')
         folder--;
-    text_add(&path, slice_to(host, folder));
+    text_add(&path, slice_to(host, folder)); /* without one: the working folder */
     text_add(&path, SLICE("events.jsonl"));
-    e->events = -1;
-    if (slice_ends(host, SLICE(".sock")))
-        e->events = open(text_cstr(&path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    e->events = open(text_cstr(&path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     text_fini(&path);
 
     struct json_writer w = event_begin(e, "start", &line);

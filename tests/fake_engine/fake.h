@@ -20,7 +20,7 @@ enum { SLOTS_MOST = 64, CONNS_MOST = 512, REQUESTS_A_CONN = 100, IDLE_MS = 5000 
 
 struct flags { /* of the command line and the environment */
     struct slice host, model, alias, key, slot_save_path;
-    int64_t ctx, parallel, ping_s;
+    int64_t ctx, parallel, ping_s, port;
     bool log_jsonl, metrics, no_slots, embedding, reranking;
     bool unified, split; /* -kvu, -no-kvu */
     bool version, help;
@@ -32,7 +32,7 @@ enum how { HOW_EXIT, HOW_ABORT, HOW_SEGV, HOW_ILL, HOW_KILL, HOW_STOP };
 
 struct loading {
     int64_t load_ms, steps, balloon, forks, log_flood, stdout_flood, long_line;
-    int64_t never_ready, lie_ready, silent_load, no_protocol;
+    int64_t never_ready, lie_ready, silent_load, no_protocol, tcp_only;
 };
 struct answer {
     int64_t tokens, token_ms, size, prompt_tokens, prompt_ms, status, orphan_slots, hang;
@@ -40,7 +40,7 @@ struct answer {
     struct slice nonce, impostor, finish;
 };
 struct ending {
-    int64_t exit, die_after, stop_self, hang_stop, slow_stop_ms;
+    int64_t exit, die_after, stop_self, hang_stop, slow_stop_ms, no_exit, no_eof;
     int die, die_how;
     struct slice exit_log;
 };

@@ -24,6 +24,7 @@ static const struct flag {
     {" -c --ctx-size ", NUMBER, AT(ctx)},
     {" -np --parallel ", NUMBER, AT(parallel)},
     {" --sse-ping-interval ", NUMBER, AT(ping_s)},
+    {" --port ", NUMBER, AT(port)},
     {" --log-jsonl ", SET, AT(log_jsonl)},
     {" --metrics ", SET, AT(metrics)},
     {" --no-slots ", SET, AT(no_slots)},
@@ -70,7 +71,7 @@ static const char ignored_with_value[] =
     "--repeat-penalty --presence-penalty --frequency-penalty --dry-multiplier --dry-base "
     "--dry-allowed-length --dry-penalty-last-n --dry-sequence-breaker --dynatemp-range "
     "--dynatemp-exp --mirostat --mirostat-lr --mirostat-ent -l --logit-bias --grammar "
-    "--grammar-file -j --json-schema -jf --json-schema-file --pooling --embd-normalize --port "
+    "--grammar-file -j --json-schema -jf --json-schema-file --pooling --embd-normalize "
     "--path --api-prefix --cors-origins --cors-methods --cors-headers --tags --tools --media-path "
     "-to --timeout --cache-reuse -cms --checkpoint-min-step --kv-unified-per-slot "
     "--reasoning-format -rea --reasoning --reasoning-effort --reasoning-budget "
@@ -136,7 +137,7 @@ static void apply(struct flags *into, const struct flag *f, const char *arg, con
 
 void flags_read(struct flags *f, int argc, char **argv)
 {
-    *f = (struct flags){.parallel = -1, .ping_s = 30};
+    *f = (struct flags){.parallel = -1, .ping_s = 30, .port = 9931};
     f->key = slice_of(getenv("LLAMA_API_KEY"));
     f->child = getenv("LLAMA_SERVER_ROUTER_PORT") != NULL;
     for (int i = 1; i < argc; i++) {

@@ -1,6 +1,8 @@
 /* fake_engine FLAGS, as llama-server: see fake.h for what it is, script.c for its words. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -39,21 +41,40 @@ int64_t slot_context(const struct engine *e)
 
 /* --- the start -------------------------------------------------------------------------------- */
 
+static bool bind_path(int fd, struct slice path)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    if (path.len >= sizeof(a.sun_path))
+        return false;
+    memcpy(a.sun_path, path.ptr, path.len);
+    return bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
+}
+
+static bool bind_port(int fd, struct slice host, int64_t port)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    char address[64];
+    int on = 1;
+    snprintf(address, sizeof(address), "%.*s", SLICE_ARG(host));
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    return inet_pton(AF_INET, address, &a.sin_addr) == 1 &&
+           bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
+}
+
 static void listen_at(struct engine *e)
 {
-    struct slice path = e->flags.host;
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    bool fits = slice_ends(path, SLICE(".sock")) && path.len < sizeof(a.sun_path);
-    say_log(e, "info", "srv         start: setting address family to AF_UNIX");
-    e->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fits)
-        memcpy(a.sun_path, path.ptr, path.len);
-    if (fits && e->listener >= 0 && bind(e->listener, (struct sockaddr *)&a, sizeof(a)) == 0 &&
+    struct slice host = e->flags.host;
+    bool local = slice_ends(host, SLICE(".sock")) && !e->script.loading.tcp_only;
+    if (local)
+        say_log(e, "info", "srv         start: setting address family to AF_UNIX");
+    e->listener = socket(local ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (e->listener >= 0 &&
+        (local ? bind_path(e->listener, host) : bind_port(e->listener, host, e->flags.port)) &&
         listen(e->listener, 512) == 0)
         return;
     say_log(e, "error",
-            "srv         start: couldn't bind HTTP server socket, hostname: %.*s, port: 9931",
-            SLICE_ARG(path));
+            "srv         start: couldn't bind HTTP server socket, hostname: %.*s, port: %lld",
+            SLICE_ARG(host), (long long)e->flags.port);
     say_log(e, "info", "srv    operator(): operator(): cleaning up before exit...");
     say_log(e, "error", "srv  llama_server: exiting due to HTTP server error");
     end_now(e, 1, "bind");
@@ -190,7 +211,9 @@ static void be_ready(struct engine *e)
             (long long)e->flags.parallel, (long long)slot_context(e),
             e->flags.unified ? "true" : "false");
     say_log(e, "info", "srv  llama_server: model loaded");
-    say_log(e, "info", "srv  llama_server: listening on unix://%.*s", SLICE_ARG(e->flags.host));
+    say_log(e, "info", "srv  llama_server: listening on %s%.*s",
+            slice_ends(e->flags.host, SLICE(".sock")) ? "unix://" : "http://",
+            SLICE_ARG(e->flags.host));
     e->phase = READY;
     say_ready(e);
     event_plain(e, "ready");
@@ -231,7 +254,7 @@ static void read_signals(struct engine *e)
 {
     struct signalfd_siginfo info;
     while (read(e->signals, &info, sizeof(info)) == sizeof(info)) {
-        if (e->flags.child)
+        if (e->flags.child && !e->script.ending.no_exit)
             event_plain(e, "term"); /* the main thread waits for its standard input */
         else
             stop(e, "term");
@@ -245,7 +268,7 @@ static void read_input(struct engine *e, struct text *lines)
     ssize_t n = read(STDIN_FILENO, room, 4096);
     if (n < 0)
         return;
-    if (n == 0 && e->script.ending.hang_stop) {
+    if (n == 0 && (e->script.ending.hang_stop || e->script.ending.no_eof)) {
         e->input_over = true;
         event_plain(e, "input ended");
         return;
@@ -257,7 +280,8 @@ static void read_input(struct engine *e, struct text *lines)
     lines->len += (size_t)n;
     size_t end;
     while ((end = slice_find(text_slice(lines), '\n')) < lines->len) {
-        if (slice_begins(text_slice(lines), SLICE("cmd_router_to_child:exit")))
+        if (slice_begins(text_slice(lines), SLICE("cmd_router_to_child:exit")) &&
+            !e->script.ending.no_exit)
             stop(e, "exit command");
         text_drop(lines, end + 1);
     }

@@ -21,6 +21,7 @@ static const struct word {
     {"lie_ready", NUMBER, LOADS(lie_ready), NULL},
     {"silent_load", NUMBER, LOADS(silent_load), NULL},
     {"no_protocol", NUMBER, LOADS(no_protocol), NULL},
+    {"tcp_only", NUMBER, LOADS(tcp_only), NULL},
     {"balloon", NUMBER, LOADS(balloon), NULL},
     {"fork", NUMBER, LOADS(forks), NULL},
     {"log_flood", NUMBER, LOADS(log_flood), NULL},
@@ -50,6 +51,8 @@ static const struct word {
     {"stop_self", NUMBER, ENDS(stop_self), NULL},
     {"hang_stop", NUMBER, ENDS(hang_stop), NULL},
     {"slow_stop_ms", NUMBER, ENDS(slow_stop_ms), NULL},
+    {"no_exit", NUMBER, ENDS(no_exit), NULL},
+    {"no_eof", NUMBER, ENDS(no_eof), NULL},
 };
 
 void script_init(struct script *s)

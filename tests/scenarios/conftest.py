@@ -7,6 +7,7 @@ import resource
 import pytest
 
 import harness
+from engines import real_pack  # noqa: F401  a fixture of every scenario
 
 
 def pytest_configure(config):

@@ -3,6 +3,7 @@ directly; no daemon is needed. What is said of llama-server here was seen of it.
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
@@ -11,6 +12,7 @@ import pytest
 
 import client
 import engines
+import harness
 from client import contents, event_data, event_json, is_done
 from harness import wait_for
 
@@ -393,6 +395,26 @@ def test_stops_that_hang_or_are_slow(engine):
     assert hangs.health() == 200
 
 
+def test_builds_that_lack_something(engine):
+    older, deaf = engine("", build="no_exit").ready(), engine("", build="no_eof").ready()
+    older.tell()
+    deaf.proc.stdin.close()
+    wait_for(lambda: deaf.events("input ended"))
+    assert older.health() == 200 and deaf.health() == 200
+    older.proc.terminate()
+    assert older.wait() == 0
+
+
+def test_a_build_that_speaks_tcp_only(engine):
+    refuses = engine("", build="tcp_only")
+    assert refuses.wait() == 1 and "couldn't bind" in refuses.logged()
+    port = harness.free_port()
+    e = engine("", "--host", "127.0.0.1", "--port", str(port), build="tcp_only")
+    wait_for(lambda: harness.is_listening(port))
+    wait_for(lambda: e.states()[-1]["state"] == "ready")
+    assert client.chat(port, "tokens=1", headers=e.headers).status == 200 and e.events("done")
+
+
 @pytest.mark.parametrize("how,code", [("exit", 1), ("abort", -signal.SIGABRT), ("segv", -signal.SIGSEGV),
                                       ("kill", -signal.SIGKILL)])
 def test_death_in_the_middle(engine, how, code):
@@ -491,3 +513,17 @@ def test_a_pack_is_all_there_is(ground):
         out = subprocess.run(["chroot", folder / "root", "/usr/bin/llama-server", "--version"], check=True,
                              capture_output=True, text=True, timeout=5).stdout
         assert out.startswith("version: 0.0.1")
+
+
+@pytest.mark.skipif(not shutil.which("bwrap"), reason="there is no bubblewrap")
+@pytest.mark.parametrize("how", ["exit", "abort", "segv", "ill", "kill"])
+def test_it_dies_as_process_1(ground, how):
+    """In a sandbox a signal to oneself has no effect; the deaths are real all the same."""
+    home = ground.folder("h")
+    root = engines.fake_pack(home, ground) / "root"
+    engines.fake_model(home, f"die=load die_how={how}", ground=ground)
+    command = ["bwrap", "--unshare-all", "--as-pid-1", "--die-with-parent", "--ro-bind", root, "/", "--bind", home,
+               "/run/hearth", "/usr/bin/llama-server", "--host", "/run/hearth/e.sock", "-m", "/run/hearth/fake.gguf"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False, **ground.rules)
+    assert done.returncode != 0 and b"bwrap" not in done.stderr
+    assert engines.read_events(home, "start")[0]["pid"] == 1

@@ -144,6 +144,13 @@ def root(ground):
     return root
 
 
+def test_it_can_be_put_into_a_home(ground, real_pack):
+    home = ground.folder("h")
+    folder = real_pack(home)
+    assert folder.parent == home / "data/engines" and (folder / "pack.json").stat().st_uid == ground.uid
+    assert (folder / "root/usr/bin/llama-server").is_file()
+
+
 @pytest.mark.parametrize("name", ["tiny", "tiny-q4", "tiny-q8", "tiny-f16", "small", "parts"])
 def test_it_answers(ground, root, name):
     with real_engine(ground, root, name) as (socket, log):
