@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "bench/bench.h"
 #include "cli/cli.h"
+#include "confd/confd.h"
 #include "config/config.h"
 #include "http/http.h"
 #include "pack/pack.h"
@@ -76,9 +77,9 @@ struct engine_options {
 };
 
 struct options { /* what the command line said */
-    bool help, json, detach, now, follow, origin, admin;
+    bool help, json, detach, now, follow, origin, admin, dry_run;
     uint64_t lines, most;
-    const char *markdown, *expires;
+    const char *markdown, *expires, *name;
     const char *who, *model, *place, *outcome, *since, *until; /* which requests */
     struct words listen, set, models, surfaces, arguments;
     struct bench_options bench;
@@ -215,7 +216,29 @@ void engines_put_pack(struct json_writer *w, const struct pack *p);
 /* All there are, with those on PATH; else the exit code. */
 bool engines_read(struct engines *e, const struct pack **ret_packs, size_t *ret_n, int *ret_code);
 
-/* reload.c: the readable form of its answer. */
+/* change.c: a command that changes the configuration, in a file of conf.d. */
+struct change {
+    struct cli *cli;
+    struct config_sources sources;
+    struct config *config;       /* as it is; NULL: it is not valid now */
+    struct config_report report; /* of that */
+    struct confd *file;
+};
+/* The configuration as it is; else the exit code. */
+bool change_load(struct cli *c, struct config **ret_config, int *ret_code);
+bool change_open(struct cli *c, const char *section, const char *name, struct change *ret,
+                 int *ret_code);
+/* Is this path set in another file? Then that was told, and *ret_code is the exit code. */
+bool change_is_elsewhere(struct change *ch, const char *path, int *ret_code);
+/* Tries it, writes it unless --dry-run says otherwise, and has a running daemon read it. done: what
+ * is said then. */
+int change_finish(struct change *ch, const char *done);
+void change_close(struct change *ch);
+/* table.c: rows of cells; those of the first are titles. */
+void cli_table(struct text *out, const char *const *cells, size_t columns, size_t rows);
+
+/* reload.c: asks for it; and the readable form of its answer. */
+enum err reload_ask(struct cli *c, struct answer *ret_answer, struct why *why) MUST_USE;
 void reload_print(const struct json_value *answer, bool colours, struct text *out);
 
 /* reference.c: documents as Markdown, and the help of a command for a terminal. */

@@ -272,7 +272,7 @@ static enum err take_first(struct parser *p)
     for (enum command id = 0; id < COMMAND_COUNT; id++) {
         int n = named(p, cli_command(id)->name);
         bool more = p->at + 1 < p->argc && p->argv[p->at + 1][0] != '-';
-        if (n == 1 && more && is_group(slice_of(word)))
+        if (n == 1 && more && is_group(slice_of(word)) && !cli_command(id)->most_arguments)
             break; /* a word follows, and it is none of the group's */
         if (n) {
             p->command = id;

@@ -4,6 +4,7 @@
 #include "cli/inner.h"
 
 #define HELP_COLUMN 26u
+#define COMMAND_COLUMN 31u
 
 /* "-d, --detach", "    --set PATH=VALUE" */
 static void option_usage(struct text *out, const struct option_row *o)
@@ -47,7 +48,8 @@ void help_all(struct text *out, bool colours)
         cli_paint(out, colours, COLOUR_BOLD, row->name);
         if (row->arguments[0])
             text_format(out, " %s", row->arguments);
-        cli_pad(out, from, HELP_COLUMN);
+        text_byte(out, ' ');
+        cli_pad(out, from, COMMAND_COLUMN);
         text_format(out, "%s\n", row->help);
     }
     text_add(out, SLICE("\nWithout a command: the state, and what to do next.\n"

@@ -50,13 +50,18 @@ void reload_print(const struct json_value *answer, bool colours, struct text *ou
     }
 }
 
+enum err reload_ask(struct cli *c, struct answer *ret_answer, struct why *why)
+{
+    const struct question q = {METHOD_POST, "/hearth/v1/reload", SLICE(""), ASK_MS};
+    return cli_ask(c, &q, ret_answer, why);
+}
+
 int reload_run(struct cli *c)
 {
     struct answer a = {0};
     struct json_doc doc;
     struct why why = {0};
-    const struct question q = {METHOD_POST, "/hearth/v1/reload", SLICE(""), ASK_MS};
-    enum err e = cli_ask(c, &q, &a, &why);
+    enum err e = reload_ask(c, &a, &why);
     if (e == ERR_NOT_RUNNING)
         return cli_not_running(c);
     if (e)

@@ -129,6 +129,13 @@ static void print_facts(const struct json_value *status, bool colours, struct te
         cli_address(out, json_text(i.value));
     }
     text_byte(out, '\n');
+    for (struct json_iter i = json_begin(json_get(status, "ports")); json_next(&i);) {
+        label(out, "role");
+        text_visible(out, json_text(json_get(i.value, "role")));
+        text_add(out, SLICE(" at "));
+        cli_address(out, json_text(json_get(i.value, "address")));
+        text_byte(out, '\n');
+    }
     status_tls(status, out);
     label(out, "memory");
     cli_bytes(out, number(memory, "rss"));

@@ -170,17 +170,18 @@ static void insert(struct route_plan *p, unsigned from, const struct route_targe
     p->list[i].target = t;
 }
 
-/* All places of a model, behind those that are there. */
+/* All places of a model, behind those that are there. reason: of MOST_REASON bytes. */
 static void add_model(const struct route_table *t, struct slice model, const char *reason,
                       struct route_plan *p)
 {
     unsigned from = p->n;
+    size_t len = strlen(reason) + 1;
     for (size_t i = 0; i < t->n; i++) {
         if (is_name(t->targets[i].model, model) && !is_in(p, &t->targets[i]))
             insert(p, from, &t->targets[i]);
     }
     for (unsigned i = from; i < p->n; i++)
-        snprintf(p->list[i].reason, sizeof p->list[i].reason, "%s", reason);
+        memcpy(p->list[i].reason, reason, len);
 }
 
 static void add_by_name(const struct route_table *t, struct slice name, struct slice model,

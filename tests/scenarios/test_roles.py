@@ -11,7 +11,7 @@ from test_rights import bearer, make_key
 
 
 def config_of(fakes, **more):
-    """Each fake offers the models that it is given; config.priority is as they stand here."""
+    """Each fake offers the models that it is given, tried in this order."""
     providers = {f.name: f.provider(i + 1, models) for i, (f, models) in enumerate(fakes.items())}
     return harness.merge({"providers": providers}, more)
 
@@ -212,6 +212,7 @@ def test_status_tells_the_ports(two):
     told = json.loads(two.daemon.hearth("status", "--json")[1])
     assert {"role": "code", "address": f"http://127.0.0.1:{two.port}"} in told["ports"]
     assert not any(str(two.port) in url for url in told["listen"])
+    assert f"code at http://127.0.0.1:{two.port}\n" in two.daemon.hearth("status")[1]
 
 
 def test_a_port_of_a_role_that_is_bound_to_nothing(make):
