@@ -231,9 +231,9 @@ static void add_names(struct assembler *a, struct slice json)
         {&a->id, SLICE("id")}, {&a->created, SLICE("created")}, {&a->model, SLICE("model")}};
     struct slice key;
     struct json_span span;
-    if (a->id.len && a->created.len && a->model.len)
-        return;
-    for (size_t at = 0; json_next_span(json, &at, &key, &span);) {
+    /* usually they stand before what is long: the walk ends with the last of them */
+    for (size_t at = 0; !(a->id.len && a->created.len && a->model.len) &&
+                        json_next_span(json, &at, &key, &span);) {
         for (size_t i = 0; i < COUNT(names); i++) {
             if (slice_is(key, names[i].name) && !names[i].text->len)
                 text_add(names[i].text,
