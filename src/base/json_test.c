@@ -349,8 +349,8 @@ static void check_getters(void **state)
 
 /* ---- places --------------------------------------------------------------------------------- */
 
-/* Strings of each length, with an escape at each place of them: as a key, as a value and further in.
- * The block ends with the text, so that a look past it is seen. */
+/* Strings of each length, with an escape at each place: as a key, as a value and further in. The
+ * block ends with the text, so that a look past it is seen. */
 static void check_strings_in_spans(void **state)
 {
     static const char *const escapes[] = {"", "\\\"", "\\\\", "\\u0022"};
