@@ -76,9 +76,11 @@ const char *text_cstr(struct text *t);
 /* Inline: JSON is written by the byte. The room holds one byte more than the text, for a NUL. */
 static inline void text_add(struct text *t, struct slice s)
 {
+    if (!s.len)
+        return;
     if (s.len >= t->room - t->len || t->limit || t->failed) {
         text_add_slowly(t, s);
-    } else if (s.len) {
+    } else {
         memcpy(t->ptr + t->len, s.ptr, s.len);
         t->len += s.len;
     }

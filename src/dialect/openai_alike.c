@@ -122,6 +122,8 @@ void openai_learn(struct decoder *d, struct slice raw, struct slice data, const 
     if (raw.len - in.len + event->raw.len - out.len > MOST_HALVES)
         return;
     text_clear(&a->bytes);
+    if (!text_room(&a->bytes, raw.len + event->raw.len))
+        return;
     text_add(&a->bytes, slice_to(raw, (size_t)(in.ptr - raw.ptr)));
     text_add(&a->bytes, slice_from(raw, raw.len - a->tail));
     text_add(&a->bytes, slice_to(event->raw, a->out_head));
