@@ -24,22 +24,51 @@ static const struct json_value *outer(yyjson_val *v)
 
 /* ---- before the parser -------------------------------------------------------------------- */
 
+/* A bit for each byte of the word that is c; of those above the lowest some may be wrong. */
+static uint64_t bytes_that_are(uint64_t word, char c)
+{
+    const uint64_t ones = UINT64_MAX / 255, x = word ^ ones * (unsigned char)c;
+    return (x - ones) & ~x & ones << 7;
+}
+
+/* The first quote or backslash of the next few bytes, in *at; false: none, and *at is behind them.
+ * Most keys end there. */
+static bool find_soon(struct slice text, size_t *at)
+{
+    const bool little = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
+    for (size_t soon = min_size(text.len, *at + 32); *at < soon;) {
+        uint64_t word, found;
+        if (!little || soon - *at < sizeof word) {
+            if (text.ptr[*at] == '"' || text.ptr[*at] == '\\')
+                return true;
+            ++*at;
+            continue;
+        }
+        memcpy(&word, text.ptr + *at, sizeof word);
+        found = bytes_that_are(word, '"') | bytes_that_are(word, '\\');
+        *at += found ? (size_t)__builtin_ctzll(found) / 8 : sizeof word;
+        if (found)
+            return true;
+    }
+    return false;
+}
+
 /* at: after the opening quote. Keys end within a few bytes; values go on, and there
  * the library's search is ten times as fast as a loop. Each byte is looked at twice at most. */
 static size_t skip_string(struct slice text, size_t at)
 {
-    size_t soon = min_size(text.len, at + 8), quote = 0;
+    size_t quote = 0;
     while (at < text.len) {
-        if (at < soon) {
-            char c = text.ptr[at];
-            if (c == '"')
+        size_t escape;
+        if (find_soon(text, &at)) {
+            if (text.ptr[at] == '"')
                 return at + 1;
-            at += c == '\\' ? 2 : 1;
+            at += 2;
             continue;
         }
         if (quote <= at)
             quote = at + slice_find(slice_from(text, at), '"');
-        size_t escape = slice_find((struct slice){text.ptr + at, quote - at}, '\\');
+        escape = slice_find((struct slice){text.ptr + at, quote - at}, '\\');
         if (escape == quote - at)
             return min_size(quote + 1, text.len);
         at += escape + 2;
@@ -244,24 +273,31 @@ static bool ends_scalar(char c)
     return c == ',' || c == '}' || c == ']' || is_blank(c);
 }
 
+/* What changes the depth, or may hide something that would. */
+static bool has_weight(char c)
+{
+    static const bool heavy[256] = {
+        ['"'] = true, ['{'] = true, ['['] = true, ['}'] = true, [']'] = true};
+    return heavy[(unsigned char)c];
+}
+
 static size_t skip_value(struct slice text, size_t at)
 {
-    unsigned depth = 0;
-    do {
-        char c = text.ptr[at];
-        if (c == '"') {
-            at = skip_string(text, at + 1);
-        } else if (c == '{' || c == '[') {
-            depth++, at++;
-        } else if (c == '}' || c == ']') {
-            depth--, at++;
-        } else if (depth) {
+    int depth = 0;
+    if (!has_weight(text.ptr[at])) {
+        while (at < text.len && !ends_scalar(text.ptr[at]))
             at++;
-        } else {
-            while (at < text.len && !ends_scalar(text.ptr[at]))
-                at++;
-        }
-    } while (depth && at < text.len);
+        return at;
+    }
+    do {
+        char c = text.ptr[at++];
+        if (c == '"')
+            at = skip_string(text, at);
+        else
+            depth += c == '{' || c == '[' ? 1 : -1;
+        while (depth > 0 && at < text.len && !has_weight(text.ptr[at]))
+            at++;
+    } while (depth > 0 && at < text.len);
     return min_size(at, text.len);
 }
 

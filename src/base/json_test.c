@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
+
 static enum err try(struct slice text)
 {
     struct json_doc doc;
@@ -347,6 +349,46 @@ static void check_getters(void **state)
 
 /* ---- places --------------------------------------------------------------------------------- */
 
+/* Strings of each length, with an escape at each place: as a key, as a value and further in. The
+ * block ends with the text, so that a look past it is seen. */
+static void check_strings_in_spans(void **state)
+{
+    static const char *const escapes[] = {"", "\\\"", "\\\\", "\\u0022"};
+    (void)state;
+    for (size_t n = 0; n < 90; n++) {
+        for (size_t at = 0; at <= n; at++) {
+            struct text string = {0}, whole = {0};
+            struct slice key;
+            struct json_span span;
+            size_t from = 0;
+            text_byte(&string, '"');
+            for (size_t i = 0; i <= n; i++) {
+                text_add(&string, i == at ? slice_of(escapes[(n + at) % COUNT(escapes)])
+                                          : (struct slice){0});
+                if (i < n)
+                    text_byte(&string, "a{}[],:\xa2\xdc!#"[i % 11]);
+            }
+            text_byte(&string, '"');
+            text_format(&whole, "{%.*s:[%.*s],\"b\":%.*s}", SLICE_ARG(text_slice(&string)),
+                        SLICE_ARG(text_slice(&string)), SLICE_ARG(text_slice(&string)));
+            char *exact = mem_grow(NULL, whole.len);
+            assert_non_null(exact);
+            memcpy(exact, whole.ptr, whole.len);
+            struct slice text = {exact, whole.len};
+            assert_true(json_next_span(text, &from, &key, &span));
+            assert_int_equal(key.len + 2, string.len);
+            assert_int_equal(span.end - span.value, string.len + 2);
+            assert_true(json_next_span(text, &from, &key, &span));
+            assert_true(slice_is(key, SLICE("b")));
+            assert_int_equal(span.end - span.value, string.len);
+            assert_false(json_next_span(text, &from, &key, &span));
+            mem_free(exact);
+            text_fini(&string);
+            text_fini(&whole);
+        }
+    }
+}
+
 static void check_spans(void **state)
 {
     (void)state;
@@ -582,12 +624,12 @@ static void check_written_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(check_grammar),      cmocka_unit_test(check_made_cases),
-        cmocka_unit_test(check_limits),       cmocka_unit_test(check_duplicates),
-        cmocka_unit_test(check_numbers),      cmocka_unit_test(check_getters),
-        cmocka_unit_test(check_spans),        cmocka_unit_test(check_fields),
-        cmocka_unit_test(check_writer),       cmocka_unit_test(check_written_numbers),
-        cmocka_unit_test(check_written_text),
+        cmocka_unit_test(check_grammar),         cmocka_unit_test(check_made_cases),
+        cmocka_unit_test(check_limits),          cmocka_unit_test(check_duplicates),
+        cmocka_unit_test(check_numbers),         cmocka_unit_test(check_getters),
+        cmocka_unit_test(check_spans),           cmocka_unit_test(check_strings_in_spans),
+        cmocka_unit_test(check_fields),          cmocka_unit_test(check_writer),
+        cmocka_unit_test(check_written_numbers), cmocka_unit_test(check_written_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

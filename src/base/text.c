@@ -108,7 +108,8 @@ size_t slice_utf8(struct slice s)
 
 void text_fini(struct text *t)
 {
-    mem_free(t->ptr);
+    if (t->ptr) /* most were never written to */
+        mem_free(t->ptr);
     *t = (struct text){.limit = t->limit};
 }
 
@@ -168,15 +169,20 @@ void text_format(struct text *t, const char *format, ...)
     va_end(again);
 }
 
-void text_u64(struct text *t, uint64_t n)
+struct slice slice_of_u64(char room[MOST_DIGITS], uint64_t n)
 {
-    char digits[20];
-    size_t at = sizeof digits;
+    size_t at = MOST_DIGITS;
     do {
-        digits[--at] = (char)('0' + n % 10);
+        room[--at] = (char)('0' + n % 10);
         n /= 10;
     } while (n);
-    text_add(t, (struct slice){digits + at, sizeof digits - at});
+    return (struct slice){room + at, MOST_DIGITS - at};
+}
+
+void text_u64(struct text *t, uint64_t n)
+{
+    char digits[MOST_DIGITS];
+    text_add(t, slice_of_u64(digits, n));
 }
 
 /* Marks that turn the direction of text: U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069. */

@@ -63,6 +63,8 @@ void text_clear(struct text *t);                      /* keeps its room, forgets
 void text_add_slowly(struct text *t, struct slice s); /* text_add where room must be made */
 void text_format(struct text *t, const char *format, ...) PRINTF(2, 3);
 void text_u64(struct text *t, uint64_t n);
+#define MOST_DIGITS 20u                                        /* of a number of 64 bits */
+struct slice slice_of_u64(char room[MOST_DIGITS], uint64_t n); /* lies in room */
 /* As `s`, but bytes that could fool a terminal or a log (controls, DEL, C1, marks that turn the
  * direction of text) become \xNN. */
 void text_visible(struct text *t, struct slice s);
@@ -76,9 +78,11 @@ const char *text_cstr(struct text *t);
 /* Inline: JSON is written by the byte. The room holds one byte more than the text, for a NUL. */
 static inline void text_add(struct text *t, struct slice s)
 {
+    if (!s.len)
+        return;
     if (s.len >= t->room - t->len || t->limit || t->failed) {
         text_add_slowly(t, s);
-    } else if (s.len) {
+    } else {
         memcpy(t->ptr + t->len, s.ptr, s.len);
         t->len += s.len;
     }

@@ -113,8 +113,7 @@ static void write_head(struct exchange *x, int status, const struct http_field *
     struct conn *c = conn_of(x);
     struct http1 *h = &c->h1;
     struct http_field all[24];
-    char digits[24];
-    struct text number = {0};
+    char digits[MOST_DIGITS];
     size_t count = 0;
     for (size_t i = 0; i < n && count < COUNT(all) - 4; i++)
         all[count++] = fields[i];
@@ -122,9 +121,8 @@ static void write_head(struct exchange *x, int status, const struct http_field *
     h->closes |= !h->message_over || c->server->draining || !x->head || !x->head->keep_alive ||
                  h->served >= c->server->limits.requests_per_connection;
     if (length >= 0) {
-        text_u64(&number, (uint64_t)length);
-        memcpy(digits, text_cstr(&number), number.failed ? 0 : number.len);
-        all[count++] = (struct http_field){SLICE("content-length"), {digits, number.len}};
+        struct slice number = slice_of_u64(digits, (uint64_t)length);
+        all[count++] = (struct http_field){SLICE("content-length"), number};
     } else if (h->chunked) {
         all[count++] = (struct http_field){SLICE("transfer-encoding"), SLICE("chunked")};
     }
@@ -136,10 +134,9 @@ static void write_head(struct exchange *x, int status, const struct http_field *
     if (!http_write_response(&head, status, all, count))
         log_warn("conn", "an answer's header had a value that may not be sent");
     conn_write(c, text_slice(&head));
-    if (head.failed || number.failed)
+    if (head.failed)
         stream_fail(&c->stream); /* closes the connection at the end of this turn */
     text_fini(&head);
-    text_fini(&number);
     h->answering = true;
     h->taken_before = c->stream.taken;
     conn_deadline(c, c->server->limits.write_stall_ms);

@@ -11,6 +11,8 @@
 
 struct found {
     struct slice name, value; /* of the text, the value unescaped */
+    struct slice inside;      /* of its quotes */
+    const char *brace;        /* before its name */
 };
 
 /* If one choice with one text is all that the chunk tells. */
@@ -34,7 +36,7 @@ static bool only_text(const struct json_value *chunk, struct found *ret)
     for (unsigned i = 0; alone && i < COUNT(texts); i++) {
         const struct json_value *text;
         json_pick(v[DELTA], &texts[i], 1, &text);
-        *ret = (struct found){texts[i], json_text(text)};
+        *ret = (struct found){.name = texts[i], .value = json_text(text)};
         if (ret->value.len)
             return true;
     }
@@ -45,6 +47,8 @@ static bool only_text(const struct json_value *chunk, struct found *ret)
 static bool spells(struct slice inside, struct slice value)
 {
     struct text plain = {0};
+    if (slice_is(inside, value) && slice_find(inside, '\\') == inside.len)
+        return true;
     if (!json_is_plain(inside))
         return false;
     json_add_plain(inside, &plain);
@@ -55,7 +59,7 @@ static bool spells(struct slice inside, struct slice value)
 
 /* The inside of the string that follows this name, which must be there just once. A brace and a
  * quote before it make it a member's name: inside a string a quote has a backslash before it. */
-static bool find_text(struct slice json, const struct found *text, struct slice *ret_inside)
+static bool find_text(struct slice json, struct found *text)
 {
     struct slice name = text->name;
     const char *at = memmem(json.ptr, json.len, name.ptr, name.len);
@@ -68,11 +72,23 @@ static bool find_text(struct slice json, const struct found *text, struct slice 
     if (brace < 2 || json.ptr[brace - 1] != '"' || json.ptr[brace - 2] != '{')
         return false;
     brace -= 2;
+    text->brace = json.ptr + brace;
     if (!json_next_span(json, &brace, &key, &span) || !slice_is(key, name) ||
         span.end - span.value < 3 || json.ptr[span.value] != '"')
         return false;
-    *ret_inside = (struct slice){json.ptr + span.value + 1, span.end - span.value - 2};
-    return spells(*ret_inside, text->value); /* a name with escapes may stand elsewhere */
+    text->inside = (struct slice){json.ptr + span.value + 1, span.end - span.value - 2};
+    return spells(text->inside, text->value); /* a name with escapes may stand elsewhere */
+}
+
+/* Where it is in the event as it leaves. Its edits usually stand before the text: then both are the
+ * same bytes from the brace on, which can be so in one place only, since the name is there once. */
+static bool find_edited(struct slice json, struct slice data, struct found *text)
+{
+    size_t rest = data.len - (size_t)(text->brace - data.ptr);
+    if (rest > json.len || memcmp(json.ptr + json.len - rest, text->brace, rest) != 0)
+        return find_text(json, text);
+    text->inside.ptr = json.ptr + json.len - rest + (text->inside.ptr - text->brace);
+    return true;
 }
 
 /* ---- learning -------------------------------------------------------------------------------- */
@@ -92,9 +108,12 @@ void openai_learn(struct decoder *d, struct slice raw, struct slice data, const 
         return; /* data of several lines is not inside */
     a->misses++;
     struct found found;
-    if (!only_text(event->parsed, &found) || !find_text(data, &found, &in) ||
-        !find_text(event->json, &found, &out))
+    if (!only_text(event->parsed, &found) || !find_text(data, &found))
         return;
+    in = found.inside;
+    if (!find_edited(event->json, data, &found))
+        return;
+    out = found.inside;
     a->before = (size_t)(data.ptr - raw.ptr);
     a->after = raw.len - a->before - data.len;
     a->tail = raw.len - (size_t)(in.ptr + in.len - raw.ptr);
@@ -103,6 +122,8 @@ void openai_learn(struct decoder *d, struct slice raw, struct slice data, const 
     if (raw.len - in.len + event->raw.len - out.len > MOST_HALVES)
         return;
     text_clear(&a->bytes);
+    if (!text_room(&a->bytes, raw.len + event->raw.len))
+        return;
     text_add(&a->bytes, slice_to(raw, (size_t)(in.ptr - raw.ptr)));
     text_add(&a->bytes, slice_from(raw, raw.len - a->tail));
     text_add(&a->bytes, slice_to(event->raw, a->out_head));

@@ -5,6 +5,7 @@
 #include "dialect/codec.h"
 
 #define MOST_CHOICES 8u
+#define USUAL_FRAME 400u /* bytes of an answer around its text */
 #define KEEP_ROOM 65536u /* between chunks */
 #define MOST_CALLS 128u
 #define MOST_EXTRAS 16u
@@ -231,9 +232,9 @@ static void add_names(struct assembler *a, struct slice json)
         {&a->id, SLICE("id")}, {&a->created, SLICE("created")}, {&a->model, SLICE("model")}};
     struct slice key;
     struct json_span span;
-    if (a->id.len && a->created.len && a->model.len)
-        return;
-    for (size_t at = 0; json_next_span(json, &at, &key, &span);) {
+    /* usually they stand before what is long: the walk ends with the last of them */
+    for (size_t at = 0; !(a->id.len && a->created.len && a->model.len) &&
+                        json_next_span(json, &at, &key, &span);) {
         for (size_t i = 0; i < COUNT(names); i++) {
             if (slice_is(key, names[i].name) && !names[i].text->len)
                 text_add(names[i].text,
@@ -397,10 +398,17 @@ static bool any_failed(const struct assembler *a)
     return failed;
 }
 
+/* Enough for most answers: then their memory is asked for once. */
+static size_t usual_size(const struct assembler *a)
+{
+    const struct choice *c = a->choices[0];
+    return USUAL_FRAME + a->usage.len + (c ? c->content.len + c->reasoning.len : 0);
+}
+
 enum err assembler_finish(struct assembler *a, struct text *out)
 {
     struct json_writer w = json_writer(out);
-    if (any_failed(a))
+    if (any_failed(a) || !text_room(out, usual_size(a)))
         return ERR_NO_MEMORY;
     json_open_object(&w);
     put_raw_or(&w, "id", &a->id, SLICE("\"chatcmpl-0\""));

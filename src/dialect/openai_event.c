@@ -300,6 +300,8 @@ static enum err edit_chunk(struct decoder *d, struct slice raw, struct slice dat
     if (!e && c.in_raw.n) {
         size_t len = edits_len(&c.in_raw, raw);
         text_clear(&d->edited);
+        if (!text_room(&d->edited, len + edits_len(&c.in_data, data)))
+            return ERR_NO_MEMORY;
         edits_write(&c.in_raw, raw, &d->edited);
         edits_write(&c.in_data, data, &d->edited);
         event->raw = (struct slice){d->edited.ptr, len};

@@ -2,6 +2,7 @@
  * as it comes (so that it makes no difference how the bytes were cut), and read when their blank
  * line is there; bodies are counted and handed on where they lie. */
 #include "base/mem.h"
+#include "http/plain.h"
 #include "http/state.h"
 
 #define MOST_BLANK_LINES 2 /* before a request: some clients end a body with a CR LF too many */
@@ -81,15 +82,6 @@ static bool may_stand(unsigned char c, bool first_line)
     return (c >= 0x20 && c != 0x7f) || (c == '\t' && !first_line);
 }
 
-/* How many of the bytes from here on are plain: most of a head is, and needs no closer look. */
-static size_t plain_bytes(struct slice s)
-{
-    size_t n = 0;
-    while (n < s.len && s.ptr[n] > ' ' && s.ptr[n] < 0x7f)
-        n++;
-    return n;
-}
-
 /* Takes the rest of the line, and says in *ret_whole whether its CR LF was there. */
 static bool take_line(struct http_parser *p, struct slice *in, struct text *into, bool *ret_whole)
 {
@@ -125,8 +117,8 @@ static bool take_line(struct http_parser *p, struct slice *in, struct text *into
         s->after_cr = c == '\r';
         n++;
         if (c > ' ' && before + n < most)
-            n +=
-                plain_bytes(slice_to(slice_from(*in, n), min_size(in->len - n, most - before - n)));
+            n += plain_length(
+                slice_to(slice_from(*in, n), min_size(in->len - n, most - before - n)), ' ');
     }
     text_add(into, slice_to(*in, n));
     *in = slice_from(*in, n);

@@ -1,6 +1,7 @@
 /* write: heads and chunks. Whatever values it is given, what it writes is one head: a line end in a
  * value can begin neither a field nor a message. */
 #include "http/http.h"
+#include "http/plain.h"
 
 #define USUAL_HEAD 400u /* bytes: one block of memory for most heads */
 
@@ -70,7 +71,7 @@ const char *http_status_words(int status)
 
 static bool is_value(struct slice s)
 {
-    for (size_t i = 0; i < s.len; i++) {
+    for (size_t i = plain_length(s, ' '); i < s.len; i++) {
         unsigned char c = (unsigned char)s.ptr[i];
         if ((c < 0x20 && c != '\t') || c == 0x7f)
             return false;

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "http/http.h"
+#include "http/plain.h"
 
 static void test_response(void **state)
 {
@@ -30,6 +31,29 @@ static void test_request(void **state)
     assert_true(http_write_request(&out, METHOD_POST, SLICE("/v1/~x?y!"), fields, COUNT(fields)));
     assert_string_equal(text_cstr(&out), "POST /v1/~x?y! HTTP/1.1\r\nHost: localhost\r\n\r\n");
     text_fini(&out);
+}
+
+/* Each byte at each place of texts that do and do not fill words, beside what a loop says. */
+static void test_plain(void **state)
+{
+    static const unsigned char least[] = {' ', '!', 1, 0x7e};
+    (void)state;
+    for (size_t i = 0; i < 256 * 19 * COUNT(least); i++) {
+        unsigned char byte = (unsigned char)(i % 256), from = least[i / 256 / 19];
+        for (size_t at = 0, len = i / 256 % 19; at < len; at++) {
+            char text[19];
+            memset(text, '~', sizeof text);
+            text[at] = (char)byte;
+            size_t n = plain_length((struct slice){text, len}, from);
+            assert_int_equal(n, byte >= from && byte <= '~' ? len : at);
+        }
+    }
+    assert_int_equal(plain_length(SLICE("\xff\xff\xff\xff\xff\xff\xff\xff"), ' '), 0);
+    assert_int_equal(plain_length(SLICE("aaaaaa\xff\x7f"
+                                        "aaaaaaaa"),
+                                  ' '),
+                     6);
+    assert_int_equal(plain_length((struct slice){0}, ' '), 0);
 }
 
 /* What is written is read back as one message with the fields that were meant. */
@@ -115,9 +139,9 @@ static void test_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_response), cmocka_unit_test(test_request),
-        cmocka_unit_test(test_hostile),  cmocka_unit_test(test_chunks),
-        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_plain),   cmocka_unit_test(test_response),
+        cmocka_unit_test(test_request), cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_chunks),  cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests_name("http/write", tests, NULL, NULL);
 }

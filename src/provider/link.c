@@ -264,7 +264,8 @@ static struct link *pooled(struct provider *p)
 static enum err write_request(struct provider *p, const struct order *o, struct link *k)
 {
     const struct provider_terms *t = &p->terms;
-    struct text target = {0}, key = {0}, length = {0};
+    struct text target = {0}, key = {0};
+    char digits[MOST_DIGITS];
     enum err e = dialect_encode_call(o->call, &o->target, &k->body);
     text_add(&target, t->path);
     text_add(&target, slice_of(dialect_path(t->dialect, o->call->kind)));
@@ -272,11 +273,10 @@ static enum err write_request(struct provider *p, const struct order *o, struct 
         text_add(&key, SLICE("Bearer "));
         text_add(&key, t->api_key);
     }
-    text_u64(&length, k->body.len);
     struct http_field fields[] = {
         {SLICE("host"), t->host},
         {SLICE("content-type"), SLICE("application/json")},
-        {SLICE("content-length"), text_slice(&length)},
+        {SLICE("content-length"), slice_of_u64(digits, k->body.len)},
         {SLICE("accept"), SLICE("text/event-stream")},
         {SLICE("user-agent"), SLICE("hearth/" HEARTH_VERSION)},
         {SLICE("via"), t->via},
@@ -285,11 +285,10 @@ static enum err write_request(struct provider *p, const struct order *o, struct 
     size_t n = COUNT(fields) - (t->api_key.len == 0);
     if (!e && !http_write_request(&k->head, METHOD_POST, text_slice(&target), fields, n))
         e = ERR_CONFIG; /* a key or a path with a byte that may not be sent */
-    if (!e && (k->head.failed || target.failed || key.failed || length.failed))
+    if (!e && (k->head.failed || target.failed || key.failed))
         e = ERR_NO_MEMORY;
     text_fini(&target);
     text_fini(&key);
-    text_fini(&length);
     return e;
 }
 
