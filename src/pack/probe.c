@@ -246,6 +246,23 @@ static void set_trouble(struct trial *t, const char *what)
     t->p->trouble = words ? words : what;
 }
 
+static void find_backend(struct trial *t)
+{
+    const struct slice logs[] = {text_slice(&t->process.err.text),
+                                 text_slice(&t->process.out.text)};
+    for (size_t i = 0; i < COUNT(logs); i++) {
+        struct slice path = after(logs[i], "loaded CPU backend from ");
+        path = slice_to(path, slice_find(path, '\n'));
+        size_t root = t->p->root && t->verdict.kind == SANDBOX_NONE ? strlen(t->p->root) : 0;
+        if (path.len <= root + 1 || path.ptr[root] != '/' || path.len > 1000)
+            continue;
+        const char *backend = arena_cstr(t->w->arena, slice_from(path, root));
+        if (backend)
+            t->p->backend = backend;
+        return;
+    }
+}
+
 static enum err ask_version(struct trial *t, struct why *why)
 {
     static const char *const words[] = {"--version"};
@@ -258,6 +275,7 @@ static enum err ask_version(struct trial *t, struct why *why)
         version = version_read(text_slice(&t->process.err.text), t->w->arena);
     if (version)
         t->p->version = version;
+    find_backend(t); /* whisper-server says it whatever it is asked */
     /* Those that know no such option say so, and are well; 126 and up: it could not be run. */
     if (ended && t->process.code >= 126)
         set_trouble(t, "it cannot be run");
@@ -381,23 +399,6 @@ static bool try_ping(struct trial *t)
                 after(text_slice(&t->reply.body), "sse_ping_interval").ptr != NULL;
     text_fini(&question);
     return good;
-}
-
-static void find_backend(struct trial *t)
-{
-    const struct slice logs[] = {text_slice(&t->process.err.text),
-                                 text_slice(&t->process.out.text)};
-    for (size_t i = 0; i < COUNT(logs); i++) {
-        struct slice path = after(logs[i], "loaded CPU backend from ");
-        path = slice_to(path, slice_find(path, '\n'));
-        size_t root = t->p->root && t->verdict.kind == SANDBOX_NONE ? strlen(t->p->root) : 0;
-        if (path.len <= root + 1 || path.ptr[root] != '/' || path.len > 1000)
-            continue;
-        const char *backend = arena_cstr(t->w->arena, slice_from(path, root));
-        if (backend)
-            t->p->backend = backend;
-        return;
-    }
 }
 
 static enum err start_server(struct trial *t, struct why *why)
