@@ -57,7 +57,7 @@ static struct slice plain_name(struct slice name)
         name = slice_from(name, 2);
     while (name.len > 1 && name.ptr[name.len - 1] == '/')
         name.len--;
-    return name;
+    return name.len ? name : SLICE("."); /* the folder itself */
 }
 
 /* -rwxr-xr-x 1000/1000   123 2024-05-01 08:30 name with blanks -> where a link leads */

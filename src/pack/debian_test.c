@@ -1,6 +1,7 @@
-/* debian_test: an install from a mirror that is a folder of the test's, with the real apt and dpkg but
- * without a network. The program in the package is none that runs: what becomes of it is the probe's
- * word; here it is what is fetched, checked and unpacked. Skipped where there is no apt. */
+/* debian_test: an install from a mirror that is a folder of the test's, with the real apt and
+ * dpkg but without a network. The program in the package is none that runs: what becomes of it
+ * is the probe's word; here it is what is fetched, checked and unpacked. Skipped where there is
+ * no apt. */
 #include "pack/testing.h"
 
 #include "crypt/crypt.h"

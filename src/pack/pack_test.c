@@ -330,7 +330,8 @@ static void archives_are_judged(void **state)
                "lrwxrwxrwx 0/0 0 2024-05-01 08:30 build/bin/liba.so -> liba.so.1\n"
                "lrwxrwxrwx 0/0 0 2024-05-01 08:30 build/x -> ../build/bin\n"
                "hrw-r--r-- 0/0 0 2024-05-01 08:30 build/h link to build/bin/llama-server\n"},
-        {NULL, "-rw-r--r-- 0/0 1 2024-05-01 08:30 ./a b -> c\n"},
+        {NULL, "drwxr-xr-x 0/0 0 2024-05-01 08:30 ./\n"
+               "-rw-r--r-- 0/0 1 2024-05-01 08:30 ./a b -> c\n"},
         {NULL, "lrwxrwxrwx 0/0 0 2024-05-01 08:30 ./lib -> usr/lib\n"},
         {"nothing", ""},
         {"outside", "-rw-r--r-- 0/0 1 2024-05-01 08:30 /etc/passwd\n"},

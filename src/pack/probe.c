@@ -26,7 +26,7 @@
 #define ANSWER_MS 2000u
 #define BUSY_MS 500u
 #define CANCEL_MS 1000u /* the promise that is tried */
-#define EXIT_MS 2000u
+#define EXIT_MS 1000u
 #define LOOK_MS 20u
 
 struct trial {

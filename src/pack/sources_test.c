@@ -23,7 +23,7 @@ static const struct {
      "Signed-By:\n -----BEGIN\n .\n abc\n -----END\n",
      HEAD DEBIAN "Signed-By:\n -----BEGIN\n .\n abc\n -----END\n" TAIL},
     {"words that go on in the next line", false,
-     "Types: deb\nURIs: http://m/debian\nSuites:\n bookworm\n bookworm-updates\nComponents:\n main\n",
+     "Types: deb\nURIs: http://m/debian\nSuites:\n bookworm\n x\nComponents:\n main\n",
      HEAD DEBIAN TAIL},
     {"what is of this machine only is left out", false,
      "Types: deb\nURIs: http://m/debian\nSuites: stable\nComponents: main\nArchitectures: i386\n"

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "os/os.h"
 #include "pack/inside.h"
 
@@ -36,7 +37,7 @@ static inline void note(struct pack_work *w, const char *words)
 
 static inline int place_open(void **state)
 {
-    struct place *p = calloc(1, sizeof *p);
+    struct place *p = mem_new(struct place);
     if (!p)
         return -1;
     snprintf(p->path, sizeof p->path, "/tmp/hearth-pack-XXXXXX");
@@ -59,7 +60,7 @@ static inline int place_close(void **state)
     int code = tree_walk(AT_FDCWD, p->path, TREE_REMOVE, NULL, NULL) ? -1 : 0;
     arena_fini(&p->arena);
     text_fini(&p->said);
-    free(p);
+    mem_free(p);
     return code;
 }
 
