@@ -63,6 +63,8 @@ static struct slice plain_name(struct slice name)
 /* -rwxr-xr-x 1000/1000   123 2024-05-01 08:30 name with blanks -> where a link leads */
 static bool read_entry(struct slice line, struct entry *ret)
 {
+    if (!line.len || line.ptr[0] == ' ')
+        return false;
     struct entry e = {.mode = next_column(&line)};
     next_column(&line); /* who owned it there */
     struct slice size = next_column(&line);

@@ -306,6 +306,62 @@ static void versions(void **state)
     }
 }
 
+static void the_words_that_start_it(void **state)
+{
+    struct place *p = *state;
+    const char *words[PACK_WORDS + 1];
+    char at[512];
+    put_pack(p, "one", GOOD);
+    const struct pack *one = read_one(p, "one");
+    assert_int_equal(pack_words(one, true, &p->arena, words, NULL), OK);
+    assert_string_equal(words[0], "/usr/bin/llama-server");
+    assert_null(words[1]);
+    /* where nothing can be mounted: its own loader, which needs to be there */
+    assert_int_equal(pack_words(one, false, &p->arena, words, NULL), ERR_NOT_FOUND);
+    put_file(p, "engines/one/root/usr/lib64/ld-linux-x86-64.so.2", "x", 0755);
+    put_file(p, "engines/one/root/usr/lib/x86_64-linux-gnu/libc.so", "x", 0644);
+    put_file(p, "engines/one/root/usr/lib/x86_64-linux-gnu/llama/libx.so", "x", 0644);
+    put_file(p, "engines/one/root/usr/lib/x86_64-linux-gnu/other/x.so", "x", 0644);
+    assert_int_equal(pack_words(one, false, &p->arena, words, NULL), OK);
+    snprintf(at, sizeof at, "%s/usr/lib64/ld-linux-x86-64.so.2", one->root);
+    assert_string_equal(words[0], at);
+    assert_string_equal(words[1], "--library-path");
+    snprintf(at, sizeof at, "%s/usr/lib/x86_64-linux-gnu:%s/usr/lib/x86_64-linux-gnu/llama",
+             one->root, one->root);
+    assert_string_equal(words[2], at);
+    snprintf(at, sizeof at, "%s/usr/bin/llama-server", one->root);
+    assert_string_equal(words[3], at);
+    assert_null(words[4]);
+}
+
+static void the_best_backend_for_this_processor(void **state)
+{
+    struct place *p = *state;
+    static const struct {
+        const char *flags, *file;
+    } rows[] = {
+        {"flags : fpu sse4_2 avx2 fma f16c bmi2 x\n", "libggml-cpu-haswell.so"},
+        {"flags : fpu sse4_2 avx2 fma bmi2\n", "libggml-cpu-sse42.so"},
+        {"flags : fpu avx22\n", "libggml-cpu-x64.so"},
+        {"Features : neon\n", "libggml-cpu-x64.so"},
+    };
+    put_pack(p, "one", GOOD);
+    const struct pack *one = read_one(p, "one");
+    assert_string_equal(backend_choose(one, p->path, &p->arena), "");
+    put_file(p, "engines/one/root/usr/lib/x86_64-linux-gnu/ggml/backends0/libggml-cpu-x64.so", "",
+             0644);
+    put_file(p, "engines/one/root/usr/lib/x86_64-linux-gnu/ggml/backends0/libggml-cpu-sse42.so", "",
+             0644);
+    put_file(p, "engines/one/root/usr/lib/x86_64-linux-gnu/ggml/backends0/libggml-cpu-haswell.so",
+             "", 0644);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        put_file(p, "proc/cpuinfo", rows[i].flags, 0644);
+        const char *backend = backend_choose(one, p->path, &p->arena);
+        assert_true(slice_begins(slice_of(backend), SLICE("/usr/lib/x86_64-linux-gnu/")));
+        assert_string_equal(strrchr(backend, '/') + 1, rows[i].file);
+    }
+}
+
 static void the_model_for_the_probe(void **state)
 {
     (void)state;
@@ -437,6 +493,8 @@ int main(void)
         IN_PLACE(two_changes_at_a_time),
         IN_PLACE(names),
         IN_PLACE(versions),
+        IN_PLACE(the_words_that_start_it),
+        IN_PLACE(the_best_backend_for_this_processor),
         cmocka_unit_test(the_model_for_the_probe),
         cmocka_unit_test(archives_are_judged),
         cmocka_unit_test(archives_hold_not_too_many),

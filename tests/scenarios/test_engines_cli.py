@@ -197,6 +197,23 @@ def test_a_folder_is_added_tried_used_and_forgotten(make, ground):
     assert hidden(home) == []
 
 
+def test_one_that_speaks_only_tcp(make, ground):
+    if not shutil.which("bwrap"):
+        pytest.skip("no bubblewrap")
+    if not (harness.build_folder() / "hearth-bridge").exists():
+        pytest.skip("no hearth-bridge in this build")
+    home, folder = make.home(), ground.folder("tcp")
+    put_program(folder, "llama-server", FAKE.replace("AF_UNIX", "AF_INET").replace(
+        's.bind(sys.argv[sys.argv.index("--host") + 1])',
+        's.bind((sys.argv[sys.argv.index("--host") + 1], int(sys.argv[sys.argv.index("--port") + 1])))'))
+    own(ground, folder)
+    code, out, err = home.hearth("engines", "add", str(folder))
+    assert code == 0, err
+    made = engines(home)["llama.cpp-b5234-folder"]
+    assert made["used"] and not any(made["features"].values())
+    assert "hearth-bridge leads" in home.hearth("engines", "doctor", made["id"])[1]
+
+
 HOSTILE = {
     "above": [("../evil", b"x")],
     "absolute": [("/tmp/evil", b"x")],
