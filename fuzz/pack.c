@@ -1,7 +1,7 @@
-/* What room pack reads of others, chosen by the first byte: a pack.json, the listing of an archive,
- * the machine's sources for apt in both forms, what a program says of its version. No path of a pack
- * that was accepted leads out of where it lies, no name of an archive that was accepted begins at
- * the root or goes up, and every field of a pack is there. */
+/* What room pack reads of others, chosen by the first byte: a pack.json, the listing of an
+ * archive, the machine's sources for apt in both forms, what a program says of its version. No
+ * path of a pack that was accepted leads out of where it lies, no name of an archive that was
+ * accepted begins at the root or goes up, and every field of a pack is there. */
 #include "pack/inside.h"
 
 #include "fuzz.h"
