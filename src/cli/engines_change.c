@@ -1,4 +1,5 @@
 /* engines_change: `hearth engines install|add|build|use|rm`. */
+#include <errno.h>
 #include <sys/stat.h>
 
 #include "cli/inner.h"
@@ -86,7 +87,12 @@ int engines_add_run(struct cli *c)
         return engines_fail(&e, ERR_BAD_REQUEST, &why, "See `hearth help engines add`.");
     }
     const char *path = o->arguments.items[0];
-    bool folder = stat(path, &is) == 0 && S_ISDIR(is.st_mode);
+    if (stat(path, &is) != 0) {
+        int sys = errno;
+        why_sys(&why, os_err_of(sys), sys, "cannot find %.200s", path);
+        return engines_fail(&e, os_err_of(sys), &why, "");
+    }
+    bool folder = S_ISDIR(is.st_mode);
     if (folder && o->engine.sha256) {
         why_set(&why, ERR_BAD_REQUEST, "--sha256 is of an archive, and %.200s is a folder", path);
         return engines_fail(&e, ERR_BAD_REQUEST, &why, NULL);

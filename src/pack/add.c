@@ -95,10 +95,14 @@ enum err pack_add_folder(struct pack_work *w, const char *path, struct pack_made
 
 /* ---- an archive ---- */
 
-static bool is_hash(const char *sha256)
+/* Written the one way in which it is kept; NULL: it is none. */
+static const char *plain_hash(struct arena *a, const char *sha256)
 {
-    size_t n = strspn(sha256, "0123456789abcdefABCDEF");
-    return n == HEX_BYTES && !sha256[n];
+    size_t n = sha256 ? strspn(sha256, "0123456789abcdefABCDEF") : 0;
+    char *plain = n == HEX_BYTES && !sha256[n] ? arena_cstr(a, slice_of(sha256)) : NULL;
+    for (size_t i = 0; plain && i < n; i++)
+        plain[i] |= 0x20; /* of letters the small ones; digits have that bit */
+    return plain;
 }
 
 /* A whole top, as one that apt made: then it is the root, and the program sees only that. */
@@ -168,7 +172,8 @@ enum err pack_add_archive(struct pack_work *w, const char *path, const char *sha
 {
     struct change c;
     struct pack_made made = {0};
-    if (!sha256 || !is_hash(sha256))
+    sha256 = plain_hash(w->arena, sha256);
+    if (!sha256)
         return why_set(why, ERR_BAD_REQUEST,
                        "an archive is taken only with its SHA-256: --sha256 and 64 hex digits");
     enum err e = change_begin(w, &c, why);

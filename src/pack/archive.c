@@ -57,12 +57,14 @@ static struct slice plain_name(struct slice name)
         name = slice_from(name, 2);
     while (name.len > 1 && name.ptr[name.len - 1] == '/')
         name.len--;
-    return name;
+    return name.len ? name : SLICE("."); /* the folder itself */
 }
 
 /* -rwxr-xr-x 1000/1000   123 2024-05-01 08:30 name with blanks -> where a link leads */
 static bool read_entry(struct slice line, struct entry *ret)
 {
+    if (!line.len || line.ptr[0] == ' ')
+        return false;
     struct entry e = {.mode = next_column(&line)};
     next_column(&line); /* who owned it there */
     struct slice size = next_column(&line);

@@ -182,9 +182,12 @@ static enum err move_into_place(struct change *c, struct manifest *m, struct why
     const struct pack old = m->pack;
     const char *inside =
         m->kind == PLACE_ROOT ? old.program + 1 : old.program + strlen(old.folder) + 1;
+    uint64_t began = os_mono_ms();
     enum err e = manifest_write(c->folder, m, why);
     if (!e)
         e = tree_walk(c->engines, c->name, TREE_SYNC, NULL, why);
+    if (!e && os_mono_ms() - began > 500)
+        say(c->work, "wrote it to the disk in %s", words_seconds(a, began));
     if (!e && renameat(c->engines, c->name, c->engines, m->pack.id) != 0)
         e = why_sys(why, os_err_of(errno), errno, "cannot put the pack in its place");
     if (e)

@@ -216,7 +216,7 @@ static const char *only_folder(struct arena *a, const char *folder)
 
 const char *find_program(struct arena *a, const char *folder, const struct pack_engine **ret)
 {
-    static const char *const places[] = {"", "bin", "build/bin", "usr/bin", "usr/local/bin"};
+    static const char *const places[] = {"", "build/bin", "usr/bin", "usr/local/bin", "bin"};
     for (size_t i = 0; i < COUNT(places); i++) {
         const char *found = find_in(a, folder, places[i], ret);
         if (found)

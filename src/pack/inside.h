@@ -41,6 +41,9 @@ struct manifest {
 /* Of the pack with this id; what is wrong with it stands in ->pack.trouble. */
 enum err manifest_read(const char *engines, struct slice id, struct arena *a,
                        struct manifest *ret) MUST_USE;
+/* The same from the bytes of a pack.json; what it names is not looked for. */
+enum err manifest_take(const char *engines, const char *id, struct slice bytes, struct arena *a,
+                       struct manifest *ret) MUST_USE;
 /* Into the pack's folder. Its program must lie in the place. */
 enum err manifest_write(int folder, const struct manifest *m, struct why *why) MUST_USE;
 /* Sets root, folder and program for a program at a path relative to the place. */

@@ -190,39 +190,53 @@ static void empty(struct pack *p, const char *id)
                        .origin = ""};
 }
 
-enum err manifest_read(const char *engines, struct slice id, struct arena *a, struct manifest *ret)
+enum err manifest_take(const char *engines, const char *id, struct slice bytes, struct arena *a,
+                       struct manifest *ret)
 {
     struct manifest m = {0};
     struct json_doc doc = {0};
+    struct why why = {0};
+    empty(&m.pack, id);
+    enum err e = json_read(bytes, &limits, NULL, &doc, &why);
+    if (!e) {
+        e = take(engines, doc.root, a, &m, &why);
+        json_done(&doc);
+    }
+    if (e == ERR_NO_MEMORY)
+        return e;
+    if (e) {
+        const char *engine = m.pack.engine;
+        empty(&m.pack, id); /* nothing of a broken file is believed but whose it is */
+        m.pack.engine = engine;
+        m.pack.trouble = arena_format(a, "%s cannot be read: %s", MANIFEST, why.text).ptr;
+    }
+    if (!m.pack.trouble)
+        return ERR_NO_MEMORY;
+    *ret = m;
+    return OK;
+}
+
+enum err manifest_read(const char *engines, struct slice id, struct arena *a, struct manifest *ret)
+{
     struct text bytes = {0};
     struct why why = {0};
     const char *name = arena_cstr(a, id), *path = path_join(a, engines, name ? name : "");
     path = path ? path_join(a, path, MANIFEST) : NULL;
     if (!name || !path)
         return ERR_NO_MEMORY;
-    empty(&m.pack, name);
     enum err e = os_read_file(AT_FDCWD, path, MANIFEST_BYTES, &bytes, &why);
-    if (!e)
-        e = json_read(text_slice(&bytes), &limits, NULL, &doc, &why);
     if (!e) {
-        e = take(engines, doc.root, a, &m, &why);
-        json_done(&doc);
+        e = manifest_take(engines, name, text_slice(&bytes), a, ret);
+        if (!e && !*ret->pack.trouble)
+            ret->pack.trouble = missing(&ret->pack, a);
+    } else if (e != ERR_NO_MEMORY) {
+        *ret = (struct manifest){0};
+        empty(&ret->pack, name);
+        ret->pack.trouble = arena_format(a, "%s cannot be read: %s", MANIFEST, why.text).ptr;
+        e = OK;
     }
     text_fini(&bytes);
-    if (e == ERR_NO_MEMORY)
-        return e;
-    if (e) {
-        const char *engine = m.pack.engine;
-        empty(&m.pack, name); /* nothing of a broken file is believed but whose it is */
-        m.pack.engine = engine;
-        m.pack.trouble = arena_format(a, "%s cannot be read: %s", MANIFEST, why.text).ptr;
-    } else if (!*m.pack.trouble) {
-        m.pack.trouble = missing(&m.pack, a);
-    }
-    if (!m.pack.trouble)
-        return ERR_NO_MEMORY;
-    *ret = m;
-    return OK;
+    return e || ret->pack.trouble ? e : ERR_NO_MEMORY;
 }
 
 /* ---- writing ---- */

@@ -26,7 +26,7 @@
 #define ANSWER_MS 2000u
 #define BUSY_MS 500u
 #define CANCEL_MS 1000u /* the promise that is tried */
-#define EXIT_MS 2000u
+#define EXIT_MS 1000u
 #define LOOK_MS 20u
 
 struct trial {
@@ -36,7 +36,9 @@ struct trial {
     char name[32];
     const char *folder, *socket; /* outside */
     struct process process;
-    int status; /* open as long as it runs: how it ended is written there, too */
+    int status;    /* open as long as it runs: how it ended is written there, too */
+    bool by_tcp;   /* it cannot listen on a Unix socket: hearth-bridge does */
+    unsigned port; /* then: the one it listens on */
     struct reply reply;
 };
 
@@ -178,7 +180,11 @@ static enum err start(struct trial *t, const char *const *words, size_t n, struc
                                       .n_mounts = t->p->folder ? 2 : 1,
                                       .folder = mounts ? INSIDE : t->folder,
                                       .argv = argv,
-                                      .bridge = t->w->bridge};
+                                      .bridge = t->w->bridge,
+                                      .tcp_socket = !t->by_tcp ? NULL
+                                                    : mounts   ? INSIDE "/" SOCKET
+                                                               : t->socket,
+                                      .tcp_port = t->by_tcp ? t->port : 0};
     e = sandbox_command(&plan, &t->verdict, t->w->arena, &command, why);
     return e ? e : start_command(t, command, why);
 }
@@ -246,6 +252,23 @@ static void set_trouble(struct trial *t, const char *what)
     t->p->trouble = words ? words : what;
 }
 
+static void find_backend(struct trial *t)
+{
+    const struct slice logs[] = {text_slice(&t->process.err.text),
+                                 text_slice(&t->process.out.text)};
+    for (size_t i = 0; i < COUNT(logs); i++) {
+        struct slice path = after(logs[i], "loaded CPU backend from ");
+        path = slice_to(path, slice_find(path, '\n'));
+        size_t root = t->p->root && t->verdict.kind == SANDBOX_NONE ? strlen(t->p->root) : 0;
+        if (path.len <= root + 1 || path.ptr[root] != '/' || path.len > 1000)
+            continue;
+        const char *backend = arena_cstr(t->w->arena, slice_from(path, root));
+        if (backend)
+            t->p->backend = backend;
+        return;
+    }
+}
+
 static enum err ask_version(struct trial *t, struct why *why)
 {
     static const char *const words[] = {"--version"};
@@ -258,6 +281,7 @@ static enum err ask_version(struct trial *t, struct why *why)
         version = version_read(text_slice(&t->process.err.text), t->w->arena);
     if (version)
         t->p->version = version;
+    find_backend(t); /* whisper-server says it whatever it is asked */
     /* Those that know no such option say so, and are well; 126 and up: it could not be run. */
     if (ended && t->process.code >= 126)
         set_trouble(t, "it cannot be run");
@@ -383,32 +407,60 @@ static bool try_ping(struct trial *t)
     return good;
 }
 
-static void find_backend(struct trial *t)
-{
-    const struct slice logs[] = {text_slice(&t->process.err.text),
-                                 text_slice(&t->process.out.text)};
-    for (size_t i = 0; i < COUNT(logs); i++) {
-        struct slice path = after(logs[i], "loaded CPU backend from ");
-        path = slice_to(path, slice_find(path, '\n'));
-        size_t root = t->p->root && t->verdict.kind == SANDBOX_NONE ? strlen(t->p->root) : 0;
-        if (path.len <= root + 1 || path.ptr[root] != '/' || path.len > 1000)
-            continue;
-        const char *backend = arena_cstr(t->w->arena, slice_from(path, root));
-        if (backend)
-            t->p->backend = backend;
-        return;
-    }
-}
-
 static enum err start_server(struct trial *t, struct why *why)
 {
-    static const char *const words[] = {"--host", SOCKET,        "-m",      MODEL,
-                                        "-c",     "16384",       "-np",     "1",
-                                        "-t",     "2",           "--slots", "--slot-save-path",
-                                        ".",      "--no-warmup", "-lv",     "4"};
+    static const char *const usual[] = {"-m",
+                                        MODEL,
+                                        "-c",
+                                        "16384",
+                                        "-np",
+                                        "1",
+                                        "-t",
+                                        "2",
+                                        "--slots",
+                                        "--no-warmup",
+                                        "-lv",
+                                        "4",
+                                        "--slot-save-path",
+                                        "."};
+    const char *words[COUNT(usual) + 4];
+    const char *port = arena_format(t->w->arena, "%u", t->port).ptr;
+    size_t n = 0;
+    words[n++] = "--host";
+    words[n++] = t->by_tcp ? "127.0.0.1" : SOCKET;
+    if (t->by_tcp) {
+        words[n++] = "--port";
+        words[n++] = port ? port : "";
+    }
+    for (size_t i = 0; i < COUNT(usual); i++)
+        words[n++] = usual[i];
     if (unlinkat(AT_FDCWD, t->socket, 0) != 0)
         errno = 0; /* none was left by the one before */
-    return start(t, words, COUNT(words), why);
+    return start(t, words, n, why);
+}
+
+/* One that ends at once may not know such sockets. */
+static bool start_ready(struct trial *t, struct why *why)
+{
+    if (start_server(t, why)) {
+        t->p->trouble = "it cannot be started";
+        return false;
+    }
+    bool ready = is_ready(t);
+    if (ready || !t->process.ended || t->by_tcp || !t->w->bridge)
+        return ready;
+    struct process first = t->process; /* its words are the ones to tell if this fails, too */
+    t->process = (struct process){.in = -1, .out = {.fd = -1}, .err = {.fd = -1}};
+    close(t->status);
+    t->by_tcp = true;
+    if (start_server(t, why) || !is_ready(t)) {
+        end(t);
+        t->process = first;
+        t->by_tcp = false;
+        return false;
+    }
+    process_fini(&first);
+    return true;
 }
 
 static bool said_state(const struct trial *t)
@@ -416,27 +468,26 @@ static bool said_state(const struct trial *t)
     return after(text_slice(&t->process.out.text), "cmd_child_to_router:state:").ptr != NULL;
 }
 
-static void try_server(struct trial *t, struct why *why)
+static void ask_server(struct trial *t)
 {
     bool *can = t->p->features;
-    if (start_server(t, why)) {
-        t->p->trouble = "it cannot be started";
-        return;
-    }
-    bool ready = is_ready(t);
-    can[PACK_UNIX_SOCKET] = ready;
+    can[PACK_UNIX_SOCKET] = !t->by_tcp;
     can[PACK_CHILD_PROTOCOL] = said_state(t);
-    if (t->process.ended) {
+    can[PACK_PING_INTERVAL] = try_ping(t);
+    can[PACK_CANCEL] = try_cancel(t);
+    can[PACK_SLOT_SAVE] = try_slot_save(t);
+    can[PACK_EXIT_COMMAND] = process_tell(&t->process, SLICE("cmd_router_to_child:exit\n")) &&
+                             process_wait(&t->process, EXIT_MS);
+}
+
+static void try_server(struct trial *t, struct why *why)
+{
+    if (start_ready(t, why))
+        ask_server(t);
+    else if (!*t->p->trouble && t->process.ended)
         set_trouble(t, "it does not start");
-    } else {
-        if (ready) {
-            can[PACK_PING_INTERVAL] = try_ping(t);
-            can[PACK_CANCEL] = try_cancel(t);
-            can[PACK_SLOT_SAVE] = try_slot_save(t);
-        }
-        can[PACK_EXIT_COMMAND] = process_tell(&t->process, SLICE("cmd_router_to_child:exit\n")) &&
-                                 process_wait(&t->process, EXIT_MS);
-    }
+    else if (!*t->p->trouble)
+        t->p->trouble = "it is not ready within 10 s";
     find_backend(t);
     end(t);
 }
@@ -468,8 +519,19 @@ static void try_all(struct trial *t)
     if (*t->p->trouble || !engine || !engine->speaks_llama)
         return;
     try_server(t, &why);
-    if (!*t->p->trouble && t->p->features[PACK_UNIX_SOCKET])
+    if (!*t->p->trouble)
         try_stdin(t);
+}
+
+/* In a sandbox it has a loopback of its own and any port will do; without one, one that is free. */
+static unsigned choose_port(void)
+{
+    uint16_t port;
+    int fd;
+    if (os_tcp_listen(0, &fd, &port, NULL))
+        return 18080;
+    close(fd);
+    return port;
 }
 
 void probe(struct pack_work *w, struct pack *p)
@@ -480,6 +542,9 @@ void probe(struct pack_work *w, struct pack *p)
     p->trouble = "";
     p->probed = false;
     sandbox_probe(w->environment, "", &t.verdict);
+    if (t.verdict.kind == SANDBOX_NONE)
+        say(w, "trying it without a sandbox: %s", t.verdict.why);
+    t.port = choose_port();
     if (t.verdict.kind == SANDBOX_NONE && p->root)
         p->backend = backend_choose(p, w->top, w->arena);
     if (make_folder(&t))

@@ -49,6 +49,23 @@ static const char *libraries_of(struct arena *a, const char *root)
     return found;
 }
 
+/* With the folders of libraries in it that programs find by an absolute path: llama, whisper. */
+static const char *library_path(struct arena *a, const char *root)
+{
+    const char *libraries = libraries_of(a, root), *path = libraries;
+    DIR *dir = libraries ? opendir(libraries) : NULL;
+    struct dirent *entry;
+    while (dir && path && (entry = readdir(dir))) {
+        const char *folder =
+            entry->d_name[0] == '.' ? NULL : path_join(a, libraries, entry->d_name);
+        if (first_entry(a, folder, "lib", ".so"))
+            path = arena_format(a, "%s:%s", path, folder).ptr;
+    }
+    if (dir)
+        closedir(dir);
+    return path;
+}
+
 static const char *loader_of(struct arena *a, const char *root)
 {
     for (size_t i = 0; i < COUNT(loaders); i++) {
@@ -68,7 +85,7 @@ enum err pack_words(const struct pack *p, bool mounted, struct arena *a,
         ret[n] = NULL;
         return OK;
     }
-    const char *loader = loader_of(a, p->root), *libraries = libraries_of(a, p->root);
+    const char *loader = loader_of(a, p->root), *libraries = library_path(a, p->root);
     const char *program = path_join(a, p->root, p->program + 1);
     if (!loader || !libraries || !program)
         return why_set(why, ERR_NOT_FOUND,
