@@ -5,7 +5,6 @@
  * everybody else's servers on 127.0.0.1 too. */
 #include "auth/inside.h"
 
-
 static bool holds(const struct auth *a, const struct pass *p)
 {
     uint64_t over = p->asker.expires_ms; /* the key's with which the link was made */
