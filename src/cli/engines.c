@@ -4,6 +4,7 @@
 
 #include "cli/inner.h"
 #include "os/os.h"
+#include "sandbox/sandbox.h"
 
 #define BAR_AFTER_MS 1000u
 #define BAR_WIDTH 24u
@@ -73,6 +74,8 @@ void engines_begin(struct engines *e, struct cli *c)
         .progress = progress,
         .owner = e,
     };
+    if (sandbox_bridge(&c->arena, &e->work.bridge, NULL))
+        e->work.bridge = NULL; /* only what cannot do without it then fails */
 }
 
 void engines_end(struct engines *e)

@@ -43,11 +43,46 @@ static const struct backend_ops ops = {.start = tries_start,
                                        .wanted = wanted,
                                        .free = retired};
 
+static const struct sampling_row {
+    const char *name;
+    size_t at;
+} samplings[] = {
+#define AT(member) offsetof(struct config_sampling, member)
+    {"temperature", AT(temperature)},
+    {"top_p", AT(top_p)},
+    {"top_k", AT(top_k)},
+    {"min_p", AT(min_p)},
+    {"repeat_penalty", AT(repeat_penalty)},
+    {"presence_penalty", AT(presence_penalty)},
+    {"frequency_penalty", AT(frequency_penalty)},
+    {"seed", AT(seed)},
+#undef AT
+};
+
+static void write_sampling(struct engine *e, const struct config_model *model)
+{
+    const char *base = (const char *)&model->sampling;
+    struct json_writer w = json_writer(&e->sampling);
+    text_clear(&e->sampling);
+    json_open_object(&w);
+    for (size_t i = 0; i < COUNT(samplings); i++) {
+        const char *value = *(const char *const *)(const void *)(base + samplings[i].at);
+        if (!value[0])
+            continue;
+        json_key(&w, samplings[i].name);
+        json_put_raw(&w, slice_of(value)); /* checked to be a number when it was read */
+    }
+    json_close_object(&w);
+    if (e->sampling.len == 2)
+        text_clear(&e->sampling); /* nothing is set */
+}
+
 static void hold_is_empty(struct hold *h)
 {
     struct engine *e = owner_of(h, struct engine, hold);
     struct hold *outer = e->all->hold;
     tail_fini(&e->tail);
+    text_fini(&e->sampling);
     arena_fini(&e->arena);
     mem_free(e);
     hold_drop(outer);
@@ -79,6 +114,7 @@ struct backend *engine_new(struct engines *all, const struct config_model *model
     }
     e->all = all;
     e->model = model;
+    write_sampling(e, model);
     e->hold = (struct hold){.count = 1, .gone = hold_is_empty};
     hold_add(all->hold);
     e->backend = (struct backend){.ops = &ops,
@@ -131,6 +167,7 @@ void engine_set(struct backend *b, const struct config_model *model)
         e->comes_back = true;
     }
     e->model = model;
+    write_sampling(e, model);
     b->queue.length = e->all->settings.queue_length;
     engine_rested(e);
     place_look(e->all);

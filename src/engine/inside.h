@@ -56,6 +56,7 @@ struct spawn {
     uint64_t context; /* tokens a slot has, as it says itself */
     double progress;
     bool exits;  /* it knows the command to end */
+    bool pings;  /* and how often it is to show that it lives */
     bool proved; /* it has answered something */
     bool spoke;  /* in the protocol of children */
     enum err killed_for;
@@ -84,7 +85,8 @@ struct engine {
     struct engines *all;
     struct engine *next, **at;
     const struct config_model *model;
-    struct arena arena; /* of its name */
+    struct arena arena;   /* of its name */
+    struct text sampling; /* what its model's settings say of it, as a JSON object */
     struct sm sm;
     struct hold hold;    /* timers, the child, questions, and one until it is freed */
     struct timer timer;  /* how long it may stay in its state */

@@ -87,6 +87,7 @@ static enum err make_launch(struct engine *e, struct spawn *s, struct why *why)
                                        .key = s->key};
     s->pack_id = arena_cstr(&s->arena, slice_of(pack->id));
     s->exits = pack->features[PACK_EXIT_COMMAND] || !pack->probed;
+    s->pings = pack->features[PACK_PING_INTERVAL] || !pack->probed;
     if (!s->pack_id)
         return why_set(why, ERR_NO_MEMORY, "no memory");
     return launch_make(&terms, &s->arena, &s->launch, why);

@@ -82,7 +82,13 @@ enum err tries_start(struct backend *b, struct attempt *a, const struct order *o
         return why_set(why, ERR_NO_MEMORY, "no memory for an attempt");
     t->outer = a;
     t->engine = e;
-    enum err err = attempt_start(e->spawn->http, &t->inner, &ops, o, why);
+    struct order order = *o;
+    order.target.engine = true;
+    order.target.slot = -1; /* it knows best which of its slots has most of this conversation */
+    order.target.ping_s = e->spawn->pings ? 1 : 0;
+    order.target.sampling = text_slice(&e->sampling);
+    order.target.system = e->model ? slice_of(e->model->system_text) : SLICE("");
+    enum err err = attempt_start(e->spawn->http, &t->inner, &ops, &order, why);
     if (err) {
         mem_free(t);
         return err;

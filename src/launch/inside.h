@@ -24,7 +24,9 @@ struct making { /* what launch_make puts together */
  * In a sandbox it is mounted at /model/ROLE/NAME, with the other parts of a split model. */
 const char *launch_file(struct making *m, const char *role, const char *path);
 void launch_mount(struct making *m, enum mount_kind kind, const char *from, const char *to);
-/* The pack's program as it is started, without its flags: outside of a sandbox a pack that brings
- * its own C library is started through that library's loader. */
-void launch_program(struct making *m);
+void launch_program(struct making *m); /* the pack's, as it is started, without its flags */
+void launch_devices(struct making *m); /* what an engine needs to use those of this machine */
 bool launch_sandboxed(const struct making *m);
+
+/* launch.c */
+void launch_set(struct making *m, const char *name, const char *value); /* a variable */

@@ -15,6 +15,7 @@
                                  sixteenth of the machine */
 #define CHECKPOINTS "8"
 #define RUN "/run/hearth" /* the engine's folder, inside */
+#define TCP_PORT 8080u    /* of the sandbox's own loopback */
 
 enum how { NUMBER, TEXT, FILE_NAME, FILES, SWITCH };
 static const struct flag {
@@ -137,10 +138,27 @@ static void say_settings(struct making *m)
 
 /* ---- what hearth always says ---------------------------------------------------------------- */
 
+/* One that takes no path is asked through hearth-bridge; its port is inside of the sandbox alone,
+ * so without one it would be open to everybody on this machine. */
+static bool speaks_tcp(const struct making *m)
+{
+    return m->terms->pack->probed && !m->terms->pack->features[PACK_UNIX_SOCKET];
+}
+
+/* Outside of a sandbox its folder is where it starts: a path of any length would not do. */
+static const char *socket_inside(const struct making *m)
+{
+    return launch_sandboxed(m) ? RUN "/" LAUNCH_SOCKET : LAUNCH_SOCKET;
+}
+
 static void say_usual(struct making *m)
 {
-    /* Outside of a sandbox its folder is where it starts: a path of any length would not do. */
-    say_pair(m, "--host", launch_sandboxed(m) ? RUN "/" LAUNCH_SOCKET : LAUNCH_SOCKET);
+    if (speaks_tcp(m)) {
+        say_pair(m, "--host", "127.0.0.1");
+        say_number(m, "--port", TCP_PORT);
+    } else {
+        say_pair(m, "--host", socket_inside(m));
+    }
     say_pair(m, "--model", launch_file(m, "main", m->terms->model->file));
     say_pair(m, "--alias", m->terms->model->name);
     say(m, "--offline");
@@ -151,7 +169,7 @@ static void say_usual(struct making *m)
     say_pair(m, "--log-verbosity", "3");
 }
 
-static void set(struct making *m, const char *name, const char *value)
+void launch_set(struct making *m, const char *name, const char *value)
 {
     list_add(&m->env, m->arena, arena_format(m->arena, "%s=%s", name, value).ptr);
 }
@@ -161,38 +179,21 @@ static void set_environment(struct making *m)
 {
     const struct launch_terms *t = m->terms;
     const char *private = launch_sandboxed(m) ? "/tmp" : t->folder;
-    set(m, "HOME", private);
-    set(m, "TMPDIR", private);
-    set(m, "PATH", "/usr/bin:/bin");
-    set(m, "LC_ALL", "C.UTF-8");
-    set(m, "LLAMA_API_KEY", t->key);
+    launch_set(m, "HOME", private);
+    launch_set(m, "TMPDIR", private);
+    launch_set(m, "PATH", "/usr/bin:/bin");
+    launch_set(m, "LC_ALL", "C.UTF-8");
+    launch_set(m, "LLAMA_API_KEY", t->key);
     if (t->pack->features[PACK_CHILD_PROTOCOL] || !t->pack->probed)
-        set(m, "LLAMA_SERVER_ROUTER_PORT", "1");
+        launch_set(m, "LLAMA_SERVER_ROUTER_PORT", "1");
     if (t->pack->backend[0] && t->pack->root && !launch_sandboxed(m))
-        set(m, "GGML_BACKEND_PATH",
-            arena_format(m->arena, "%s%s", t->pack->root, t->pack->backend).ptr);
+        launch_set(m, "GGML_BACKEND_PATH",
+                   arena_format(m->arena, "%s%s", t->pack->root, t->pack->backend).ptr);
     for (size_t i = 0; i < t->model->env.n; i++)
         list_add(&m->env, m->arena, t->model->env.items[i].ptr);
 }
 
 /* ---- all of it ------------------------------------------------------------------------------ */
-
-static void mount_devices(struct making *m)
-{
-    const struct machine *machine = m->terms->machine;
-    const char *const *paths = NULL;
-    size_t n = 0;
-    if (!device_of(m->terms) || !launch_sandboxed(m))
-        return;
-    for (size_t i = 0; i < machine->n_devices; i++) {
-        const struct device *d = &machine->devices[i];
-        for (size_t k = 0; !d->trouble[0] && k < d->n_nodes; k++)
-            launch_mount(m, MOUNT_DEVICE, d->nodes[k], d->nodes[k]);
-    }
-    m->err = m->err ? m->err : machine_drivers("", machine, m->arena, &paths, &n, m->why);
-    for (size_t i = 0; i < n && !m->err; i++)
-        launch_mount(m, MOUNT_READ, paths[i], paths[i]);
-}
 
 static enum err make_command(struct making *m, struct launch *launch)
 {
@@ -204,7 +205,14 @@ static enum err make_command(struct making *m, struct launch *launch)
         .folder = launch_sandboxed(m) ? "/tmp" : t->folder,
         .argv = m->argv.items,
         .bridge = t->bridge,
+        .tcp_socket = speaks_tcp(m) ? socket_inside(m) : NULL,
+        .tcp_port = speaks_tcp(m) ? TCP_PORT : 0,
     };
+    if (speaks_tcp(m) && !launch_sandboxed(m))
+        return why_set(m->why, ERR_CONFIG,
+                       "%s listens on a port only, which without a sandbox all users of this "
+                       "machine could ask; install bubblewrap",
+                       t->pack->id);
     return sandbox_command(&plan, t->sandbox, m->arena, &launch->argv, m->why);
 }
 
@@ -219,7 +227,8 @@ enum err launch_make(const struct launch_terms *t, struct arena *a, struct launc
     say_usual(&m);
     say_settings(&m);
     set_environment(&m);
-    mount_devices(&m);
+    if (device_of(t))
+        launch_devices(&m);
     if (!m.err && (m.argv.failed || m.env.failed))
         m.err = why_set(why, ERR_NO_MEMORY, "no memory for a command line");
     if (!m.err)

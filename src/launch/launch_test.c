@@ -232,18 +232,90 @@ static void test_devices(void **state)
     has(command(), "--fit off");
 }
 
-/* Without a sandbox everything is where it is, and the pack's own C library comes first. */
+/* Without a sandbox everything is where it is. */
 static void test_no_sandbox(void **state)
 {
     struct launch launch;
     struct why why;
     (void)state;
     g.sandbox.kind = SANDBOX_NONE;
+    assert_int_equal(launch_make(&g.terms, &g.arena, &launch, &why), ERR_NOT_FOUND);
+    assert_non_null(strstr(why.text, "without a sandbox")); /* this pack has no loader */
+    g.pack.root = NULL;
+    g.pack.program = "/opt/llama-server";
     assert_int_equal(launch_make(&g.terms, &g.arena, &launch, &why), OK);
     const char *c = words(launch.engine_argv);
-    has(c, "/pack/usr/bin/llama-server --host engine.sock");
+    has(c, "/opt/llama-server --host engine.sock");
     has(c, g.model.file);
     has(words(launch.env), "HOME=/run/x");
+}
+
+/* An engine that takes no socket has a port that nobody outside of its sandbox can ask. */
+static void test_tcp(void **state)
+{
+    struct launch launch;
+    struct why why;
+    (void)state;
+    g.pack.features[PACK_UNIX_SOCKET] = false;
+    assert_int_equal(launch_make(&g.terms, &g.arena, &launch, &why), OK);
+    has(words(launch.engine_argv), "--host 127.0.0.1 --port 8080");
+    has(words(launch.argv), "tcp --socket /run/hearth/engine.sock --port 8080");
+    g.sandbox.kind = SANDBOX_NONE;
+    g.pack.root = NULL;
+    assert_int_equal(launch_make(&g.terms, &g.arena, &launch, &why), ERR_CONFIG);
+    assert_non_null(strstr(why.text, "bubblewrap"));
+}
+
+static const char *random_word(unsigned *seed)
+{
+    static const char *const some[] = {"",     "auto", "on",  "off", "q8_0", "row",
+                                       "mean", "none", "all", "7",   "999",  "/etc/x"};
+    *seed = *seed * 1103515245u + 12345u;
+    return some[(*seed >> 16) % COUNT(some)];
+}
+
+static bool is_flag_of_ours(const char *word)
+{
+    static const char *const ours[] = {
+        "--host",     "--port",     "--model",         "--alias",     "--offline",
+        "--no-ui",    "--slots",    "--metrics",       "--log-jsonl", "--log-verbosity",
+        "--ctx-size", "--parallel", "--no-kv-unified", "--cache-ram", "--ctx-checkpoints",
+        "--fit",      "--fit-ctx",  "--n-gpu-layers",
+#define FLAG(flag, ...) flag,
+#include "launch/flags.def"
+#undef FLAG
+    };
+    for (size_t i = 0; i < COUNT(ours); i++) {
+        if (strcmp(word, ours[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whatever the settings: no flag but those of the table and our own, so none that writes files,
+ * opens doors or changes what others get. */
+static void test_no_other_flags(void **state)
+{
+    unsigned seed = 1;
+    (void)state;
+    for (int i = 0; i < 2000; i++) {
+        struct launch launch;
+        struct why why;
+        g.model.gpu_layers = random_word(&seed);
+        g.model.split = random_word(&seed);
+        g.model.cache_type = random_word(&seed);
+        g.model.flash = random_word(&seed);
+        g.model.reasoning = random_word(&seed);
+        g.model.pooling = random_word(&seed);
+        g.model.ctx = seed % 100000;
+        g.model.batch = seed % 3;
+        g.model.embedding = seed & 4;
+        assert_int_equal(launch_make(&g.terms, &g.arena, &launch, &why), OK);
+        for (const char *const *word = launch.engine_argv; *word; word++)
+            assert_true((*word)[0] != '-' || is_flag_of_ours(*word));
+        arena_fini(&g.arena);
+        g.model.file = make_file("tiny.gguf");
+    }
 }
 
 static void test_same(void **state)
@@ -268,6 +340,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_split_files, begin, end),
         cmocka_unit_test_setup_teardown(test_devices, begin, end),
         cmocka_unit_test_setup_teardown(test_no_sandbox, begin, end),
+        cmocka_unit_test_setup_teardown(test_tcp, begin, end),
+        cmocka_unit_test_setup_teardown(test_no_other_flags, begin, end),
         cmocka_unit_test_setup_teardown(test_same, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,10 +84,17 @@ static unsigned parts_of(struct slice name, size_t *ret_at)
     return is && n <= MOST_PARTS ? (unsigned)n : 0;
 }
 
+static struct slice last_part(const char *path)
+{
+    struct slice rest = slice_of(path), part = rest;
+    while (slice_split(&rest, '/', &part))
+        ;
+    return part;
+}
+
 static const char *mount_file(struct making *m, const char *role, const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    struct slice to = arena_format(m->arena, "/model/%s/%s", role, slash ? slash + 1 : path);
+    struct slice to = arena_format(m->arena, "/model/%s/%.*s", role, SLICE_ARG(last_part(path)));
     if (!to.ptr) {
         m->err = ERR_NO_MEMORY;
         return NULL;
@@ -128,49 +135,77 @@ const char *launch_file(struct making *m, const char *role, const char *path)
 
 /* ---- the program ---------------------------------------------------------------------------- */
 
-static const char *const loaders[] = {
-    "/usr/lib64/ld-linux-x86-64.so.2",
-    "/lib64/ld-linux-x86-64.so.2",
-    "/usr/lib/ld-linux-aarch64.so.1",
-    "/lib/ld-linux-aarch64.so.1",
-    "/usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1",
-};
-static const char *const libraries[] = {"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu",
-                                        "/usr/lib64", "/usr/lib"};
-
-static const char *below(struct making *m, const char *path)
-{
-    return arena_format(m->arena, "%s%s", m->terms->pack->root, path).ptr;
-}
-
-static void add_library_path(struct making *m)
-{
-    struct text path = {0};
-    for (size_t i = 0; i < COUNT(libraries); i++) {
-        text_add(&path, i ? SLICE(":") : SLICE(""));
-        text_add(&path, slice_of(m->terms->pack->root));
-        text_add(&path, slice_of(libraries[i]));
-    }
-    list_add(&m->argv, m->arena, arena_cstr(m->arena, text_slice(&path)));
-    text_fini(&path);
-}
-
 void launch_program(struct making *m)
 {
     const struct pack *p = m->terms->pack;
-    if (launch_sandboxed(m) || !p->root) {
-        list_add(&m->argv, m->arena, p->program);
+    const char *words[PACK_WORDS + 1];
+    enum err e = pack_words(p, launch_sandboxed(m), m->arena, words, m->why);
+    m->err = m->err ? m->err : e;
+    for (size_t i = 0; !e && words[i]; i++)
+        list_add(&m->argv, m->arena, words[i]);
+    if (!p->root && p->folder && launch_sandboxed(m))
+        launch_mount(m, MOUNT_READ, p->folder, p->folder);
+}
+
+/* ---- devices -------------------------------------------------------------------------------- */
+
+/* Where drivers' files are inside of a pack that brings a root of its own: a name of each, in one
+ * folder, which comes first where libraries are looked for. */
+#define DRIVERS "/model/drivers"
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static void mount_driver(struct making *m, const char *path, struct text *manifests)
+{
+    struct slice to = arena_format(m->arena, DRIVERS "/%.*s", SLICE_ARG(last_part(path)));
+    if (strncmp(path, "/sys", 4) == 0) {
+        launch_mount(m, MOUNT_READ, path, path); /* packs have the place for it */
         return;
     }
-    for (size_t i = 0; i < COUNT(loaders); i++) {
-        const char *loader = below(m, loaders[i]);
-        struct stat st;
-        if (!loader || stat(loader, &st) != 0)
-            continue;
-        list_add(&m->argv, m->arena, loader);
-        list_add(&m->argv, m->arena, "--library-path");
-        add_library_path(m);
-        break;
+    if (is_folder(path))
+        return; /* settings for single programs: none of them is an engine */
+    m->err = m->err ? m->err : to.ptr ? OK : ERR_NO_MEMORY;
+    launch_mount(m, MOUNT_READ, path, to.ptr);
+    if (slice_ends(to, SLICE(".json"))) {
+        text_add(manifests, manifests->len ? SLICE(":") : SLICE(""));
+        text_add(manifests, to);
     }
-    list_add(&m->argv, m->arena, below(m, p->program));
+}
+
+static void mount_drivers(struct making *m)
+{
+    const char *const *paths = NULL;
+    struct text manifests = {0};
+    size_t n = 0;
+    enum err e = machine_drivers("", m->terms->machine, m->arena, &paths, &n, m->why);
+    m->err = m->err ? m->err : e;
+    for (size_t i = 0; i < n && !m->err; i++) {
+        if (m->terms->pack->root)
+            mount_driver(m, paths[i], &manifests);
+        else if (strncmp(paths[i], "/usr/", 5) != 0) /* that is there already */
+            launch_mount(m, MOUNT_READ, paths[i], paths[i]);
+    }
+    if (m->terms->pack->root && n) {
+        launch_set(m, "LD_LIBRARY_PATH", DRIVERS);
+        launch_set(m, "VK_DRIVER_FILES", text_cstr(&manifests));
+    }
+    m->err = manifests.failed ? ERR_NO_MEMORY : m->err;
+    text_fini(&manifests);
+}
+
+void launch_devices(struct making *m)
+{
+    const struct machine *machine = m->terms->machine;
+    if (!launch_sandboxed(m))
+        return;
+    for (size_t i = 0; i < machine->n_devices; i++) {
+        const struct device *d = &machine->devices[i];
+        for (size_t k = 0; !d->trouble[0] && k < d->n_nodes; k++)
+            launch_mount(m, MOUNT_DEVICE, d->nodes[k], d->nodes[k]);
+    }
+    mount_drivers(m);
 }
