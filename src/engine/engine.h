@@ -53,11 +53,24 @@ void engines_open(struct engines *all);
 void engines_know(struct engines *all, const struct engine_facts *facts);
 /* Nothing is started any more; what runs is stopped, or with `now` killed. The hold counts it. */
 void engines_close(struct engines *all, bool now);
-enum engine_figure { /* what an engine counts of itself */
-#define FIGURE(id, name) ENGINE_##id,
-#include "engine/figures.def"
-#undef FIGURE
-                     ENGINE_FIGURES
+/* What an engine counts of itself, and what llama-server calls it behind "llamacpp:". */
+/* clang-format off */
+#define ENGINE_FIGURES_OF(X)                                                                       \
+    X(PROMPT_TOKENS,  "prompt_tokens_total")                                                       \
+    X(PROMPT_SECONDS, "prompt_seconds_total")                                                      \
+    X(TOKENS,         "tokens_predicted_total")                                                    \
+    X(TOKEN_SECONDS,  "tokens_predicted_seconds_total")                                            \
+    X(DECODES,        "n_decode_total")                                                            \
+    X(PROMPT_RATE,    "prompt_tokens_seconds")                                                     \
+    X(TOKEN_RATE,     "predicted_tokens_seconds")                                                  \
+    X(PROCESSING,     "requests_processing")                                                       \
+    X(DEFERRED,       "requests_deferred")
+/* clang-format on */
+enum engine_figure {
+#define X(id, name) ENGINE_##id,
+    ENGINE_FIGURES_OF(X)
+#undef X
+        ENGINE_FIGURES
 };
 struct engine_figures {
     double values[ENGINE_FIGURES];
