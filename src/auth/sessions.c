@@ -5,8 +5,6 @@
  * everybody else's servers on 127.0.0.1 too. */
 #include "auth/inside.h"
 
-#include <stdio.h>
-
 static bool holds(const struct auth *a, const struct pass *p)
 {
     uint64_t over = p->asker.expires_ms; /* the key's with which the link was made */
@@ -52,8 +50,12 @@ static struct pass *place_for(struct auth *a, enum pass_kind kind)
 
 struct slice session_cookie(const struct ask *ask, char name[static 32])
 {
-    snprintf(name, 32, "%shearth-%u", ask->tls ? "__Host-" : "", (unsigned)ask->port);
-    return slice_of(name);
+    struct slice prefix = ask->tls ? SLICE("__Host-hearth-") : SLICE("hearth-");
+    char digits[MOST_DIGITS];
+    struct slice port = slice_of_u64(digits, ask->port); /* five digits at most */
+    memcpy(name, prefix.ptr, prefix.len);
+    memcpy(name + prefix.len, port.ptr, port.len);
+    return (struct slice){name, prefix.len + port.len};
 }
 
 static void write_cookie(const struct ask *ask, struct slice value, uint64_t age_ms,

@@ -108,7 +108,8 @@ size_t slice_utf8(struct slice s)
 
 void text_fini(struct text *t)
 {
-    mem_free(t->ptr);
+    if (t->ptr) /* most were never written to */
+        mem_free(t->ptr);
     *t = (struct text){.limit = t->limit};
 }
 
