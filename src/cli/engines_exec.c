@@ -105,18 +105,20 @@ static void tell(struct cli *c, const struct exec *x)
         text_byte(&c->err, ' ');
         text_visible(&c->err, slice_of(*word));
     }
+    bool boxed = x->sandbox.kind != SANDBOX_NONE;
     text_format(&c->err,
-                "\nask it:\n  curl --unix-socket %s/" LAUNCH_SOCKET
+                "\nask it%s:\n  curl --unix-socket %s/" LAUNCH_SOCKET
                 " -H 'Authorization: Bearer %s' http://localhost/health\n",
-                x->terms.folder, x->key);
+                boxed ? ", N being the \"child-pid\" below" : "",
+                boxed ? "/proc/N/root" SANDBOX_PRIVATE : x->terms.folder, x->key);
     cli_flush(c);
 }
 
 /* It is not held: the gate is open before it looks. */
-static enum err open_gate(struct why *why)
+static enum err open_gate(bool devices, struct why *why)
 {
     int gate[2], status, filter = -1;
-    enum err e = sandbox_seccomp(&filter, why);
+    enum err e = sandbox_seccomp(devices, &filter, why);
     if (e)
         return e;
     if (pipe(gate) != 0 || write(gate[1], "\n", 1) != 1)
@@ -142,7 +144,7 @@ int engines_exec_run(struct cli *c)
         e = prepare(c, &x, &why);
     if (!e) {
         tell(c, &x);
-        e = open_gate(&why);
+        e = open_gate(x.launch.devices, &why);
     }
     if (!e) {
         execve(x.launch.argv[0], (char **)(uintptr_t)x.launch.argv,

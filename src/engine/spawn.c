@@ -13,6 +13,9 @@
 #include "os/os.h"
 
 #define MOST_FILE (1024u * 1024) /* bytes of a file that it writes: it has no use for any */
+#define MOST_PROCESSES 512u      /* with its threads, of which it makes some for each processor */
+#define PROCESSES_EACH 4u
+#define LEAST_RESERVE (1ull << 30) /* bytes of memory that no engine gets */
 #define OOM_FIRST 500 /* when memory is short an engine goes, and not the daemon or the desktop */
 
 static void hex(const unsigned char *bytes, size_t n, char *out)
@@ -96,7 +99,7 @@ static enum err make_launch(struct engine *e, struct spawn *s, struct why *why)
 static enum err start_child(struct engine *e, struct spawn *s, struct why *why)
 {
     int filter = -1;
-    enum err err = sandbox_seccomp(&filter, why);
+    enum err err = sandbox_seccomp(s->launch.devices, &filter, why);
     if (err)
         return err;
     const struct child_terms terms = {
@@ -142,12 +145,37 @@ static struct engine *owner(struct child *c)
     return owner_of(c, struct spawn, child)->engine;
 }
 
+/* All that this machine has but for a reserve, so that an engine that takes too much fails by itself
+ * and not with everything else. Models are mapped files, which are not counted. */
+static uint64_t most_data(const struct machine *m)
+{
+    uint64_t all = m ? m->memory_total : 0, reserve = max_u64(LEAST_RESERVE, all / 8);
+    return max_u64(all / 2, all > reserve ? all - reserve : 0);
+}
+
+/* In a sandbox its socket is where only it can write, and is known by its number. */
+static enum err find_socket(struct spawn *s, pid_t program)
+{
+    const struct engine_facts *f = s->engine->all->facts;
+    return f->sandbox.kind == SANDBOX_NONE
+               ? OK
+               : sandbox_seen(program, LAUNCH_SOCKET, &s->arena, &s->socket);
+}
+
 static void held(struct child *c, pid_t program)
 {
-    const struct sandbox_limits limits = {.oom_score_adj = OOM_FIRST, .file_bytes = MOST_FILE};
     struct engine *e = owner(c);
+    const struct machine *m = e->all->facts->machine;
+    const struct sandbox_limits limits = {.oom_score_adj = OOM_FIRST,
+                                          .file_bytes = MOST_FILE,
+                                          .data_bytes = most_data(m),
+                                          .processes = MOST_PROCESSES +
+                                                       (m ? m->threads * PROCESSES_EACH : 0)};
     struct why why;
-    if (sandbox_limit(program, &limits, &why)) {
+    enum err err = find_socket(e->spawn, program);
+    if (err)
+        why_set(&why, err, "no memory");
+    if (err || sandbox_limit(program, &limits, &why)) {
         log_warn("engine", "%.*s: its limits could not be set: %s", SLICE_ARG(e->backend.name),
                  why.text);
         child_kill(c); /* it never runs without them */
@@ -177,7 +205,7 @@ enum err spawn_connect(struct engine *e, struct why *why)
     struct provider_terms t = {
         .name = e->backend.name,
         .dialect = e->backend.dialect,
-        .addresses = {{.kind = ADDRESS_UNIX, .path = s->socket}},
+        .addresses = {{.kind = ADDRESS_UNIX, .path = s->socket, .own = true}},
         .n_addresses = 1,
         .host = SLICE("localhost"),
         .path = SLICE("/v1"),

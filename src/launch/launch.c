@@ -14,8 +14,7 @@
     2048u /* conversations that were pushed out of a slot; never more than a
                                  sixteenth of the machine */
 #define CHECKPOINTS "8"
-#define RUN "/run/hearth" /* the engine's folder, inside */
-#define TCP_PORT 8080u    /* of the sandbox's own loopback */
+#define TCP_PORT 8080u /* of the sandbox's own loopback */
 
 enum how { NUMBER, TEXT, FILE_NAME, FILES, SWITCH };
 static const struct flag {
@@ -164,7 +163,7 @@ static bool speaks_tcp(const struct making *m)
 /* Outside of a sandbox its folder is where it starts: a path of any length would not do. */
 static const char *socket_inside(const struct making *m)
 {
-    return launch_sandboxed(m) ? RUN "/" LAUNCH_SOCKET : LAUNCH_SOCKET;
+    return launch_sandboxed(m) ? SANDBOX_PRIVATE "/" LAUNCH_SOCKET : LAUNCH_SOCKET;
 }
 
 static void say_usual(struct making *m)
@@ -194,7 +193,7 @@ void launch_set(struct making *m, const char *name, const char *value)
 static void set_environment(struct making *m)
 {
     const struct launch_terms *t = m->terms;
-    const char *private = launch_sandboxed(m) ? "/tmp" : t->folder;
+    const char *private = launch_sandboxed(m) ? SANDBOX_PRIVATE : t->folder;
     launch_set(m, "HOME", private);
     launch_set(m, "TMPDIR", private);
     launch_set(m, "PATH", "/usr/bin:/bin");
@@ -218,11 +217,12 @@ static enum err make_command(struct making *m, struct launch *launch)
         .root = t->pack->root,
         .mounts = m->mounts,
         .n_mounts = m->n_mounts,
-        .folder = launch_sandboxed(m) ? "/tmp" : t->folder,
+        .folder = launch_sandboxed(m) ? SANDBOX_PRIVATE : t->folder,
         .argv = m->argv.items,
         .bridge = t->bridge,
         .tcp_socket = speaks_tcp(m) ? socket_inside(m) : NULL,
         .tcp_port = speaks_tcp(m) ? TCP_PORT : 0,
+        .devices = launch->devices,
     };
     if (speaks_tcp(m) && !launch_sandboxed(m))
         return why_set(m->why, ERR_CONFIG,
@@ -238,12 +238,12 @@ enum err launch_make(const struct launch_terms *t, struct arena *a, struct launc
     struct making m = {.terms = t, .arena = a, .why = why};
     struct launch launch = {.slots = (unsigned)max_u64(t->model->parallel, 1)};
     launch_mount(&m, MOUNT_EMPTY, NULL, "/model");
-    launch_mount(&m, MOUNT_WRITE, t->folder, RUN);
     launch_program(&m);
     say_usual(&m);
     say_settings(&m);
     set_environment(&m);
-    if (device_of(t))
+    launch.devices = device_of(t) != NULL;
+    if (launch.devices)
         launch_devices(&m);
     if (!m.err && (m.argv.failed || m.env.failed))
         m.err = why_set(why, ERR_NO_MEMORY, "no memory for a command line");

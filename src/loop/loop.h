@@ -84,6 +84,7 @@ struct address { /* where to connect; text is for people */
     enum { ADDRESS_TCP, ADDRESS_UNIX } kind;
     struct sockaddr_storage tcp;
     const char *path;
+    bool own; /* ADDRESS_UNIX: as os_unix_connect_own */
 };
 /* `connected` comes later, unless this fails; then close as usual: the hold may still count. */
 enum err stream_connect(struct stream *s, struct loop *l, struct hold *hold,

@@ -61,6 +61,11 @@ MUST_USE enum err os_unix_listen(int dirfd, const char *name, int *ret_fd, struc
  * may have any length, as above. `nonblocking` is for what comes after. */
 MUST_USE enum err os_unix_connect(const char *path, bool nonblocking, int *ret_fd, struct why *why);
 
+/* The same for a path in a folder that is somebody's who is not trusted: only a socket that belongs
+ * to our own user, and not one that a link of theirs leads to. Else ERR_PERMISSION. */
+MUST_USE enum err os_unix_connect_own(const char *path, bool nonblocking, int *ret_fd,
+                                      struct why *why);
+
 /* Who is at the other end of a Unix socket. Any thread. */
 MUST_USE enum err os_peer_uid(int fd, uid_t *ret_uid);
 
