@@ -231,7 +231,7 @@ def test_another_place_answers_when_no_process_is_to_be_had(make):
 
 @pytest.mark.parametrize("boxed", [True, False], ids=["sandbox", "no sandbox"])
 def test_the_bridge_is_killed(make, boxed):
-    s = shops.Shop(make, {"a": "tokens=1"}, env=None if boxed else {"PATH": "/nowhere"})
+    s = shops.Shop(make, {"a": "tokens=1"}, **({} if boxed else shops.UNBOXED))
     assert s.chat("a").status == 200
     first = s.engine("a")["pid"]
     shops.kill(bridge(s))
