@@ -50,10 +50,18 @@ static bool is_silence(enum err e)
     return e == ERR_HDR_TIMEOUT || e == ERR_TTFT_TIMEOUT || e == ERR_IDLE_TIMEOUT;
 }
 
+/* We left, and not the child: its slot is the engine's until the engine has noticed. */
+static bool is_given_up(enum err e)
+{
+    return is_silence(e) || e == ERR_BAD_RESPONSE || e == ERR_NO_MEMORY;
+}
+
 static void on_done(struct attempt *a, enum err err, const struct why *why)
 {
     struct trying *t = owner_of(a, struct trying, inner);
     struct engine *e = t->engine;
+    if (is_given_up(err))
+        pulse_watch_slots(e);
     if (is_cut(err) && e->spawn) {
         t->over_ms = engine_now(e);
         t->why = *why;
@@ -110,7 +118,6 @@ void tries_pause(struct attempt *a, bool on)
     attempt_pause(&t->inner, on);
 }
 
-/* Its slot is the engine's until the engine has noticed. */
 void tries_cancel(struct attempt *a)
 {
     struct trying *t = a->work;
