@@ -81,8 +81,8 @@ enum err tries_start(struct backend *b, struct attempt *a, const struct order *o
 {
     static const struct attempt_ops ops = {on_event, on_done};
     struct engine *e = engine_of(b);
-    bool runs = e->sm.state == READY || e->sm.state == BUSY || e->sm.state == DRAINING;
-    if (!runs)
+    /* DRAINING too: whoever was let in before may find it so. */
+    if (e->sm.state == ABSENT || !e->spawn || !e->spawn->http)
         return why_set(why, ERR_ENGINE_CRASH, "the engine of %.*s is not running",
                        SLICE_ARG(b->name));
     struct trying *t = mem_new(struct trying);
@@ -107,8 +107,10 @@ enum err tries_start(struct backend *b, struct attempt *a, const struct order *o
         t->next->at = &t->next;
     e->tries = t;
     a->work = t;
-    if (e->sm.state == READY)
+    if (e->sm.state == READY) {
         engine_move(e, BUSY);
+        pulse_set(e);
+    }
     return OK;
 }
 
