@@ -410,7 +410,7 @@ def test_in_the_foreground(shop, boxed):
     s.daemon.up()
     assert chat(s, "b").status == 200
     assert run.ask("GET", "/health").status == 200
-    assert run.end(signal.SIGINT) == 130
+    assert run.end(signal.SIGINT) == -signal.SIGINT
     s.daemon.stop()
     shops.nothing_left(s.home, 1)
     assert not pathlib.Path(run.socket).parent.exists() and not sockets_in(s.home)
@@ -421,7 +421,7 @@ def test_in_the_foreground_it_ends_with_the_command(shop, number):
     s = shop({"a": "tiny"})
     run = Foreground(s, "a").ready()
     code = run.end(number, group=False)
-    assert code == (-9 if number == signal.SIGKILL else 128 + number)
+    assert code == -number
     s.daemon.stop()
     shops.nothing_left(s.home, 1)
     if number == signal.SIGKILL:  # its folder goes with the next one
