@@ -8,6 +8,7 @@
 #include "base/mem.h"
 
 #define SMALL_TEXT 32768u /* can hold no more than half as many values: 16 bytes of memory each */
+#define SOON 32u          /* bytes within which keys and many values end */
 #define FEW_KEYS 24u      /* up to here comparing all pairs is cheaper than sorting */
 
 const struct json_limits json_usual_limits = {.depth = 64, .values = 1000000};
@@ -31,12 +32,11 @@ static uint64_t bytes_that_are(uint64_t word, char c)
     return (x - ones) & ~x & ones << 7;
 }
 
-/* The first quote or backslash of the next few bytes, in *at; false: none, and *at is behind them.
- * Most keys end there. */
-static bool find_soon(struct slice text, size_t *at)
+/* The first quote or backslash from *at on, in *at; false: none before `soon`, where *at is then. */
+static bool find_soon(struct slice text, size_t soon, size_t *at)
 {
     const bool little = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
-    for (size_t soon = min_size(text.len, *at + 32); *at < soon;) {
+    while (*at < soon) {
         uint64_t word, found;
         if (!little || soon - *at < sizeof word) {
             if (text.ptr[*at] == '"' || text.ptr[*at] == '\\')
@@ -57,18 +57,16 @@ static bool find_soon(struct slice text, size_t *at)
  * the library's search is ten times as fast as a loop. Each byte is looked at twice at most. */
 static size_t skip_string(struct slice text, size_t at)
 {
-    size_t quote = 0;
+    size_t soon = min_size(text.len, at + SOON), quote = 0;
+    while (at < soon && find_soon(text, soon, &at)) {
+        if (text.ptr[at] == '"')
+            return at + 1;
+        at += 2;
+    }
     while (at < text.len) {
-        size_t escape;
-        if (find_soon(text, &at)) {
-            if (text.ptr[at] == '"')
-                return at + 1;
-            at += 2;
-            continue;
-        }
         if (quote <= at)
             quote = at + slice_find(slice_from(text, at), '"');
-        escape = slice_find((struct slice){text.ptr + at, quote - at}, '\\');
+        size_t escape = slice_find((struct slice){text.ptr + at, quote - at}, '\\');
         if (escape == quote - at)
             return min_size(quote + 1, text.len);
         at += escape + 2;

@@ -76,6 +76,12 @@ static void put_seconds(struct page *p, const struct slice *values, uint64_t us)
     text_byte(p->out, '\n');
 }
 
+static void put_number(struct page *p, const struct slice *values, double n)
+{
+    open_sample(p, values);
+    text_format(p->out, "%.9g\n", n);
+}
+
 static void put_histogram(struct page *p, enum measure m)
 {
     const struct histogram *h = &p->daemon->audit.measures[m];
@@ -226,6 +232,65 @@ static void links(struct page *p)
         put(p, (const struct slice[]){b->name, SLICE("pooled")}, n.pooled);
     }
 }
+
+/* ---- engines -------------------------------------------------------------------------------- */
+
+struct engine_page { /* what is told of each engine */
+    struct page *page;
+    void (*one)(struct page *p, const struct engine_now *e);
+    enum engine_figure figure;
+};
+
+static void put_engine(void *context, const struct engine_now *e)
+{
+    const struct engine_page *ep = context;
+    if (ep->one)
+        ep->one(ep->page, e);
+    else if (e->figures && e->figures->known[ep->figure])
+        put_number(ep->page, &e->model, e->figures->values[ep->figure]);
+}
+
+static void of_engines(struct page *p, void (*one)(struct page *p, const struct engine_now *e))
+{
+    struct engine_page ep = {.page = p, .one = one};
+    engines_each(&p->daemon->workshop.engines, put_engine, &ep);
+}
+
+#define OF_ENGINE(name, value)                                                                     \
+    static void name##_one(struct page *p, const struct engine_now *e)                             \
+    {                                                                                              \
+        put(p, &e->model, value);                                                                  \
+    }                                                                                              \
+    static void name(struct page *p)                                                               \
+    {                                                                                              \
+        of_engines(p, name##_one);                                                                 \
+    }
+OF_ENGINE(engine_up, e->up)
+OF_ENGINE(engine_busy, e->busy)
+OF_ENGINE(engine_waiting, e->waiting)
+OF_ENGINE(engine_starts, e->starts)
+OF_ENGINE(engine_deaths, e->deaths)
+#undef OF_ENGINE
+
+static void engine_load_one(struct page *p, const struct engine_now *e)
+{
+    if (e->load_ms)
+        put_seconds(p, &e->model, e->load_ms * 1000);
+}
+
+static void engine_load(struct page *p)
+{
+    of_engines(p, engine_load_one);
+}
+
+#define X(id, name)                                                                                \
+    static void engine_##id(struct page *p)                                                        \
+    {                                                                                              \
+        struct engine_page ep = {.page = p, .figure = ENGINE_##id};                                \
+        engines_each(&p->daemon->workshop.engines, put_engine, &ep);                               \
+    }
+ENGINE_FIGURES_OF(X)
+#undef X
 
 /* ---- the ledger ----------------------------------------------------------------------------- */
 

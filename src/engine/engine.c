@@ -125,6 +125,7 @@ struct backend *engine_new(struct engines *all, const struct config_model *model
                                             .closed = true}};
     e->health.answered = pulse_health;
     e->slots.answered = pulse_slots;
+    e->counts.answered = figures_answer;
     timer_open(&e->timer, all->loop, &e->hold, life_ring);
     timer_open(&e->pulse, all->loop, &e->hold, pulse_ring);
     life_init(e);
@@ -194,7 +195,7 @@ enum err engines_restart(struct engines *all, struct slice model, struct why *wh
         return why_set(why, ERR_NOT_FOUND, "no model of an engine is named \"%.*s\"",
                        SLICE_ARG(model));
     engine_rested(e);
-    e->deaths = (struct deaths){0};
+    e->deaths = (struct deaths){.all = e->deaths.all};
     e->stale = e->spawn != NULL;
     e->comes_back = true;
     place_look(all);

@@ -46,7 +46,6 @@ struct engines { /* filled by its owner up to `settings`; one, in the daemon */
     const struct engine_facts *facts; /* NULL: not known yet */
     struct engine *first, *loaded;    /* all; the one whose child is there */
     struct timer turn;                /* somebody may have to make room */
-    uint64_t starts;
     bool closed;
 };
 void engines_open(struct engines *all);
@@ -54,6 +53,38 @@ void engines_open(struct engines *all);
 void engines_know(struct engines *all, const struct engine_facts *facts);
 /* Nothing is started any more; what runs is stopped, or with `now` killed. The hold counts it. */
 void engines_close(struct engines *all, bool now);
+/* What an engine counts of itself, and what llama-server calls it behind "llamacpp:". */
+/* clang-format off */
+#define ENGINE_FIGURES_OF(X)                                                                       \
+    X(PROMPT_TOKENS,  "prompt_tokens_total")                                                       \
+    X(PROMPT_SECONDS, "prompt_seconds_total")                                                      \
+    X(TOKENS,         "tokens_predicted_total")                                                    \
+    X(TOKEN_SECONDS,  "tokens_predicted_seconds_total")                                            \
+    X(DECODES,        "n_decode_total")                                                            \
+    X(PROMPT_RATE,    "prompt_tokens_seconds")                                                     \
+    X(TOKEN_RATE,     "predicted_tokens_seconds")                                                  \
+    X(PROCESSING,     "requests_processing")                                                       \
+    X(DEFERRED,       "requests_deferred")
+/* clang-format on */
+enum engine_figure {
+#define X(id, name) ENGINE_##id,
+    ENGINE_FIGURES_OF(X)
+#undef X
+        ENGINE_FIGURES
+};
+struct engine_figures {
+    double values[ENGINE_FIGURES];
+    bool known[ENGINE_FIGURES];
+};
+struct engine_now { /* for metrics */
+    struct slice model;
+    bool up;
+    unsigned busy, waiting;
+    uint64_t starts, deaths, load_ms;     /* load_ms: the last one took; 0: there was none */
+    const struct engine_figures *figures; /* NULL: no child is there */
+};
+void engines_each(const struct engines *all, void (*each)(void *context, const struct engine_now *),
+                  void *context);
 /* Starts anew, also after it failed for good. ERR_NOT_FOUND: no such model. */
 enum err engines_restart(struct engines *all, struct slice model, struct why *why) MUST_USE;
 void engines_write(const struct engines *all, bool logs, struct json_writer *w); /* an array */

@@ -60,6 +60,8 @@ struct spawn {
     bool proved; /* it has answered something */
     bool spoke;  /* in the protocol of children */
     enum err killed_for;
+    struct engine_figures figures;
+    uint64_t counted_ms; /* when it was asked for them */
 };
 
 struct trying { /* an attempt inside a child */
@@ -78,6 +80,7 @@ struct deaths {
     unsigned next, row;          /* row: without a success in between */
     uint64_t not_before_ms;
     bool out_of_memory; /* the last one was of that */
+    uint64_t all;       /* since the daemon started */
 };
 
 struct engine {
@@ -96,7 +99,8 @@ struct engine {
     struct tail tail;
     struct deaths deaths;
     struct why failed; /* why it is FAILED, or what it died of last */
-    struct ask health, slots;
+    struct ask health, slots, counts;
+    uint64_t starts, load_ms;
     unsigned missed;                 /* looks at its health without an answer, in a row */
     uint64_t look_ms, since_look_ms; /* at its slots: the next wait, and since when. 0: not */
     uint64_t since_ms, used_ms;
@@ -149,6 +153,11 @@ void pulse_watch_slots(
     struct engine *e); /* a caller left: its slot is free when the engine says so */
 void pulse_health(struct ask *a, int status, struct slice body);
 void pulse_slots(struct ask *a, int status, struct slice body);
+
+/* figures.c */
+void figures_ask(struct engine *e);
+void figures_answer(struct ask *a, int status, struct slice body);
+void figures_read(struct slice page, struct engine_figures *f);
 
 /* place.c: which model is in memory */
 void place_look(struct engines *all); /* on the next turn of the loop */

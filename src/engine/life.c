@@ -67,7 +67,7 @@ void engine_rested(struct engine *e)
     if (e->sm.state != FAILED)
         return;
     engine_move(e, ABSENT);
-    e->deaths = (struct deaths){0};
+    e->deaths = (struct deaths){.all = e->deaths.all};
     timer_stop(&e->timer);
     place_look(e->all);
 }
@@ -107,6 +107,7 @@ static void note_death(struct engine *e, enum policy policy, bool was_ready)
     bool memory = e->failed.code == ERR_ENGINE_OOM;
     d->at_ms[d->next] = max_u64(now, 1);
     d->next = (d->next + 1) % MOST_DEATHS;
+    d->all++;
     d->row = was_ready ? 1 : d->row + 1;
     d->not_before_ms = was_ready ? now : now + rest_after(d->row);
     bool again = policy == AGAIN || was_ready || (policy == ONCE && !(memory && d->out_of_memory));
@@ -126,7 +127,7 @@ void engine_start(struct engine *e)
 {
     struct why why;
     engine_move(e, STARTING);
-    e->all->starts++;
+    e->starts++;
     e->stale = e->comes_back = false;
     e->missed = 0;
     e->backend.progress_ms = engine_now(e);
@@ -152,7 +153,7 @@ void engine_start(struct engine *e)
 void engine_ready(struct engine *e)
 {
     struct why why;
-    uint64_t took = engine_now(e) - e->spawn->began_ms;
+    e->load_ms = engine_now(e) - e->spawn->began_ms;
     if (spawn_connect(e, &why)) {
         e->failed = why;
         child_kill(&e->spawn->child);
@@ -167,7 +168,7 @@ void engine_ready(struct engine *e)
     timer_stop(&e->timer);
     engine_move(e, READY);
     log_info("engine", "%.*s: ready after %llu ms", SLICE_ARG(e->backend.name),
-             (unsigned long long)took);
+             (unsigned long long)e->load_ms);
     pulse_soon(e);
     e->all->ops->admit(e->all->context, &e->backend);
     place_look(e->all);
@@ -190,6 +191,7 @@ void engine_stop(struct engine *e)
     engine_move(e, STOPPING);
     ask_stop(&e->health);
     ask_stop(&e->slots);
+    ask_stop(&e->counts);
     if (e->spawn->http) { /* first its connections: a stream would hold it up */
         backend_retire(e->spawn->http);
         e->spawn->http = NULL;
@@ -233,6 +235,7 @@ void engine_died(struct engine *e, const struct child_end *end)
     e->missed = 0;
     ask_stop(&e->health);
     ask_stop(&e->slots);
+    ask_stop(&e->counts);
     timer_stop(&e->timer);
     timer_stop(&e->pulse);
     engine_move(e, ABSENT);

@@ -134,5 +134,6 @@ void pulse_ring(struct timer *t)
     }
     ask_slots(e);
     ask_health(e);
+    figures_ask(e);
     set_pulse(e);
 }

@@ -83,14 +83,30 @@ static void say_flag(struct making *m, const struct flag *f)
     }
 }
 
+/* Which flavours of engines can use which devices. */
+static const struct flavour_row {
+    const char *flavour;
+    size_t can; /* the member of struct device that says so */
+} flavours[] = {
+    {"vulkan", offsetof(struct device, vulkan)}, {"vulkan-mesa", offsetof(struct device, vulkan)},
+    {"cuda", offsetof(struct device, cuda)},     {"hip", offsetof(struct device, hip)},
+    {"metal", offsetof(struct device, metal)},
+};
+
+bool launch_uses(const struct launch_terms *t, const struct device *d)
+{
+    for (size_t i = 0; i < COUNT(flavours); i++) {
+        if (strcmp(t->pack->flavour, flavours[i].flavour) == 0)
+            return !d->trouble[0] && *(const bool *)((const char *)d + flavours[i].can);
+    }
+    return false;
+}
+
 static const struct device *device_of(const struct launch_terms *t)
 {
-    const struct machine *m = t->machine;
-    if (strcmp(t->pack->flavour, "cpu") == 0)
-        return NULL;
-    for (size_t i = 0; m && i < m->n_devices; i++) {
-        if (!m->devices[i].trouble[0])
-            return &m->devices[i];
+    for (size_t i = 0; t->machine && i < t->machine->n_devices; i++) {
+        if (launch_uses(t, &t->machine->devices[i]))
+            return &t->machine->devices[i];
     }
     return NULL;
 }

@@ -210,7 +210,8 @@ static void test_split_files(void **state)
 
 static void test_devices(void **state)
 {
-    struct device d = {.kind = DEVICE_AMD,
+    struct device d = {.vulkan = true,
+                       .kind = DEVICE_AMD,
                        .id = "0",
                        .name = "x",
                        .driver = "amdgpu",

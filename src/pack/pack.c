@@ -20,7 +20,7 @@ static const struct feature_row features[PACK_FEATURES] = {
     [PACK_UNIX_SOCKET] = {"unix_socket", "listens on a Unix socket",
         "hearth-bridge leads to its TCP port inside the sandbox"},
     [PACK_EXIT_COMMAND] = {"exit_command", "ends when told to on its input",
-        "it is stopped by SIGTERM, then SIGKILL"},
+        "it is killed"},
     [PACK_STDIN_ENDS] = {"stdin_ends", "ends with its input",
         "only the sandbox ends it when hearth dies"},
     [PACK_SLOT_SAVE] = {"slot_save", "saves what it has read",

@@ -476,6 +476,25 @@ def test_no_sandbox_is_told(shop):
     assert "without a sandbox" in s.daemon.said()
 
 
+def test_metrics_of_an_engine(shop):
+    """Its own are asked seldom, and told with the model's name."""
+    s = shop({"a": "tokens=3", "b": "tokens=1"}, config={"engines": {"health": "200ms"}})
+    assert s.chat("a").status == 200
+    page = wait_for(lambda: 'hearth_engine_tokens_total{model="a"}' in (t := metrics(s)) and t, 15, 0.1)
+    assert 'hearth_engine_up{model="a"} 1' in page and 'hearth_engine_up{model="b"} 0' in page
+    assert 'hearth_engine_starts_total{model="a"} 1' in page and 'hearth_engine_deaths_total{model="a"} 0' in page
+    shops.kill(s.engine("a")["pid"])
+    wait_for(lambda: 'hearth_engine_deaths_total{model="a"} 1' in metrics(s))
+    s.until("a", "READY")
+    time.sleep(11)
+    asked = [e["at_ms"] for e in s.events("request") if e["path"] == "/metrics"]
+    assert len(asked) in (1, 2) and all(b - a >= 5000 for a, b in zip(asked, asked[1:]))
+
+
+def metrics(s):
+    return s.daemon.ask("GET", "/metrics").body.decode()
+
+
 # --- a child that talks nonsense -----------------------------------------------------------------
 
 
