@@ -4,6 +4,7 @@
  * go through text_visible. */
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include "base/arena.h"
@@ -16,6 +17,7 @@
 #include "pack/pack.h"
 
 struct cli;
+struct launch;
 
 /* ---- the tables ---- */
 enum command {
@@ -125,6 +127,20 @@ size_t cli_width(struct slice s);                         /* columns of visible 
 /* JSON that json_read accepted, with what could fool a terminal as \u escapes, and a line end. */
 void cli_json(struct text *t, struct slice json);
 void cli_address(struct text *t, struct slice listen); /* "127.0.0.1:8420" as people open it */
+
+/* foreground.c: an engine that this command starts and waits for */
+struct foreground {
+    const struct launch *launch;
+    int ended_by;    /* the signal that told us to end it; 0: none. To read afterwards */
+    pid_t pid;       /* of what was started */
+    int gate;        /* a byte lets it run; it ends when nobody has this any more */
+    int status;      /* tells the program's pid */
+    sigset_t before; /* what was blocked */
+};
+/* Until it has ended, with all that it left behind. ERR_ENGINE_CRASH: with a code that is not 0. */
+enum err foreground_run(struct foreground *f, struct why *why) MUST_USE;
+/* Ends us as the signal would have, had we not waited: the last call. Returns if there was none. */
+void foreground_end(const struct foreground *f);
 
 /* ask.c: the daemon behind admin.sock */
 struct answer { /* zero-filled is valid */

@@ -12,9 +12,6 @@
 #include "engine/inside.h"
 #include "os/os.h"
 
-#define MOST_FILE (1024u * 1024) /* bytes of a file that it writes: it has no use for any */
-#define OOM_FIRST 500 /* when memory is short an engine goes, and not the daemon or the desktop */
-
 static void hex(const unsigned char *bytes, size_t n, char *out)
 {
     for (size_t i = 0; i < n; i++)
@@ -144,10 +141,9 @@ static struct engine *owner(struct child *c)
 
 static void held(struct child *c, pid_t program)
 {
-    const struct sandbox_limits limits = {.oom_score_adj = OOM_FIRST, .file_bytes = MOST_FILE};
     struct engine *e = owner(c);
     struct why why;
-    if (sandbox_limit(program, &limits, &why)) {
+    if (sandbox_limit(program, &e->spawn->launch.limits, &why)) {
         log_warn("engine", "%.*s: its limits could not be set: %s", SLICE_ARG(e->backend.name),
                  why.text);
         child_kill(c); /* it never runs without them */

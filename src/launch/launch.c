@@ -14,8 +14,10 @@
     2048u /* conversations that were pushed out of a slot; never more than a
                                  sixteenth of the machine */
 #define CHECKPOINTS "8"
-#define RUN "/run/hearth" /* the engine's folder, inside */
-#define TCP_PORT 8080u    /* of the sandbox's own loopback */
+#define RUN "/run/hearth"        /* the engine's folder, inside */
+#define TCP_PORT 8080u           /* of the sandbox's own loopback */
+#define MOST_FILE (1024u * 1024) /* bytes of a file that it writes: it has no use for any */
+#define OOM_FIRST 500 /* when memory is short an engine goes, and not the daemon or the desktop */
 
 enum how { NUMBER, TEXT, FILE_NAME, FILES, SWITCH };
 static const struct flag {
@@ -236,7 +238,8 @@ enum err launch_make(const struct launch_terms *t, struct arena *a, struct launc
                      struct why *why)
 {
     struct making m = {.terms = t, .arena = a, .why = why};
-    struct launch launch = {.slots = (unsigned)max_u64(t->model->parallel, 1)};
+    struct launch launch = {.limits = {.oom_score_adj = OOM_FIRST, .file_bytes = MOST_FILE},
+                            .slots = (unsigned)max_u64(t->model->parallel, 1)};
     launch_mount(&m, MOUNT_EMPTY, NULL, "/model");
     launch_mount(&m, MOUNT_WRITE, t->folder, RUN);
     launch_program(&m);
