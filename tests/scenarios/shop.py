@@ -90,7 +90,7 @@ class RealShop(Shop):
         recipe, settings = said if isinstance(said, tuple) else (said, {})
         return {"file": str(engines.model(self.ground, recipe)), **settings}
 
-    def put_pack(self, build):
+    def put_pack(self, build, place):
         self.real_pack(self.home)
 
     def key(self, model):
