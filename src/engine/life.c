@@ -125,7 +125,7 @@ static void note_death(struct engine *e, enum policy policy, bool was_ready)
 
 void engine_start(struct engine *e)
 {
-    struct why why;
+    struct why why = {0};
     engine_move(e, STARTING);
     e->starts++;
     e->stale = e->comes_back = false;
@@ -141,12 +141,13 @@ void engine_start(struct engine *e)
     }
     spawn_free(e);
     e->all->loaded = NULL;
-    if (why.code == ERR_NOT_FOUND || why.code == ERR_CONFIG)
-        why.code = ERR_ENGINE_FAILED; /* to a caller it is not that something is not found */
+    /* What a file, a setting or a missing pack is about stays so until somebody mends it. */
+    bool passes = why.code == ERR_SYSTEM || why.code == ERR_NO_MEMORY || why.code == ERR_DISK;
+    if (why.code != ERR_ENGINE_MISSING)
+        why.code = ERR_ENGINE_FAILED; /* a caller's other place is not without memory, or files */
     e->failed = why;
     engine_move(e, ABSENT);
-    /* What a file, a setting or a missing pack is about stays so until somebody mends it. */
-    note_death(e, why.code == ERR_SYSTEM || why.code == ERR_NO_MEMORY ? AGAIN : GIVE_UP, false);
+    note_death(e, passes ? AGAIN : GIVE_UP, false);
     place_look(e->all);
 }
 
