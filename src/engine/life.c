@@ -3,6 +3,7 @@
  *   STARTING -> READY     engine_ready   it says so: who waits is let in
  *   READY   <-> BUSY      tries.c        it answers somebody
  *   any      -> DRAINING  engine_drain   another model needs the place, or its settings changed
+ *   DRAINING -> READY     engine_stay    whoever waited for another model left
  *   any      -> STOPPING  engine_stop    nobody is inside: told to end, after 2 s made to
  *   any      -> ABSENT    engine_died    its process is gone, whatever the reason
  *   ABSENT   -> FAILED    engine_give_up  five deaths in a minute, or a reason that stays
@@ -23,7 +24,7 @@ static const struct sm_state states[] = {
     [STARTING] = {"STARTING", TO(READY) | TO(DRAINING) | END, 0}, /* bounded by its progress */
     [READY] = {"READY", TO(BUSY) | TO(DRAINING) | END, 0},
     [BUSY] = {"BUSY", TO(READY) | TO(DRAINING) | END, 0},
-    [DRAINING] = {"DRAINING", END, 0}, /* by the deadlines of those inside */
+    [DRAINING] = {"DRAINING", TO(READY) | TO(BUSY) | END, 0}, /* by the deadlines of those inside */
     [STOPPING] = {"STOPPING", TO(ABSENT), STOP_MS},
     [FAILED] = {"FAILED", TO(ABSENT), 0},
 };
@@ -82,7 +83,8 @@ bool engine_may(struct engine *e, struct why *why)
     else if (!e->model)
         why_set(why, ERR_NO_TARGET, "%.*s is no longer configured", SLICE_ARG(e->backend.name));
     else
-        return !e->all->facts || e->sm.state != ABSENT || !spawn_choose(e, &pack, why);
+        return !e->all->facts || e->sm.state != ABSENT ||
+               (!place_is_taken(e, why) && !spawn_choose(e, &pack, why));
     return false;
 }
 
@@ -151,6 +153,14 @@ void engine_start(struct engine *e)
     place_look(e->all);
 }
 
+static void let_in(struct engine *e)
+{
+    e->backend.queue.closed = false;
+    pulse_soon(e);
+    e->all->ops->admit(e->all->context, &e->backend);
+    place_look(e->all);
+}
+
 void engine_ready(struct engine *e)
 {
     struct why why;
@@ -164,15 +174,12 @@ void engine_ready(struct engine *e)
     e->spawn->progress = 1;
     e->backend.queue.slots = e->spawn->launch.slots;
     e->backend.queue.held = 0;
-    e->backend.queue.closed = false;
     e->backend.progress_ms = engine_now(e);
     timer_stop(&e->timer);
     engine_move(e, READY);
     log_info("engine", "%.*s: ready after %llu ms", SLICE_ARG(e->backend.name),
              (unsigned long long)e->load_ms);
-    pulse_soon(e);
-    e->all->ops->admit(e->all->context, &e->backend);
-    place_look(e->all);
+    let_in(e);
 }
 
 /* Its process is gone already, or is told to go: what is called while the last attempts hear of
@@ -189,6 +196,14 @@ void engine_drain(struct engine *e)
     e->backend.queue.closed = true;
     engine_move(e, DRAINING);
     pulse_soon(e);
+}
+
+void engine_stay(struct engine *e)
+{
+    if (e->sm.state != DRAINING || !e->model || !e->spawn->http)
+        return; /* it was never ready */
+    engine_move(e, e->tries ? BUSY : READY);
+    let_in(e);
 }
 
 void engine_stop(struct engine *e)

@@ -181,6 +181,21 @@ def test_who_waits_while_a_pinned_model_loads(shop):
     assert one().status == 200
 
 
+def test_it_stays_when_nobody_wants_the_other_any_more(shop):
+    s = shop({"a": ("tokens=1", {"parallel": 2}), "b": "tokens=1"})
+    with s.stream("a", "tokens=600 token_ms=10") as stream:
+        stream.take(1)
+        time.sleep(0.3)
+        with s.stream("b"):
+            s.until("a", "DRAINING")
+            assert s.engine("b")["waiting"] == 1
+        began = time.monotonic()
+        assert s.chat("a").status == 200
+        assert time.monotonic() - began < 2
+        stream.take(1)
+    assert starts(s, "a") == 1
+
+
 def test_nothing_is_kept(shop):
     s = shop({"a": ("tokens=2", {"keep_alive": "0s"})})
     for _ in range(3):
