@@ -102,7 +102,7 @@ static uint64_t rest_after(unsigned deaths)
     return min_u64(ms, LONGEST_REST_MS);
 }
 
-static void note_death(struct engine *e, enum policy policy, bool was_ready)
+static void note_death(struct engine *e, enum policy policy, bool was_ready, bool was_used)
 {
     struct deaths *d = &e->deaths;
     uint64_t now = engine_now(e);
@@ -114,7 +114,7 @@ static void note_death(struct engine *e, enum policy policy, bool was_ready)
     d->not_before_ms = was_ready ? now : now + rest_after(d->row);
     bool again = policy == AGAIN || was_ready || (policy == ONCE && !(memory && d->out_of_memory));
     d->out_of_memory = memory;
-    e->comes_back = was_ready; /* it was in use: who asks next finds it there */
+    e->comes_back = was_used; /* who asks next finds it there */
     if (!again || too_many(d, now)) {
         if (e->failed.code == ERR_ENGINE_CRASH)
             e->failed.code = ERR_ENGINE_FAILED;
@@ -149,7 +149,7 @@ void engine_start(struct engine *e)
         why.code = ERR_ENGINE_FAILED; /* a caller's other place is not without memory, or files */
     e->failed = why;
     engine_move(e, ABSENT);
-    note_death(e, passes ? AGAIN : GIVE_UP, false);
+    note_death(e, passes ? AGAIN : GIVE_UP, false, false);
     place_look(e->all);
 }
 
@@ -250,7 +250,7 @@ static void judge(struct engine *e, const struct child_end *end, enum policy *re
 void engine_died(struct engine *e, const struct child_end *end)
 {
     bool wanted = e->sm.state == STOPPING || (e->sm.state == DRAINING && !e->tries);
-    bool was_ready = e->spawn->proved || e->sm.state == READY;
+    bool was_used = e->spawn->proved, was_ready = was_used || e->sm.state == READY;
     enum policy policy = AGAIN;
     judge(e, end, &policy);
     e->backend.queue.closed = true;
@@ -271,7 +271,7 @@ void engine_died(struct engine *e, const struct child_end *end)
     spawn_free(e);
     e->all->loaded = NULL;
     if (!wanted && !e->all->closed)
-        note_death(e, policy, was_ready);
+        note_death(e, policy, was_ready, was_used);
     place_look(e->all);
     engine_free(e);
 }
