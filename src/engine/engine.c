@@ -23,8 +23,9 @@ static enum err wanted(struct backend *b, struct why *why)
     struct engine *e = engine_of(b);
     if (!engine_may(e, why))
         return why->code;
-    if (!e->spawn)
-        b->progress_ms = engine_now(e); /* it begins now to come nearer */
+    if (!e->spawn && b->queue.waiting == 1)
+        b->progress_ms = engine_now(e); /* it begins now to come nearer; who comes later changes
+                                           nothing in that */
     place_look(e->all);
     return OK;
 }
