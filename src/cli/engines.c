@@ -4,6 +4,7 @@
 
 #include "cli/inner.h"
 #include "os/os.h"
+#include "sandbox/sandbox.h"
 
 #define BAR_AFTER_MS 1000u
 #define BAR_WIDTH 24u
@@ -61,6 +62,13 @@ static void progress(struct pack_work *w, const char *what, uint64_t done, uint6
     cli_flush(e->c);
 }
 
+/* Nothing can be tried without it, which is told then. */
+static const char *bridge(struct cli *c)
+{
+    const char *path;
+    return sandbox_bridge(&c->arena, &path, NULL) ? NULL : path;
+}
+
 void engines_begin(struct engines *e, struct cli *c)
 {
     *e = (struct engines){.c = c};
@@ -68,6 +76,7 @@ void engines_begin(struct engines *e, struct cli *c)
         .engines = arena_format(&c->arena, "%s/engines", c->paths.data).ptr,
         .environment = c->environment,
         .top = "",
+        .bridge = bridge(c),
         .arena = &c->arena,
         .say = say,
         .progress = progress,

@@ -77,7 +77,7 @@ struct engine_options {
 };
 
 struct options { /* what the command line said */
-    bool help, json, detach, now, follow, origin, admin, dry_run;
+    bool help, json, detach, example, now, follow, origin, admin, dry_run;
     uint64_t lines, most;
     const char *markdown, *expires, *name;
     const char *who, *model, *place, *outcome, *since, *until; /* which requests */

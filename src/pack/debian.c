@@ -35,6 +35,7 @@ struct debian {
     const char *suite, *version; /* of the package that was found */
     const char *origin;
     uint64_t debs, bytes;        /* to be fetched */
+    uint64_t lists;              /* bytes of lists that were */
     const char *watched, *doing; /* whose size shows how far apt is */
 };
 
@@ -257,6 +258,24 @@ static struct slice fetched(const struct process *p)
     return end ? (struct slice){line.ptr + 8, (size_t)(end - line.ptr) - 8} : SLICE("0 B");
 }
 
+/* "10.3 MB", as apt writes it. */
+static uint64_t bytes_of(struct slice words)
+{
+    static const char units[] = "kMG";
+    uint64_t tenths = 0, unit = 1;
+    bool part = false;
+    size_t i = 0;
+    for (; i < words.len && i < 12 && words.ptr[i] != ' '; i++) {
+        part |= words.ptr[i] == '.';
+        if (words.ptr[i] >= '0' && words.ptr[i] <= '9')
+            tenths = tenths * 10 + (uint64_t)(words.ptr[i] - '0');
+    }
+    const char *named = i + 1 < words.len ? strchr(units, words.ptr[i + 1]) : NULL;
+    for (const char *u = units; named && u <= named; u++)
+        unit *= 1000;
+    return (part ? tenths : tenths * 10) * unit / 10;
+}
+
 static enum err update(struct debian *d, const char *suite, struct why *why)
 {
     static const char *const usual[] = {"update", NULL};
@@ -275,6 +294,7 @@ static enum err update(struct debian *d, const char *suite, struct why *why)
     d->watched = NULL;
     if (e)
         return e;
+    d->lists += bytes_of(fetched(&p));
     if (over)
         say(d->w, "the mirror's list of %s is over its date; used all the same", date_of_list(d));
     say(d->w, "fetched the list of Debian %s, %.*s, %s", suite, SLICE_ARG(fetched(&p)),
@@ -580,6 +600,7 @@ enum err pack_install(struct pack_work *w, const struct pack_wish *wish, struct 
     made.was_there = made.pack != NULL;
     if (!e && !made.was_there)
         e = make(&d, &made, why);
+    made.fetched += d.lists;
     change_end(&d.c);
     if (!e)
         *ret = made;
