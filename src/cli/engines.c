@@ -8,6 +8,7 @@
 
 #define BAR_AFTER_MS 1000u
 #define BAR_WIDTH 24u
+#define TELL_MS 10000u
 
 static void clear_bar(struct engines *e)
 {
@@ -87,6 +88,18 @@ void engines_begin(struct engines *e, struct cli *c)
 void engines_end(struct engines *e)
 {
     clear_bar(e);
+}
+
+void engines_changed(struct engines *e)
+{
+    const struct question q = {
+        .method = METHOD_GET, .target = "/hearth/v1/devices", .timeout_ms = TELL_MS};
+    struct answer a = {0};
+    struct why why = {0};
+    enum err err = cli_ask(e->c, &q, &a, &why);
+    if (err && err != ERR_NOT_RUNNING)
+        text_add(&e->c->err, SLICE("The daemon does not know it yet: `hearth reload` tells it.\n"));
+    answer_fini(&a);
 }
 
 int engines_fail(struct engines *e, enum err code, const struct why *why, const char *next)

@@ -211,6 +211,7 @@ struct engines { /* zero-filled but for c; ended by engines_end */
 /* Steps are told as they end, in lines; what lasts is shown as a bar, on a terminal. */
 void engines_begin(struct engines *e, struct cli *c);
 void engines_end(struct engines *e);
+void engines_changed(struct engines *e); /* a daemon, if one runs, looks at them anew */
 int engines_fail(struct engines *e, enum err code, const struct why *why, const char *next);
 void engines_put_pack(struct json_writer *w, const struct pack *p);
 /* All there are, with those on PATH; else the exit code. */

@@ -32,7 +32,7 @@ static void print_what(const struct json_value *e, struct text *out)
 {
     struct slice why = json_text(json_get(e, "why")), build = json_text(json_get(e, "build"));
     double progress = json_number(json_get(e, "progress"));
-    if (slice_is(json_text(json_get(e, "state")), SLICE("FAILED"))) {
+    if (!build.len) { /* nothing runs: what is in the way, if anything is */
         text_visible(out, why);
         return;
     }
