@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 . tools/row.sh
 hearth=build/release/hearth
 mkdir -p build/tmp
-ROWS=$(mktemp build/tmp/rows.XXXXXX)
+ROWS=$(mktemp "$PWD/build/tmp/rows.XXXXXX") # absolute: tools change their folder
 said=$ROWS.said
 export ROWS
 trap 'rm -f "$ROWS" "$said"' EXIT
@@ -27,6 +27,7 @@ why() { # what a command of hearth's said first, without apt's words
 set_up() {
     # Bubblewrap alone is no reason to stop.
     if ! tools/setup.sh build run; then
+        ! command -v bwrap >/dev/null || exit
         tools/setup.sh build 2>/dev/null || exit
         row sandbox 'none: bubblewrap is missing'
     fi
