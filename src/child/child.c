@@ -14,6 +14,7 @@
 
 #define MOST_LINE 16384u
 #define LAST_WORDS_MS 200u
+#define DEAF_MS 1000u /* who did not end so long after it was asked to is not asked again */
 /* What is read of one child before the others get their turn again. */
 #define MOST_READ (1024u * 1024)
 #define READ_REST_MS 50u
@@ -277,13 +278,16 @@ void child_say(struct child *c, struct slice bytes)
 
 void child_kill(struct child *c)
 {
-    if (!c->alive)
-        return;
     if (c->handle >= 0)
         os_pid_kill(c->handle);
-    /* hearth-bridge, which then ends all that is below it: killed it could not. It is not reaped
-     * yet, so the number is its own. */
-    uv_process_kill(&c->process.uv, SIGTERM);
+    if (!c->alive)
+        return;
+    /* hearth-bridge, which then ends all that is below it: killed it could not, so that comes only
+     * when it does not answer. It is not reaped yet, so the number is its own. */
+    uint64_t now = loop_now_ms(c->loop);
+    bool deaf = c->asked_ms && now - c->asked_ms >= DEAF_MS;
+    c->asked_ms = c->asked_ms ? c->asked_ms : now;
+    uv_process_kill(&c->process.uv, deaf ? SIGKILL : SIGTERM);
 }
 
 void child_close(struct child *c)

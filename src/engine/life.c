@@ -226,12 +226,20 @@ void engine_stop(struct engine *e)
         child_kill(&e->spawn->child);
 }
 
+/* Until it is gone: what stands between it and us may hang too. */
+static void make_end(struct engine *e)
+{
+    child_kill(&e->spawn->child);
+    timer_set(&e->timer, STOP_MS);
+}
+
 void engine_kill(struct engine *e, enum err because)
 {
     if (!e->spawn)
         return;
-    e->spawn->killed_for = because;
-    child_kill(&e->spawn->child);
+    if (!e->spawn->killed_for)
+        e->spawn->killed_for = because;
+    make_end(e);
 }
 
 static void judge(struct engine *e, const struct child_end *end, enum policy *ret_policy)
@@ -278,20 +286,14 @@ void engine_died(struct engine *e, const struct child_end *end)
 
 static void state_is_over(struct engine *e)
 {
-    switch (e->sm.state) {
-    case STARTING:
-        engine_kill(e, ERR_ENGINE_LOADING);
-        break;
-    case STOPPING:
+    if (e->sm.state == STOPPING)
         log_warn("engine", "%.*s did not end in time and is killed", SLICE_ARG(e->backend.name));
-        child_kill(&e->spawn->child);
-        break;
-    case FAILED:
+    if (e->sm.state == FAILED)
         engine_rested(e);
-        break;
-    default:
-        break;
-    }
+    else if (e->spawn && (e->sm.state == STOPPING || e->spawn->killed_for))
+        make_end(e);
+    else if (e->sm.state == STARTING)
+        engine_kill(e, ERR_ENGINE_LOADING);
 }
 
 void life_ring(struct timer *t)
