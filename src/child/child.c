@@ -122,6 +122,12 @@ static void on_nothing(struct stream *s)
     (void)s;
 }
 
+static void on_gate_drained(struct stream *s)
+{
+    if (s->failed) /* no memory: it would be held for ever */
+        child_kill(owner_of(s, struct child, gate));
+}
+
 static void on_input_ended(struct stream *s, enum err e)
 {
     (void)e;
@@ -223,6 +229,7 @@ static enum err open_streams(struct child *c, int pairs[PAIRS][2])
     static const struct stream_ops says = {
         .bytes = on_bytes, .ended = on_output_ended, .drained = on_nothing};
     static const struct stream_ops hears = {.ended = on_input_ended, .drained = on_nothing};
+    static const struct stream_ops waits = {.ended = on_input_ended, .drained = on_gate_drained};
     struct stream *streams[PAIRS] = {&c->input, NULL, NULL, NULL, &c->gate};
     enum err e = OK;
     for (unsigned i = 0; i < CHILD_OUTPUTS; i++) {
@@ -231,7 +238,7 @@ static enum err open_streams(struct child *c, int pairs[PAIRS][2])
         c->outputs[i].line.limit = MOST_LINE + 1;
     }
     for (unsigned i = 0; i < PAIRS && !e; i++) {
-        streams[i]->ops = i == PAIR_INPUT || i == PAIR_GATE ? &hears : &says;
+        streams[i]->ops = i == PAIR_INPUT ? &hears : i == PAIR_GATE ? &waits : &says;
         e = stream_open_fd(streams[i], c->loop, c->hold, pairs[i][OURS]);
         pairs[i][OURS] = -1;
     }

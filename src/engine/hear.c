@@ -72,7 +72,7 @@ static void take_log(struct engine *e, struct slice line)
 
 void engine_hear(struct engine *e, enum child_output from, struct slice line)
 {
-    bool counts = !e->spawn->killed_for; /* else it may only say what it died of */
+    bool counts = !e->spawn->killed.code; /* else it may only say what it died of */
     if (from == CHILD_OUT && counts && take_state(e, line))
         return;
     take_log(e, line);

@@ -102,10 +102,10 @@ void pulse_health(struct ask *a, int status, struct slice body)
     if (status == 200) {
         e->missed = 0;
         e->spawn->heard_ms = engine_now(e);
-        if (e->sm.state == STARTING && !e->spawn->spoke && !e->spawn->killed_for)
+        if (e->sm.state == STARTING && !e->spawn->spoke && !e->spawn->killed.code)
             engine_ready(e);
     } else if (e->sm.state != STARTING && ++e->missed >= MOST_MISSED) {
-        engine_kill(e, ERR_IDLE_TIMEOUT);
+        engine_kill(e, ERR_IDLE_TIMEOUT, "it no longer answered, and was ended");
         return;
     }
     pulse_set(e);

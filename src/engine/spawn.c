@@ -147,13 +147,15 @@ static void held(struct child *c, pid_t program)
     const struct sandbox_limits limits = {.oom_score_adj = OOM_FIRST, .file_bytes = MOST_FILE};
     struct engine *e = owner(c);
     struct why why;
-    if (sandbox_limit(program, &limits, &why)) {
+    if (!sandbox_limit(program, &limits, &why)) {
+        child_go(c);
+    } else if (why.sys == ESRCH || why.sys == ENOENT) {
+        child_kill(c); /* it has ended already: its last words say why */
+    } else {
         log_warn("engine", "%.*s: its limits could not be set: %s", SLICE_ARG(e->backend.name),
                  why.text);
-        child_kill(c); /* it never runs without them */
-        return;
+        engine_kill(e, ERR_ENGINE_CRASH, why.text); /* it never runs without them */
     }
-    child_go(c);
 }
 
 static void line(struct child *c, enum child_output from, struct slice words)

@@ -71,7 +71,7 @@ static void on_done(struct attempt *a, enum err err, const struct why *why)
     if (is_silence(err) && e->spawn && !e->spawn->proved) {
         struct why kept = *why;
         finish(t, err, &kept);
-        engine_kill(e, err); /* it said that it is ready, and never answered anything */
+        engine_kill(e, err, "it said that it is ready, and never answered anything");
         return;
     }
     finish(t, err, why);

@@ -265,7 +265,8 @@ def test_the_bridge_is_killed(make, boxed):
     first = s.engine("a")["pid"]
     shops.kill(bridge(s))
     wait_for(lambda: first not in s.children(), 2)
-    assert s.chat("a").status == 200
+    answer = s.chat("a")
+    assert answer.status == 200, (answer.body, s.daemon.row(answer), s.daemon.said()[-1500:])
 
 
 def test_the_bridge_is_stopped(shop):
