@@ -319,6 +319,13 @@ def test_silence_is_noticed_whatever_the_usual_pause(shop):
         assert time.monotonic() - began < 13
 
 
+def test_the_line_that_it_is_ready_does_not_come(shop):
+    """It is lost, or longer than lines may be: then its answer to a question counts."""
+    s = shop({"a": "tokens=1 load_ms=400 steps=4 silent_ready=1"}, config={"engines": {"load_stall": "20s"}})
+    assert s.chat("a").status == 200
+    assert starts(s, "a") == 1
+
+
 @pytest.mark.parametrize("n", [30, 3000])
 def test_what_it_leaves_in_its_folder(shop, n):
     s = shop({"a": "tokens=1", "b": "tokens=1"})
