@@ -59,7 +59,7 @@ struct spawn {
     bool pings;  /* and how often it is to show that it lives */
     bool proved; /* it has answered something */
     bool spoke;  /* in the protocol of children */
-    enum err killed_for;
+    struct why killed; /* code set: it was made to end, for this reason */
     struct engine_figures figures;
     uint64_t counted_ms; /* when it was asked for them */
 };
@@ -116,8 +116,9 @@ void life_init(struct engine *e);
 void life_ring(struct timer *t);
 void engine_start(struct engine *e);
 void engine_drain(struct engine *e); /* takes nobody new, and stops when it is idle */
+void engine_stay(struct engine *e);  /* not any more: whom it would have gone for has left */
 void engine_stop(struct engine *e);
-void engine_kill(struct engine *e, enum err because);
+void engine_kill(struct engine *e, enum err because, const char *words);
 void engine_ready(struct engine *e);
 /* No start before what was wrong is mended; those who wait are turned away. */
 void engine_give_up(struct engine *e, const struct why *why);
@@ -133,8 +134,6 @@ void spawn_free(struct engine *e);
 void spawn_remove_folder(const char *path);
 extern const struct child_ops spawn_child_ops;
 void engine_died(struct engine *e, const struct child_end *end); /* life.c */
-void life_init(struct engine *e);
-void life_ring(struct timer *t);
 
 /* hear.c */
 void engine_hear(struct engine *e, enum child_output from, struct slice line);
@@ -148,9 +147,10 @@ void tries_settle(struct engine *e); /* those whose child's end was awaited get 
 
 /* pulse.c */
 void pulse_ring(struct timer *t);
+void pulse_set(struct engine *e); /* for what it does now */
 void pulse_soon(struct engine *e);
-void pulse_watch_slots(
-    struct engine *e); /* a caller left: its slot is free when the engine says so */
+/* A caller left: its slot is free when the engine says so. */
+void pulse_watch_slots(struct engine *e);
 void pulse_health(struct ask *a, int status, struct slice body);
 void pulse_slots(struct ask *a, int status, struct slice body);
 
@@ -161,4 +161,6 @@ void figures_read(struct slice page, struct engine_figures *f);
 
 /* place.c: which model is in memory */
 void place_look(struct engines *all); /* on the next turn of the loop */
+/* A pinned model has it: there is no use in waiting. */
+bool place_is_taken(const struct engine *e, struct why *why);
 void place_ring(struct timer *t);

@@ -12,12 +12,6 @@
 #include "engine/inside.h"
 #include "os/os.h"
 
-#define MOST_FILE (1024u * 1024) /* bytes of a file that it writes: it has no use for any */
-#define MOST_PROCESSES 512u      /* with its threads, of which it makes some for each processor */
-#define PROCESSES_EACH 4u
-#define LEAST_RESERVE (1ull << 30) /* bytes of memory that no engine gets */
-#define OOM_FIRST 500 /* when memory is short an engine goes, and not the daemon or the desktop */
-
 static void hex(const unsigned char *bytes, size_t n, char *out)
 {
     for (size_t i = 0; i < n; i++)
@@ -145,43 +139,30 @@ static struct engine *owner(struct child *c)
     return owner_of(c, struct spawn, child)->engine;
 }
 
-/* All that this machine has but for a reserve, so that an engine that takes too much fails by itself
- * and not with everything else. Models are mapped files, which are not counted. */
-static uint64_t most_data(const struct machine *m)
-{
-    uint64_t all = m ? m->memory_total : 0, reserve = max_u64(LEAST_RESERVE, all / 8);
-    return max_u64(all / 2, all > reserve ? all - reserve : 0);
-}
-
 /* In a sandbox its socket is where only it can write, and is known by its number. */
 static enum err find_socket(struct spawn *s, pid_t program)
 {
-    const struct engine_facts *f = s->engine->all->facts;
-    return f->sandbox.kind == SANDBOX_NONE
-               ? OK
-               : sandbox_seen(program, LAUNCH_SOCKET, &s->arena, &s->socket);
+    return s->launch.boxed ? sandbox_seen(program, LAUNCH_SOCKET, &s->arena, &s->socket) : OK;
 }
 
 static void held(struct child *c, pid_t program)
 {
     struct engine *e = owner(c);
-    const struct machine *m = e->all->facts->machine;
-    const struct sandbox_limits limits = {.oom_score_adj = OOM_FIRST,
-                                          .file_bytes = MOST_FILE,
-                                          .data_bytes = most_data(m),
-                                          .processes = MOST_PROCESSES +
-                                                       (m ? m->threads * PROCESSES_EACH : 0)};
     struct why why;
     enum err err = find_socket(e->spawn, program);
     if (err)
         why_set(&why, err, "no memory");
-    if (err || sandbox_limit(program, &limits, &why)) {
+    else
+        err = sandbox_limit(program, &e->spawn->launch.limits, &why);
+    if (!err) {
+        child_go(c);
+    } else if (why.sys == ESRCH || why.sys == ENOENT) {
+        child_kill(c); /* it has ended already: its last words say why */
+    } else {
         log_warn("engine", "%.*s: its limits could not be set: %s", SLICE_ARG(e->backend.name),
                  why.text);
-        child_kill(c); /* it never runs without them */
-        return;
+        engine_kill(e, ERR_ENGINE_CRASH, why.text); /* it never runs without them */
     }
-    child_go(c);
 }
 
 static void line(struct child *c, enum child_output from, struct slice words)

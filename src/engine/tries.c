@@ -50,38 +50,43 @@ static bool is_silence(enum err e)
     return e == ERR_HDR_TIMEOUT || e == ERR_TTFT_TIMEOUT || e == ERR_IDLE_TIMEOUT;
 }
 
+/* We left, and not the child: its slot is the engine's until the engine has noticed. */
+static bool is_given_up(enum err e)
+{
+    return is_silence(e) || e == ERR_BAD_RESPONSE || e == ERR_NO_MEMORY;
+}
+
+/* It may be gone already, and we have yet to hear of it. */
+static void await_end(struct trying *t, const struct why *why)
+{
+    t->over_ms = engine_now(t->engine);
+    t->why = *why;
+    pulse_soon(t->engine);
+}
+
 static void on_done(struct attempt *a, enum err err, const struct why *why)
 {
     struct trying *t = owner_of(a, struct trying, inner);
     struct engine *e = t->engine;
+    if (is_given_up(err))
+        pulse_watch_slots(e);
     if (is_cut(err) && e->spawn) {
-        t->over_ms = engine_now(e);
-        t->why = *why;
-        pulse_soon(e);
+        await_end(t, why);
         return;
     }
     if (is_silence(err) && e->spawn && !e->spawn->proved) {
         struct why kept = *why;
         finish(t, err, &kept);
-        engine_kill(e, err); /* it said that it is ready, and never answered anything */
+        engine_kill(e, err, "it said that it is ready, and never answered anything");
         return;
     }
     finish(t, err, why);
 }
 
-enum err tries_start(struct backend *b, struct attempt *a, const struct order *o, struct why *why)
+static enum err start_inside(struct trying *t, const struct order *o, struct why *why)
 {
     static const struct attempt_ops ops = {on_event, on_done};
-    struct engine *e = engine_of(b);
-    bool runs = e->sm.state == READY || e->sm.state == BUSY || e->sm.state == DRAINING;
-    if (!runs)
-        return why_set(why, ERR_ENGINE_CRASH, "the engine of %.*s is not running",
-                       SLICE_ARG(b->name));
-    struct trying *t = mem_new(struct trying);
-    if (!t)
-        return why_set(why, ERR_NO_MEMORY, "no memory for an attempt");
-    t->outer = a;
-    t->engine = e;
+    struct engine *e = t->engine;
     struct order order = *o;
     order.target.engine = true;
     order.target.slot = -1; /* it knows best which of its slots has most of this conversation */
@@ -89,6 +94,25 @@ enum err tries_start(struct backend *b, struct attempt *a, const struct order *o
     order.target.sampling = text_slice(&e->sampling);
     order.target.system = e->model ? slice_of(e->model->system_text) : SLICE("");
     enum err err = attempt_start(e->spawn->http, &t->inner, &ops, &order, why);
+    if (!is_cut(err))
+        return err;
+    await_end(t, why);
+    return OK;
+}
+
+enum err tries_start(struct backend *b, struct attempt *a, const struct order *o, struct why *why)
+{
+    struct engine *e = engine_of(b);
+    /* DRAINING too: whoever was let in before may find it so. */
+    if (e->sm.state == ABSENT || !e->spawn || !e->spawn->http)
+        return why_set(why, ERR_ENGINE_CRASH, "the engine of %.*s is not running",
+                       SLICE_ARG(b->name));
+    struct trying *t = mem_new(struct trying);
+    if (!t)
+        return why_set(why, ERR_NO_MEMORY, "no memory for an attempt");
+    t->outer = a;
+    t->engine = e;
+    enum err err = start_inside(t, o, why);
     if (err) {
         mem_free(t);
         return err;
@@ -99,8 +123,10 @@ enum err tries_start(struct backend *b, struct attempt *a, const struct order *o
         t->next->at = &t->next;
     e->tries = t;
     a->work = t;
-    if (e->sm.state == READY)
+    if (e->sm.state == READY) {
         engine_move(e, BUSY);
+        pulse_set(e);
+    }
     return OK;
 }
 
@@ -110,7 +136,6 @@ void tries_pause(struct attempt *a, bool on)
     attempt_pause(&t->inner, on);
 }
 
-/* Its slot is the engine's until the engine has noticed. */
 void tries_cancel(struct attempt *a)
 {
     struct trying *t = a->work;

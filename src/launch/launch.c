@@ -14,7 +14,12 @@
     2048u /* conversations that were pushed out of a slot; never more than a
                                  sixteenth of the machine */
 #define CHECKPOINTS "8"
-#define TCP_PORT 8080u /* of the sandbox's own loopback */
+#define TCP_PORT 8080u           /* of the sandbox's own loopback */
+#define MOST_FILE (1024u * 1024) /* bytes of a file that it writes: it has no use for any */
+#define MOST_PROCESSES 512u      /* with its threads, of which it makes some for each processor */
+#define PROCESSES_EACH 4u
+#define LEAST_RESERVE (1ull << 30) /* bytes of memory that no engine gets */
+#define OOM_FIRST 500 /* when memory is short an engine goes, and not the daemon or the desktop */
 
 enum how { NUMBER, TEXT, FILE_NAME, FILES, SWITCH };
 static const struct flag {
@@ -232,11 +237,30 @@ static enum err make_command(struct making *m, struct launch *launch)
     return sandbox_command(&plan, t->sandbox, m->arena, &launch->argv, m->why);
 }
 
+/* All that this machine has but for a reserve, so that an engine that takes too much fails by itself
+ * and not with everything else. Models are mapped files, which are not counted. */
+static uint64_t most_data(const struct machine *m)
+{
+    uint64_t all = m ? m->memory_total : 0, reserve = max_u64(LEAST_RESERVE, all / 8);
+    return max_u64(all / 2, all > reserve ? all - reserve : 0);
+}
+
+static struct sandbox_limits limits_of(const struct machine *m)
+{
+    return (struct sandbox_limits){.oom_score_adj = OOM_FIRST,
+                                   .file_bytes = MOST_FILE,
+                                   .data_bytes = most_data(m),
+                                   .processes =
+                                       MOST_PROCESSES + (m ? m->threads * PROCESSES_EACH : 0)};
+}
+
 enum err launch_make(const struct launch_terms *t, struct arena *a, struct launch *ret_launch,
                      struct why *why)
 {
     struct making m = {.terms = t, .arena = a, .why = why};
-    struct launch launch = {.slots = (unsigned)max_u64(t->model->parallel, 1)};
+    struct launch launch = {.boxed = launch_sandboxed(&m),
+                            .limits = limits_of(t->machine),
+                            .slots = (unsigned)max_u64(t->model->parallel, 1)};
     launch_mount(&m, MOUNT_EMPTY, NULL, "/model");
     launch_program(&m);
     say_usual(&m);
@@ -246,9 +270,11 @@ enum err launch_make(const struct launch_terms *t, struct arena *a, struct launc
     if (launch.devices)
         launch_devices(&m);
     if (!m.err && (m.argv.failed || m.env.failed))
-        m.err = why_set(why, ERR_NO_MEMORY, "no memory for a command line");
+        m.err = ERR_NO_MEMORY;
     if (!m.err)
         m.err = make_command(&m, &launch);
+    if (m.err == ERR_NO_MEMORY) /* whoever noticed did not say so */
+        return why_set(why, ERR_NO_MEMORY, "no memory for a command line");
     if (m.err)
         return m.err;
     launch.engine_argv = m.argv.items;

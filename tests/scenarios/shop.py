@@ -1,5 +1,5 @@
-"""A daemon with engines: models that a fake engine serves in the real sandbox, and how to look at
-what became of them."""
+"""A daemon with engines: models that a fake engine, or the real llama-server, serves in the real
+sandbox, and how to look at what became of them."""
 
 import contextlib
 import os
@@ -12,13 +12,14 @@ import engines
 import harness
 from harness import wait_for
 
+UNBOXED = {"env": {"PATH": "/nowhere"}, "place": "files"}  # without bubblewrap a pack needs no root of its own
 QUICK = {"engines": {"load_stall": "2s", "health": "1s", "rest": "60s", "turn": "200ms"}}
 
 
 class Shop:
     """models: name -> words for the fake engine, or (words, settings)."""
 
-    def __init__(self, make, models, build="", config=None, pack=True, env=None):
+    def __init__(self, make, models, build="", config=None, pack=True, env=None, place="root"):
         self.daemon = make.home()
         self.ground, self.home = self.daemon.ground, self.daemon.home
         self.files = self.ground.folder("m")
@@ -26,8 +27,11 @@ class Shop:
         self.config["models"] = {name: self.entry(name, said) for name, said in models.items()}
         self.daemon.write(self.config)
         if pack:
-            engines.fake_pack(self.home, self.ground, build)
+            self.put_pack(build, place)
         self.daemon.up(env=env)
+
+    def put_pack(self, build, place):
+        engines.fake_pack(self.home, self.ground, build, place=place)
 
     def entry(self, name, said):
         words, settings = said if isinstance(said, tuple) else (said, {})
@@ -79,6 +83,43 @@ class Shop:
 
     def stream(self, model, words="", **more):
         return self.daemon.stream(words, model=model, **more)
+
+
+# The real one loads and answers more slowly, and a machine that is busy with other things too.
+PATIENT = {"engines": {"load_stall": "30s", "health": "30s", "turn": "1s"},
+           "upstream": {"first_byte": "30s", "idle": "30s"}, "request": {"total": "60s"}}
+
+
+class RealShop(Shop):
+    """The same with the real llama-server. models: name -> name of a made model, or (that,
+    settings); real_pack: the fixture."""
+
+    def __init__(self, make, models, real_pack, config=None, **more):
+        self.real_pack = real_pack
+        super().__init__(make, models, config=harness.merge(PATIENT, config or {}), **more)
+
+    def entry(self, name, said):
+        recipe, settings = said if isinstance(said, tuple) else (said, {})
+        return {"file": str(engines.model(self.ground, recipe)), **settings}
+
+    def put_pack(self, build, place):
+        self.real_pack(self.home)
+
+    def key(self, model):
+        """The key of the engine that is there; None where its environment may not be read."""
+        try:
+            environ = pathlib.Path(f"/proc/{self.engine(model)['pid']}/environ").read_bytes()
+        except PermissionError:
+            return None
+        return next(v.partition(b"=")[2].decode() for v in environ.split(b"\0") if v.startswith(b"LLAMA_API_KEY="))
+
+    def socket(self):
+        """Of the one that is there."""
+        return next(p for p in map(self.place_of, self.pids()) if p) / "engine.sock"
+
+    def slots(self, socket, key):
+        """What the engine itself says of its slots."""
+        return client.ask(socket, "GET", "/slots", headers=[("Authorization", f"Bearer {key}")]).json()
 
 
 def children_of(home):
