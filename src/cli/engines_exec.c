@@ -14,6 +14,7 @@
 #include "os/os.h"
 
 struct exec { /* all that is needed to start one */
+    struct cli *cli;
     struct config *config;
     struct launch_terms terms;
     struct pack pack;
@@ -143,10 +144,24 @@ static void tell(struct cli *c, const struct exec *x)
         text_byte(&c->err, ' ');
         text_visible(&c->err, slice_of(*word));
     }
+    text_byte(&c->err, '\n');
+    cli_flush(c);
+}
+
+/* In a sandbox its socket is where only it can write, and is known by its number. */
+static void tell_where(void *context, int program)
+{
+    struct exec *x = context;
+    struct cli *c = x->cli;
+    const char *socket = NULL;
+    if (x->sandbox.kind == SANDBOX_NONE)
+        socket = arena_format(&c->arena, "%s/" LAUNCH_SOCKET, x->terms.folder).ptr;
+    else if (sandbox_seen(program, LAUNCH_SOCKET, &c->arena, &socket))
+        socket = NULL;
     text_format(&c->err,
-                "\nask it:\n  curl --unix-socket %s/" LAUNCH_SOCKET
-                " -H 'Authorization: Bearer %s' http://localhost/health\n",
-                x->terms.folder, x->key);
+                "ask it:\n  curl --unix-socket %s -H 'Authorization: Bearer %s' "
+                "http://localhost/health\n",
+                socket ? socket : "", x->key);
     cli_flush(c);
 }
 
@@ -155,7 +170,7 @@ static void tell(struct cli *c, const struct exec *x)
 int engines_exec_run(struct cli *c)
 {
     struct config_report report = {0};
-    struct exec x = {0};
+    struct exec x = {.cli = c};
     struct foreground f = {0};
     struct why why = {0};
     const struct config_sources sources = {.paths = &c->paths, .environment = c->environment};
@@ -166,7 +181,7 @@ int engines_exec_run(struct cli *c)
         e = prepare(c, &x, &why);
     if (!e) {
         tell(c, &x);
-        f = (struct foreground){.launch = &x.launch};
+        f = (struct foreground){.launch = &x.launch, .running = tell_where, .context = &x};
         e = foreground_run(&f, &why);
     }
     if (x.terms.folder)

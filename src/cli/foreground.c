@@ -76,7 +76,7 @@ static enum err start(struct foreground *f, struct why *why)
                       SANDBOX_SECCOMP_FD == SANDBOX_STATUS_FD + 2,
                   "in this order");
     int status[2] = {-1, -1}, gate[2] = {-1, -1}, filter = -1;
-    enum err e = sandbox_seccomp(&filter, why);
+    enum err e = sandbox_seccomp(f->launch->devices, &filter, why);
     filter = raise_fd(filter);
     if (!e && (!make_pipe(status) || !make_pipe(gate)))
         e = why_sys(why, ERR_SYSTEM, errno, "no pipes for an engine");
@@ -118,6 +118,8 @@ static enum err let_go(struct foreground *f, struct why *why)
 {
     int program = program_of(f);
     enum err e = program > 0 ? sandbox_limit(program, &f->launch->limits, why) : OK;
+    if (!e && program > 0)
+        f->running(f->context, program);
     if (e)
         kill(f->pid, SIGTERM);
     else if (program > 0 && !os_write_all(f->gate, SLICE("\n")))

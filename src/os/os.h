@@ -26,12 +26,10 @@ MUST_USE enum err os_open_private_folder(const char *path, int *ret_dirfd, struc
 MUST_USE enum err os_read_file(int dirfd, const char *name, size_t limit, struct text *into,
                                struct why *why);
 
-/* All or nothing, also over a loss of power: a new file is written, synced and put in the place
- * of the old one. */
+/* All or nothing, also over a loss of power: a new one is synced and put in the old one's place. */
 MUST_USE enum err os_write_file_whole(int dirfd, const char *name, struct slice bytes, mode_t mode,
                                       struct why *why);
 MUST_USE bool os_write_all(int fd, struct slice bytes); /* false with errno set */
-
 MUST_USE enum err os_open_append(int dirfd, const char *name, int *ret_fd, struct why *why);
 
 /* Without a name in this folder, gone with its last descriptor. */
@@ -60,6 +58,11 @@ MUST_USE enum err os_unix_listen(int dirfd, const char *name, int *ret_fd, struc
  * in why->sys (ENOENT, ECONNREFUSED, EACCES, EAGAIN when its queue is full). The folder's path
  * may have any length, as above. `nonblocking` is for what comes after. */
 MUST_USE enum err os_unix_connect(const char *path, bool nonblocking, int *ret_fd, struct why *why);
+
+/* The same for a path in a folder that is somebody's who is not trusted: only a socket that belongs
+ * to our own user, and not one that a link of theirs leads to. Else ERR_PERMISSION. */
+MUST_USE enum err os_unix_connect_own(const char *path, bool nonblocking, int *ret_fd,
+                                      struct why *why);
 
 /* Who is at the other end of a Unix socket. Any thread. */
 MUST_USE enum err os_peer_uid(int fd, uid_t *ret_uid);
