@@ -148,7 +148,7 @@ static enum err find_socket(struct spawn *s, pid_t program)
 static void held(struct child *c, pid_t program)
 {
     struct engine *e = owner(c);
-    struct why why;
+    struct why why = {0};
     enum err err = find_socket(e->spawn, program);
     if (err)
         why_set(&why, err, "no memory");

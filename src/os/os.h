@@ -26,12 +26,10 @@ MUST_USE enum err os_open_private_folder(const char *path, int *ret_dirfd, struc
 MUST_USE enum err os_read_file(int dirfd, const char *name, size_t limit, struct text *into,
                                struct why *why);
 
-/* All or nothing, also over a loss of power: a new file is written, synced and put in the place
- * of the old one. */
+/* All or nothing, also over a loss of power: a new one is synced and put in the old one's place. */
 MUST_USE enum err os_write_file_whole(int dirfd, const char *name, struct slice bytes, mode_t mode,
                                       struct why *why);
 MUST_USE bool os_write_all(int fd, struct slice bytes); /* false with errno set */
-
 MUST_USE enum err os_open_append(int dirfd, const char *name, int *ret_fd, struct why *why);
 
 /* Without a name in this folder, gone with its last descriptor. */

@@ -500,7 +500,7 @@ static void connecting_tells_why_not(void **state)
     close(folder);
 }
 
-/* In a folder of somebody who is not trusted: links, files, and other users' sockets are refused. */
+/* In an untrusted folder: links, files, and other users' sockets are refused. */
 static void connecting_to_a_socket_of_our_own(void **state)
 {
     struct place *p = *state;

@@ -34,7 +34,7 @@ struct sandbox_verdict { /* of a probe */
 void sandbox_probe(const char *const *environment, const char *root,
                    struct sandbox_verdict *ret_verdict);
 
-/* Nothing of the outside can be written to: what it writes is in SANDBOX_PRIVATE, and gone with it. */
+/* Nothing of the outside can be written to: what it writes is in SANDBOX_PRIVATE. */
 enum mount_kind { MOUNT_READ, MOUNT_DEVICE, MOUNT_EMPTY /* a folder in memory, read-only */ };
 struct sandbox_mount {
     enum mount_kind kind;

@@ -4,11 +4,11 @@
  *   launch_evil NAME=VALUE... -- PROGRAM...
  *
  * kind=sandbox|none|probe: what the probe says, none whatever it says, or only print the probe.
- * bridge=, root=, folder=: as in struct sandbox_plan. read=FROM:TO, empty=TO:
- * mounts.
+ * bridge=, root=, folder=: as in struct sandbox_plan. read=FROM:TO, empty=TO: mounts.
  * tcp=SOCKET:PORT. data=, file=, processes=, oom=: limits. env=NAME=VALUE: of the program.
- * devices=1: as one that uses some of the machine's. hold=1: never lets it go. thread=1: all that is done by a thread that ends then. late=N: ends
- * itself with SIGKILL N microseconds after it has started it.
+ * devices=1: as one that uses some of the machine's. hold=1: never lets it go. thread=1: all that
+ * is done by a thread that ends then. late=N: ends itself with SIGKILL N microseconds after it has
+ * started it.
  *
  * Prints "started COMMAND PROGRAM" (pids), then the program prints; ends with its exit code. */
 #include <errno.h>
