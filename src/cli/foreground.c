@@ -117,9 +117,9 @@ static int program_of(const struct foreground *f)
 static enum err let_go(struct foreground *f, struct why *why)
 {
     int program = program_of(f);
+    if (program > 0)
+        f->told(f, program);
     enum err e = program > 0 ? sandbox_limit(program, &f->launch->limits, why) : OK;
-    if (!e && program > 0)
-        f->running(f->context, program);
     if (e)
         kill(f->pid, SIGTERM);
     else if (program > 0 && !os_write_all(f->gate, SLICE("\n")))

@@ -142,16 +142,13 @@ static struct engine *owner(struct child *c)
 /* In a sandbox its socket is where only it can write, and is known by its number. */
 static enum err find_socket(struct spawn *s, pid_t program)
 {
-    const struct engine_facts *f = s->engine->all->facts;
-    return f->sandbox.kind == SANDBOX_NONE
-               ? OK
-               : sandbox_seen(program, LAUNCH_SOCKET, &s->arena, &s->socket);
+    return s->launch.boxed ? sandbox_seen(program, LAUNCH_SOCKET, &s->arena, &s->socket) : OK;
 }
 
 static void held(struct child *c, pid_t program)
 {
     struct engine *e = owner(c);
-    struct why why = {0};
+    struct why why;
     enum err err = find_socket(e->spawn, program);
     if (err)
         why_set(&why, err, "no memory");

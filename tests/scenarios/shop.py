@@ -115,7 +115,7 @@ class RealShop(Shop):
 
     def socket(self):
         """Of the one that is there."""
-        return next(p for p in (self.home / "run/engines").glob("*/engine.sock"))
+        return next(p for p in map(self.place_of, self.pids()) if p) / "engine.sock"
 
     def slots(self, socket, key):
         """What the engine itself says of its slots."""
