@@ -133,8 +133,6 @@ void spawn_free(struct engine *e);
 void spawn_remove_folder(const char *path);
 extern const struct child_ops spawn_child_ops;
 void engine_died(struct engine *e, const struct child_end *end); /* life.c */
-void life_init(struct engine *e);
-void life_ring(struct timer *t);
 
 /* hear.c */
 void engine_hear(struct engine *e, enum child_output from, struct slice line);
@@ -148,9 +146,10 @@ void tries_settle(struct engine *e); /* those whose child's end was awaited get 
 
 /* pulse.c */
 void pulse_ring(struct timer *t);
+void pulse_set(struct engine *e); /* for what it does now */
 void pulse_soon(struct engine *e);
-void pulse_watch_slots(
-    struct engine *e); /* a caller left: its slot is free when the engine says so */
+/* A caller left: its slot is free when the engine says so. */
+void pulse_watch_slots(struct engine *e);
 void pulse_health(struct ask *a, int status, struct slice body);
 void pulse_slots(struct ask *a, int status, struct slice body);
 

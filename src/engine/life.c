@@ -174,9 +174,16 @@ void engine_ready(struct engine *e)
     place_look(e->all);
 }
 
+/* Its process is gone already, or is told to go: what is called while the last attempts hear of
+ * that has nothing more to do. */
+static bool is_leaving(const struct engine *e)
+{
+    return !e->spawn || e->sm.state == ABSENT || e->sm.state == STOPPING;
+}
+
 void engine_drain(struct engine *e)
 {
-    if (!e->spawn || e->sm.state == DRAINING || e->sm.state == STOPPING)
+    if (is_leaving(e) || e->sm.state == DRAINING)
         return;
     e->backend.queue.closed = true;
     engine_move(e, DRAINING);
@@ -185,7 +192,7 @@ void engine_drain(struct engine *e)
 
 void engine_stop(struct engine *e)
 {
-    if (!e->spawn || e->sm.state == STOPPING)
+    if (is_leaving(e))
         return;
     e->backend.queue.closed = true;
     engine_move(e, STOPPING);

@@ -11,7 +11,7 @@
 #define MOST_MISSED 3u
 #define LINGER_MS 2000u /* a slot is given out again at the latest */
 
-static void set_pulse(struct engine *e)
+void pulse_set(struct engine *e)
 {
     bool waits = e->backend.queue.held || e->sm.state == DRAINING;
     for (struct trying *t = e->tries; t && !waits; t = t->next)
@@ -75,7 +75,7 @@ void pulse_slots(struct ask *a, int status, struct slice body)
     if (!q->closed)
         e->all->ops->admit(e->all->context, &e->backend);
     if (e->spawn)
-        set_pulse(e);
+        pulse_set(e);
 }
 
 static void ask_slots(struct engine *e)
@@ -108,7 +108,7 @@ void pulse_health(struct ask *a, int status, struct slice body)
         engine_kill(e, ERR_IDLE_TIMEOUT);
         return;
     }
-    set_pulse(e);
+    pulse_set(e);
 }
 
 static void ask_health(struct engine *e)
@@ -135,5 +135,5 @@ void pulse_ring(struct timer *t)
     ask_slots(e);
     ask_health(e);
     figures_ask(e);
-    set_pulse(e);
+    pulse_set(e);
 }

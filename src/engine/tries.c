@@ -50,10 +50,18 @@ static bool is_silence(enum err e)
     return e == ERR_HDR_TIMEOUT || e == ERR_TTFT_TIMEOUT || e == ERR_IDLE_TIMEOUT;
 }
 
+/* We left, and not the child: its slot is the engine's until the engine has noticed. */
+static bool is_given_up(enum err e)
+{
+    return is_silence(e) || e == ERR_BAD_RESPONSE || e == ERR_NO_MEMORY;
+}
+
 static void on_done(struct attempt *a, enum err err, const struct why *why)
 {
     struct trying *t = owner_of(a, struct trying, inner);
     struct engine *e = t->engine;
+    if (is_given_up(err))
+        pulse_watch_slots(e);
     if (is_cut(err) && e->spawn) {
         t->over_ms = engine_now(e);
         t->why = *why;
@@ -73,8 +81,8 @@ enum err tries_start(struct backend *b, struct attempt *a, const struct order *o
 {
     static const struct attempt_ops ops = {on_event, on_done};
     struct engine *e = engine_of(b);
-    bool runs = e->sm.state == READY || e->sm.state == BUSY || e->sm.state == DRAINING;
-    if (!runs)
+    /* DRAINING too: whoever was let in before may find it so. */
+    if (e->sm.state == ABSENT || !e->spawn || !e->spawn->http)
         return why_set(why, ERR_ENGINE_CRASH, "the engine of %.*s is not running",
                        SLICE_ARG(b->name));
     struct trying *t = mem_new(struct trying);
@@ -99,8 +107,10 @@ enum err tries_start(struct backend *b, struct attempt *a, const struct order *o
         t->next->at = &t->next;
     e->tries = t;
     a->work = t;
-    if (e->sm.state == READY)
+    if (e->sm.state == READY) {
         engine_move(e, BUSY);
+        pulse_set(e);
+    }
     return OK;
 }
 
@@ -110,7 +120,6 @@ void tries_pause(struct attempt *a, bool on)
     attempt_pause(&t->inner, on);
 }
 
-/* Its slot is the engine's until the engine has noticed. */
 void tries_cancel(struct attempt *a)
 {
     struct trying *t = a->work;

@@ -12,13 +12,14 @@ import engines
 import harness
 from harness import wait_for
 
+UNBOXED = {"env": {"PATH": "/nowhere"}, "place": "files"}  # without bubblewrap a pack needs no root of its own
 QUICK = {"engines": {"load_stall": "2s", "health": "1s", "rest": "60s", "turn": "200ms"}}
 
 
 class Shop:
     """models: name -> words for the fake engine, or (words, settings)."""
 
-    def __init__(self, make, models, build="", config=None, pack=True, env=None):
+    def __init__(self, make, models, build="", config=None, pack=True, env=None, place="root"):
         self.daemon = make.home()
         self.ground, self.home = self.daemon.ground, self.daemon.home
         self.files = self.ground.folder("m")
@@ -26,11 +27,11 @@ class Shop:
         self.config["models"] = {name: self.entry(name, said) for name, said in models.items()}
         self.daemon.write(self.config)
         if pack:
-            self.put_pack(build)
+            self.put_pack(build, place)
         self.daemon.up(env=env)
 
-    def put_pack(self, build):
-        engines.fake_pack(self.home, self.ground, build)
+    def put_pack(self, build, place):
+        engines.fake_pack(self.home, self.ground, build, place=place)
 
     def entry(self, name, said):
         words, settings = said if isinstance(said, tuple) else (said, {})
@@ -89,7 +90,7 @@ class RealShop(Shop):
         recipe, settings = said if isinstance(said, tuple) else (said, {})
         return {"file": str(engines.model(self.ground, recipe)), **settings}
 
-    def put_pack(self, build):
+    def put_pack(self, *_):
         self.real_pack(self.home)
 
     def key(self, model):

@@ -352,8 +352,7 @@ def test_it_does_not_want_to_end(shop):
 
 @pytest.mark.parametrize("boxed", [True, False], ids=["sandbox", "no sandbox"])
 def test_grandchildren_end_with_it(shop, boxed):
-    env = None if boxed else {"PATH": "/nowhere"}
-    s = shop({"a": "tokens=1 fork=3", "b": "tokens=1"}, env=env)
+    s = shop({"a": "tokens=1 fork=3", "b": "tokens=1"}, **({} if boxed else shops.UNBOXED))
     assert s.chat("a").status == 200
     assert s.engine("a")["sandbox"] == ("bubblewrap" if boxed else "none")
     wait_for(lambda: len(s.children()) > 3)
@@ -366,7 +365,8 @@ def test_grandchildren_end_with_it(shop, boxed):
 @pytest.mark.parametrize("boxed", [True, False], ids=["sandbox", "no sandbox"])
 def test_the_daemon_is_killed(shop, boxed):
     """kill -9 at any moment: no engine after one second, and the next start is quick."""
-    s = shop({"a": "tokens=1 load_ms=50", "b": "tokens=1"}, env=None if boxed else {"PATH": "/nowhere"})
+    unboxed = {} if boxed else shops.UNBOXED
+    s = shop({"a": "tokens=1 load_ms=50", "b": "tokens=1"}, **unboxed)
     rounds = (1000 if boxed else 100) if SOAK else (20 if boxed else 4)
     for n in range(rounds):
         ask = in_thread(lambda: quietly(lambda: s.chat("a", "tokens=100 token_ms=5", stream=True, timeout=10)))
@@ -375,7 +375,7 @@ def test_the_daemon_is_killed(shop, boxed):
         shops.nothing_left(s.home, 1)
         ask()
         s.daemon.expect_exit = 0
-        s.daemon.up(env=None if boxed else {"PATH": "/nowhere"})
+        s.daemon.up(env=unboxed.get("env"))
     assert s.chat("a").status == 200
     assert len(s.folders()) == 1
 
@@ -469,7 +469,7 @@ def test_no_file(shop):
 
 
 def test_no_sandbox_is_told(shop):
-    s = shop({"a": "tokens=1"}, env={"PATH": "/nowhere"})
+    s = shop({"a": "tokens=1"}, **shops.UNBOXED)
     assert s.chat("a").status == 200
     code, out, err = s.daemon.hearth("status")
     assert code == 0 and "sandbox: none" in out

@@ -1,0 +1,400 @@
+"""Corners of engines' lives, where two things happen at the same time: a reload while one loads, a
+death while another waits, children that lie about their state, and what becomes of who waits."""
+
+import json
+import os
+import pathlib
+import resource
+import signal
+import time
+
+import pytest
+
+import client
+import engines
+import shop as shops
+from harness import wait_for
+from test_engines import in_thread, most_inside, shop  # noqa: F401  a fixture
+
+
+def moves(s, model):
+    """The states that it went to, as the bus tells them."""
+    words = [i["words"] for i in s.daemon.admin("GET", "/hearth/v1/bus").json() if i["topic"] == "engine"]
+    return [w.rpartition(" ")[2] for w in words if w.startswith(f"{model} is ")]
+
+
+def starts(s, model):
+    return moves(s, model).count("STARTING")
+
+
+def bridge(s):
+    """The pid of the process that stands between the daemon and its engine."""
+    found = [pid for pid, command in s.children().items() if "hearth-bridge" in command.split()[0]]
+    assert len(found) == 1, s.children()
+    return found[0]
+
+
+# --- models that go ------------------------------------------------------------------------------
+
+
+def test_a_model_that_is_gone_dies_while_it_answers(shop):
+    s = shop({"a": "tokens=1", "b": "tokens=1"})
+    with s.stream("a", "tokens=400 token_ms=10") as stream:
+        stream.take(2)
+        del s.config["models"]["a"]
+        s.daemon.write(s.config)
+        s.reload()
+        shops.kill(s.engine("a")["pid"])
+        assert client.stream_error(stream.rest()) == "engine_crash"
+    wait_for(lambda: not s.children())
+    assert s.chat("b").status == 200
+
+
+def test_who_waits_for_a_model_that_goes_gets_another(shop):
+    s = shop({"a": "never_ready=1", "b": "tokens=1"},
+             config={"roles": {"r": ["a", "b"]}, "engines": {"load_stall": "60s"}})
+    answer = in_thread(lambda: s.chat("role/r"))
+    s.until("a", "STARTING")
+    del s.config["models"]["a"]
+    s.config["roles"]["r"] = ["b"]
+    s.daemon.write(s.config)
+    s.reload()
+    assert answer().status == 200
+
+
+# --- slots ---------------------------------------------------------------------------------------
+
+
+def test_a_slot_that_was_given_up_on_is_not_given_out(shop):
+    """The answer took too long to begin: the engine is at it still."""
+    s = shop({"a": ("tokens=1", {"parallel": 1})}, config={"upstream": {"first_byte": "300ms"}, "request": {"attempts": 1}})
+    assert s.chat("a").status == 200
+    slow = s.chat("a", "tokens=1 prompt_ms=900 orphan_slots=900")
+    assert slow.status == 504, slow.body
+    assert s.chat("a", "tokens=1").status == 200
+    assert most_inside(s.events()) == 1, s.events()
+
+
+# --- turns ---------------------------------------------------------------------------------------
+
+
+def test_one_that_cannot_start_does_not_hold_up_another(shop):
+    s = shop({"a": "exit=1 die=load exit_log=something%20else", "b": "tokens=1"})
+    bad = in_thread(lambda: s.chat("a", timeout=30))
+    wait_for(lambda: starts(s, "a") >= 2)
+    began = time.monotonic()
+    assert s.chat("b").status == 200
+    assert time.monotonic() - began < 1.5
+    assert bad(30).status == 503
+
+
+def test_the_older_one_in_the_queue_needs_no_other_model(shop):
+    """Others wait longer for the model that is there: it does not go and come back for them."""
+    s = shop({"a": ("tokens=3 token_ms=100", {"parallel": 1}), "b": "tokens=1"})
+    assert s.chat("a", "tokens=1").status == 200
+    first = [in_thread(lambda: s.chat("a")) for _ in range(6)]
+    wait_for(lambda: s.engine("a")["waiting"] == 5)
+    assert s.chat("b", timeout=20).status == 200
+    assert [a().status for a in first] == [200] * 6
+    assert starts(s, "a") == 1, moves(s, "a")
+
+
+def test_nobody_waits_longer_because_others_come(shop):
+    s = shop({"a": "tokens=1", "b": "tokens=1"}, config={"queue": {"wait": "1s"}})
+    with s.stream("a", "tokens=500 token_ms=10") as stream:
+        stream.take(1)
+        began = time.monotonic()
+        first = in_thread(lambda: (s.chat("b"), time.monotonic() - began))
+        others = []
+        for _ in range(8):
+            time.sleep(0.25)
+            others.append(in_thread(lambda: s.chat("b")))
+        answer, took = first()
+        assert answer.status == 503 and answer.error == "queue_timeout", answer.body
+        assert took < 2
+        stream.close()
+    for other in others:
+        other()
+
+
+def test_one_that_shall_come_back_leaves_the_other_its_time(shop):
+    s = shop({"a": ("tokens=1", {"keep_alive": "300ms"}), "b": ("tokens=1", {"keep_alive": "300ms"})})
+    assert s.chat("a").status == 200
+    assert s.daemon.hearth("engines", "restart", "b")[0] == 0
+    s.until("a", "ABSENT", seconds=3)
+    wait_for(lambda: starts(s, "b") == 1)
+    s.until("b", "ABSENT", seconds=3)
+
+
+def test_one_that_nobody_asks_does_not_come_back_twice(shop):
+    s = shop({"a": "tokens=1"})
+    assert s.chat("a").status == 200
+    shops.kill(s.until("a", "READY")["pid"])
+    wait_for(lambda: starts(s, "a") == 2)
+    shops.kill(s.until("a", "READY")["pid"])
+    s.until("a", "ABSENT")
+    time.sleep(0.5)
+    assert starts(s, "a") == 2
+    assert s.chat("a").status == 200
+
+
+def test_a_pinned_model_makes_no_room(shop):
+    """Who wants another one is told so at once."""
+    s = shop({"a": ("tokens=1", {"pin": True}), "b": "tokens=1"})
+    assert s.chat("b").status == 200
+    assert s.chat("a").status == 200
+    began = time.monotonic()
+    answer = s.chat("b")
+    assert answer.status == 503 and "pin" in answer.json()["error"]["message"], answer.body
+    assert "a" in answer.json()["error"]["message"]
+    assert time.monotonic() - began < 1
+    assert s.state("a") == "READY"
+    s.config["models"]["a"]["pin"] = False
+    s.daemon.write(s.config)
+    s.reload()
+    assert s.chat("b").status == 200
+
+
+def test_who_waits_while_a_pinned_model_loads(shop):
+    s = shop({"a": ("tokens=1 load_ms=600", {"pin": True}), "b": "tokens=1"})
+    one = in_thread(lambda: s.chat("a"))
+    s.until("a", "STARTING")
+    began = time.monotonic()
+    assert s.chat("b").status == 503
+    assert time.monotonic() - began < 3
+    assert one().status == 200
+
+
+def test_nothing_is_kept(shop):
+    s = shop({"a": ("tokens=2", {"keep_alive": "0s"})})
+    for _ in range(3):
+        assert s.chat("a").status == 200
+        s.until("a", "ABSENT", seconds=3)
+
+
+# --- what cannot be started ----------------------------------------------------------------------
+
+
+def test_no_place_for_its_socket(shop):
+    s = shop({"a": "tokens=1"})
+    (s.home / "run/engines").chmod(0o500)
+    answer = s.chat("a", timeout=30)
+    assert answer.status == 503 and answer.error == "engine_failed", answer.body
+    (s.home / "run/engines").chmod(0o700)
+    assert s.daemon.hearth("engines", "restart", "a")[0] == 0
+    assert wait_for(lambda: s.chat("a").status == 200)
+
+
+def test_no_process_to_be_had(shop):
+    """fork fails: told as 503 in the end, and nothing is left of the attempts."""
+    s = shop({"a": "tokens=1"})
+    pid = s.daemon.proc.pid
+    wait_for(lambda: s.daemon.admin("GET", "/hearth/v1/devices").status == 200)
+    before = s.daemon.fds()
+    limits = resource.prlimit(pid, resource.RLIMIT_NPROC, (1, 1))
+    answer = s.chat("a", timeout=30)
+    assert answer.status == 503 and answer.error == "engine_failed", answer.body
+    assert "cannot be started" in answer.json()["error"]["message"]
+    wait_for(lambda: s.daemon.fds() <= before)
+    assert not s.folders() and not s.children()
+    resource.prlimit(pid, resource.RLIMIT_NPROC, limits)
+    assert s.daemon.hearth("engines", "restart", "a")[0] == 0
+    assert s.chat("a").status == 200
+
+
+def test_the_bridge_is_gone(make, ground):
+    s = shops.Shop(make, {"a": "tokens=1"})
+    assert s.chat("a").status == 200
+    path = pathlib.Path(os.readlink(f"/proc/{bridge(s)}/exe"))
+    aside = path.with_suffix(".aside")
+    shops.kill(s.engine("a")["pid"])
+    path.rename(aside)
+    try:
+        wait_for(lambda: s.state("a") in ("ABSENT", "FAILED"))
+        answer = s.chat("a", timeout=30)
+        assert answer.status == 503 and answer.error == "engine_failed", answer.body
+    finally:
+        aside.rename(path)
+    assert s.daemon.hearth("engines", "restart", "a")[0] == 0
+    assert s.chat("a").status == 200
+
+
+def test_another_place_answers_when_no_process_is_to_be_had(make):
+    fake = make.fake()
+    s = shops.Shop(make, {"fake-model": "tokens=1"}, config={"providers": {"spare": fake.provider(1)}})
+    resource.prlimit(s.daemon.proc.pid, resource.RLIMIT_NPROC, (1, 1))
+    assert s.chat("fake-model", "events=2", timeout=30).status == 200
+
+
+# --- the bridge ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("boxed", [True, False], ids=["sandbox", "no sandbox"])
+def test_the_bridge_is_killed(make, boxed):
+    s = shops.Shop(make, {"a": "tokens=1"}, **({} if boxed else shops.UNBOXED))
+    assert s.chat("a").status == 200
+    first = s.engine("a")["pid"]
+    shops.kill(bridge(s))
+    wait_for(lambda: first not in s.children(), 2)
+    assert s.chat("a").status == 200
+
+
+def test_the_bridge_is_stopped(shop):
+    """It does not end when it is asked to: then it is made to, and nobody waits for ever."""
+    s = shop({"a": "tokens=1", "b": "tokens=1"})
+    assert s.chat("a").status == 200
+    shops.kill(bridge(s), signal.SIGSTOP)
+    assert s.chat("b", timeout=20).status == 200
+    shops.kill(bridge(s), signal.SIGSTOP)
+    assert s.daemon.stop() == 0
+    shops.nothing_left(s.home, 1)
+
+
+# --- children that hang, lie and litter ----------------------------------------------------------
+
+
+def test_silence_is_noticed_whatever_the_usual_pause(shop):
+    s = shop({"a": "tokens=1"}, config={"upstream": {"idle": "60s"}, "engines": {"health": "30s"}})
+    assert s.chat("a").status == 200
+    time.sleep(0.2)
+    with s.stream("a", "tokens=2000 token_ms=10", timeout=30) as stream:
+        stream.take(3)
+        shops.kill(s.engine("a")["pid"], signal.SIGSTOP)
+        began = time.monotonic()
+        stream.rest()
+        assert time.monotonic() - began < 13
+
+
+@pytest.mark.parametrize("n", [30, 3000])
+def test_what_it_leaves_in_its_folder(shop, n):
+    s = shop({"a": "tokens=1", "b": "tokens=1"})
+    assert s.chat("a").status == 200
+    folder, = s.folders()
+    inner = folder / "deep/deeper"
+    inner.mkdir(parents=True)
+    for i in range(n):
+        (inner if i % 3 == 0 else folder).joinpath(f"left{i}").touch()
+    (folder / "link").symlink_to(s.files)
+    for path in [folder / "deep", inner, *inner.iterdir()]:
+        os.chown(path, s.ground.uid, s.ground.gid)
+    assert s.chat("b").status == 200
+    wait_for(lambda: len(s.folders()) == 1, 5)
+    assert list(s.files.iterdir())  # behind the link nothing was touched
+
+
+def test_many_short_lines(shop):
+    """A child that floods its outputs takes no more than its share of the daemon's time."""
+    s = shop({"a": "tokens=1 stdout_flood=20000000 log_flood=1 long_line=1"})
+    answer = in_thread(lambda: s.chat("a", timeout=60))
+    s.until("a", "STARTING", "READY")
+    slowest = 0
+    for _ in range(40):
+        began = time.monotonic()
+        assert s.daemon.ask("GET", "/health").status == 200
+        slowest = max(slowest, time.monotonic() - began)
+    assert slowest < (0.5 if s.ground.sanitized else 0.1), slowest
+    shops.kill(s.engine("a")["pid"])
+    del answer
+
+
+# --- answers that are none -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [401, 500, 503, 400, 404])
+def test_it_answers_with_an_error(shop, status):
+    s = shop({"a": "tokens=1"})
+    answer = s.chat("a", f"status={status}", timeout=10)
+    assert answer.status >= 400 and answer.json()["error"]["message"]
+    assert s.chat("a").status == 200
+    assert s.engine("a")["busy"] == 0 and s.engine("a")["held"] == 0
+    assert s.daemon.row(answer)["outcome"] != "OK"
+
+
+def test_sixty_four_at_the_same_time(shop):
+    s = shop({"a": ("tokens=5 token_ms=10", {"parallel": 64})})
+    answers = [in_thread(lambda: s.chat("a")) for _ in range(130)]
+    assert [a().status for a in answers] == [200] * 130
+    assert most_inside(s.events()) <= 64
+    engine = s.engine("a")
+    assert (engine["busy"], engine["waiting"]) == (0, 0)
+
+
+# --- while it loads ------------------------------------------------------------------------------
+
+LOADING = "tokens=1 load_ms=1500 steps=30"
+
+
+def test_reloads_and_restarts_while_it_loads(shop):
+    s = shop({"a": LOADING})
+    answer = in_thread(lambda: s.chat("a", timeout=30))
+    s.until("a", "STARTING")
+    s.reload()
+    assert starts(s, "a") == 1
+    assert s.daemon.hearth("engines", "restart", "a")[0] == 0
+    wait_for(lambda: starts(s, "a") == 2)
+    s.until("a", "STARTING")
+    s.config["models"]["a"]["ctx"] = 777
+    s.daemon.write(s.config)
+    s.reload()
+    wait_for(lambda: starts(s, "a") == 3)
+    assert answer().status == 200
+    assert starts(s, "a") == 3 and s.engine("a")["waiting"] == 0
+
+
+def test_a_key_is_revoked_while_it_waits(shop):
+    s = shop({"a": LOADING})
+    code, out, err = s.daemon.hearth("keys", "create", "one", "--json")
+    assert code == 0, err
+    headers = [("Authorization", f"Bearer {json.loads(out)['key']}")]
+    answer = in_thread(lambda: s.chat("a", headers=headers))
+    wait_for(lambda: s.engine("a")["waiting"] == 1)
+    assert s.daemon.hearth("keys", "rm", "one")[0] == 0
+    assert answer().status == 401
+    assert s.engine("a")["waiting"] == 0
+    s.until("a", "READY")
+    assert s.chat("a").status == 200
+
+
+def test_its_time_is_over_while_it_waits(shop):
+    s = shop({"a": LOADING}, config={"request": {"total": "700ms"}})
+    answer = s.chat("a")
+    assert answer.status == 504 and answer.error == "deadline"
+    row = s.daemon.row(answer)
+    assert row["outcome"] == "DEADLINE" and not row["tries"], row
+    s.until("a", "READY")
+    assert s.chat("a").status == 200
+
+
+def test_down_while_it_loads(shop):
+    """Politely: who waits gets his answer."""
+    s = shop({"a": LOADING})
+    answer = in_thread(lambda: s.chat("a"))
+    wait_for(lambda: s.engine("a")["waiting"] == 1)
+    s.daemon.signal(signal.SIGTERM)
+    assert answer().status == 200
+    assert s.daemon.stop() == 0
+    shops.nothing_left(s.home, 1)
+
+
+@pytest.mark.parametrize("words", ["never_ready=1", "never_ready=1 hang_stop=1"])
+def test_down_while_it_loads_for_ever(shop, words):
+    s = shop({"a": words}, config={"request": {"drain": "500ms"}})
+    answer = in_thread(lambda: s.chat("a"))
+    wait_for(lambda: s.engine("a")["waiting"] == 1)
+    began = time.monotonic()
+    s.daemon.signal(signal.SIGTERM)
+    assert answer().status == 503
+    assert s.daemon.stop() == 0
+    assert time.monotonic() - began < 6
+    shops.nothing_left(s.home, 1)
+
+
+def test_nobody_is_left_who_waits(shop):
+    """A load that nobody waits for any more makes room at once."""
+    s = shop({"a": "never_ready=1", "b": "tokens=1"}, config={"engines": {"load_stall": "60s"}})
+    with s.stream("a") as stream:
+        s.until("a", "STARTING")
+        other = in_thread(lambda: s.chat("b"))
+        wait_for(lambda: s.engine("b")["waiting"] == 1)
+        stream.close()
+    assert other(5).status == 200
