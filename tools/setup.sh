@@ -27,12 +27,12 @@ build          pc:libsodium        libsodium-dev                      libsodium-
 build          pc:libssl           libssl-dev                         openssl-devel   openssl    openssl@3
 build          pc:sqlite3          libsqlite3-dev                     sqlite-devel    sqlite     sqlite
 check          cmd:python3         python3                            python3         python     python3
-check          py:pytest           python3-pytest                     python3-pytest  python-pytest  pytest
+check,bench    py:pytest           python3-pytest                     python3-pytest  python-pytest  pytest
 check          pc:cmocka           libcmocka-dev                      libcmocka-devel cmocka     cmocka
 check          lib:asan            libgcc-12-dev@bookworm             libasan,libubsan -         -
 check          cmd:curl            curl                               curl            curl       curl
 check          cmd:strace          strace                             strace          strace     -
-check          cmd:bwrap           bubblewrap                         bubblewrap      bubblewrap -
+check,bench    cmd:bwrap           bubblewrap                         bubblewrap      bubblewrap -
 check          cmd:clang-format-14 clang-format-14@bookworm           -               -          -
 check,fuzz     cmd:clang           clang                              clang           clang      -
 check,fuzz     run:clang_fuzzer    libclang-rt-dev                    compiler-rt     compiler-rt -
