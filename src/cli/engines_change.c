@@ -13,6 +13,8 @@ static int tell_made(struct engines *e, const struct pack_made *made, uint64_t b
     struct cli *c = e->c;
     const struct pack *p = made->pack;
     engines_end(e);
+    if (!made->was_there)
+        engines_changed(e);
     if (c->options.json) {
         struct json_writer w = json_writer(&c->out);
         json_open_object(&w);
@@ -168,6 +170,7 @@ int engines_build_run(struct cli *c)
 static int tell_used(struct engines *e, const char *id)
 {
     struct cli *c = e->c;
+    engines_changed(e);
     if (c->options.json) {
         struct json_writer w = json_writer(&c->out);
         json_open_object(&w);
@@ -216,6 +219,7 @@ int engines_rm_run(struct cli *c)
     if (err)
         return engines_fail(&e, err, &why,
                             err == ERR_BAD_VALUE ? "Use another one first, or say --force." : NULL);
+    engines_changed(&e);
     if (c->options.json) {
         struct json_writer w = json_writer(&c->out);
         json_open_object(&w);

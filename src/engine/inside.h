@@ -116,6 +116,7 @@ void life_init(struct engine *e);
 void life_ring(struct timer *t);
 void engine_start(struct engine *e);
 void engine_drain(struct engine *e); /* takes nobody new, and stops when it is idle */
+void engine_stay(struct engine *e);  /* not any more: whom it would have gone for has left */
 void engine_stop(struct engine *e);
 void engine_kill(struct engine *e, enum err because);
 void engine_ready(struct engine *e);
@@ -160,4 +161,6 @@ void figures_read(struct slice page, struct engine_figures *f);
 
 /* place.c: which model is in memory */
 void place_look(struct engines *all); /* on the next turn of the loop */
+/* A pinned model has it: there is no use in waiting. */
+bool place_is_taken(const struct engine *e, struct why *why);
 void place_ring(struct timer *t);

@@ -3,6 +3,7 @@
  *   STARTING -> READY     engine_ready   it says so: who waits is let in
  *   READY   <-> BUSY      tries.c        it answers somebody
  *   any      -> DRAINING  engine_drain   another model needs the place, or its settings changed
+ *   DRAINING -> READY     engine_stay    whoever waited for another model left
  *   any      -> STOPPING  engine_stop    nobody is inside: told to end, after 2 s made to
  *   any      -> ABSENT    engine_died    its process is gone, whatever the reason
  *   ABSENT   -> FAILED    engine_give_up  five deaths in a minute, or a reason that stays
@@ -23,7 +24,7 @@ static const struct sm_state states[] = {
     [STARTING] = {"STARTING", TO(READY) | TO(DRAINING) | END, 0}, /* bounded by its progress */
     [READY] = {"READY", TO(BUSY) | TO(DRAINING) | END, 0},
     [BUSY] = {"BUSY", TO(READY) | TO(DRAINING) | END, 0},
-    [DRAINING] = {"DRAINING", END, 0}, /* by the deadlines of those inside */
+    [DRAINING] = {"DRAINING", TO(READY) | TO(BUSY) | END, 0}, /* by the deadlines of those inside */
     [STOPPING] = {"STOPPING", TO(ABSENT), STOP_MS},
     [FAILED] = {"FAILED", TO(ABSENT), 0},
 };
@@ -82,7 +83,8 @@ bool engine_may(struct engine *e, struct why *why)
     else if (!e->model)
         why_set(why, ERR_NO_TARGET, "%.*s is no longer configured", SLICE_ARG(e->backend.name));
     else
-        return !e->all->facts || e->sm.state != ABSENT || !spawn_choose(e, &pack, why);
+        return !e->all->facts || e->sm.state != ABSENT ||
+               (!place_is_taken(e, why) && !spawn_choose(e, &pack, why));
     return false;
 }
 
@@ -100,7 +102,7 @@ static uint64_t rest_after(unsigned deaths)
     return min_u64(ms, LONGEST_REST_MS);
 }
 
-static void note_death(struct engine *e, enum policy policy, bool was_ready)
+static void note_death(struct engine *e, enum policy policy, bool was_ready, bool was_used)
 {
     struct deaths *d = &e->deaths;
     uint64_t now = engine_now(e);
@@ -112,7 +114,7 @@ static void note_death(struct engine *e, enum policy policy, bool was_ready)
     d->not_before_ms = was_ready ? now : now + rest_after(d->row);
     bool again = policy == AGAIN || was_ready || (policy == ONCE && !(memory && d->out_of_memory));
     d->out_of_memory = memory;
-    e->comes_back = was_ready; /* it was in use: who asks next finds it there */
+    e->comes_back = was_used; /* who asks next finds it there */
     if (!again || too_many(d, now)) {
         if (e->failed.code == ERR_ENGINE_CRASH)
             e->failed.code = ERR_ENGINE_FAILED;
@@ -125,7 +127,7 @@ static void note_death(struct engine *e, enum policy policy, bool was_ready)
 
 void engine_start(struct engine *e)
 {
-    struct why why;
+    struct why why = {0};
     engine_move(e, STARTING);
     e->starts++;
     e->stale = e->comes_back = false;
@@ -141,12 +143,21 @@ void engine_start(struct engine *e)
     }
     spawn_free(e);
     e->all->loaded = NULL;
-    if (why.code == ERR_NOT_FOUND || why.code == ERR_CONFIG)
-        why.code = ERR_ENGINE_FAILED; /* to a caller it is not that something is not found */
+    /* What a file, a setting or a missing pack is about stays so until somebody mends it. */
+    bool passes = why.code == ERR_SYSTEM || why.code == ERR_NO_MEMORY || why.code == ERR_DISK;
+    if (why.code != ERR_ENGINE_MISSING)
+        why.code = ERR_ENGINE_FAILED; /* a caller's other place is not without memory, or files */
     e->failed = why;
     engine_move(e, ABSENT);
-    /* What a file, a setting or a missing pack is about stays so until somebody mends it. */
-    note_death(e, why.code == ERR_SYSTEM || why.code == ERR_NO_MEMORY ? AGAIN : GIVE_UP, false);
+    note_death(e, passes ? AGAIN : GIVE_UP, false, false);
+    place_look(e->all);
+}
+
+static void let_in(struct engine *e)
+{
+    e->backend.queue.closed = false;
+    pulse_soon(e);
+    e->all->ops->admit(e->all->context, &e->backend);
     place_look(e->all);
 }
 
@@ -163,15 +174,12 @@ void engine_ready(struct engine *e)
     e->spawn->progress = 1;
     e->backend.queue.slots = e->spawn->launch.slots;
     e->backend.queue.held = 0;
-    e->backend.queue.closed = false;
     e->backend.progress_ms = engine_now(e);
     timer_stop(&e->timer);
     engine_move(e, READY);
     log_info("engine", "%.*s: ready after %llu ms", SLICE_ARG(e->backend.name),
              (unsigned long long)e->load_ms);
-    pulse_soon(e);
-    e->all->ops->admit(e->all->context, &e->backend);
-    place_look(e->all);
+    let_in(e);
 }
 
 /* Its process is gone already, or is told to go: what is called while the last attempts hear of
@@ -188,6 +196,14 @@ void engine_drain(struct engine *e)
     e->backend.queue.closed = true;
     engine_move(e, DRAINING);
     pulse_soon(e);
+}
+
+void engine_stay(struct engine *e)
+{
+    if (e->sm.state != DRAINING || !e->model || !e->spawn->http)
+        return; /* it was never ready */
+    engine_move(e, e->tries ? BUSY : READY);
+    let_in(e);
 }
 
 void engine_stop(struct engine *e)
@@ -234,7 +250,7 @@ static void judge(struct engine *e, const struct child_end *end, enum policy *re
 void engine_died(struct engine *e, const struct child_end *end)
 {
     bool wanted = e->sm.state == STOPPING || (e->sm.state == DRAINING && !e->tries);
-    bool was_ready = e->spawn->proved || e->sm.state == READY;
+    bool was_used = e->spawn->proved, was_ready = was_used || e->sm.state == READY;
     enum policy policy = AGAIN;
     judge(e, end, &policy);
     e->backend.queue.closed = true;
@@ -255,7 +271,7 @@ void engine_died(struct engine *e, const struct child_end *end)
     spawn_free(e);
     e->all->loaded = NULL;
     if (!wanted && !e->all->closed)
-        note_death(e, policy, was_ready);
+        note_death(e, policy, was_ready, was_used);
     place_look(e->all);
     engine_free(e);
 }

@@ -1,10 +1,22 @@
 /* place: which model is in memory. One is, at most. Who waits longest gets the place next; a model
- * that serves somebody is left its turn, and then takes nobody new until it is empty. */
+ * that serves somebody is left its turn, and then takes nobody new until it is empty. A pinned one
+ * stays, and who wants another one is told so.
+ *
+ * One timer serves all of it: each look sets it for the earliest moment at which the answer may be
+ * another one without anybody saying so; whoever changes something asks for a look at once. */
 #include "engine/inside.h"
+
+#define LEAVING_MS 500u /* who waits may leave without a word: so often that is looked at */
 
 void place_look(struct engines *all)
 {
     timer_set(&all->turn, 0);
+}
+
+static void look_in(struct engines *all, uint64_t ms)
+{
+    if (!all->turn.due_ms || loop_now_ms(all->loop) + ms < all->turn.due_ms)
+        timer_set(&all->turn, ms);
 }
 
 static bool is_wanted(const struct engine *e)
@@ -12,17 +24,27 @@ static bool is_wanted(const struct engine *e)
     return e->backend.queue.waiting > 0;
 }
 
+static uint64_t wanted_since(const struct engine *e)
+{
+    return is_wanted(e) ? e->backend.queue.first->asked_ms : UINT64_MAX;
+}
+
+/* It died, and has to wait before it is started again. Others need not. */
+static bool rests(const struct engine *e)
+{
+    uint64_t now = engine_now(e), until = e->deaths.not_before_ms;
+    if (until > now)
+        look_in(e->all, until - now);
+    return until > now;
+}
+
 /* The one for which somebody waits longest; else one that died in use. */
 static struct engine *next_in(struct engines *all)
 {
     struct engine *best = NULL;
     for (struct engine *e = all->first; e; e = e->next) {
-        if (e->sm.state != ABSENT || !e->model || (!is_wanted(e) && !e->comes_back))
-            continue;
-        uint64_t since = is_wanted(e) ? e->backend.queue.first->asked_ms : UINT64_MAX;
-        uint64_t best_since =
-            best && is_wanted(best) ? best->backend.queue.first->asked_ms : UINT64_MAX;
-        if (!best || since < best_since)
+        bool may = e->sm.state == ABSENT && e->model && (is_wanted(e) || e->comes_back);
+        if (may && !rests(e) && (!best || wanted_since(e) < wanted_since(best)))
             best = e;
     }
     return best;
@@ -37,35 +59,50 @@ static bool is_idle(const struct engine *e)
 static uint64_t turn_left(const struct engine *loaded)
 {
     uint64_t now = engine_now(loaded), turn = loaded->all->settings.turn_ms;
-    uint64_t served = loaded->spawn && loaded->spawn->ready_ms ? now - loaded->spawn->ready_ms : 0;
+    uint64_t served = loaded->spawn->ready_ms ? now - loaded->spawn->ready_ms : 0;
     if (is_idle(loaded))
         return 0;
     return served >= turn ? 0 : turn - served;
 }
 
-static void make_room(struct engines *all, const struct engine *next)
+bool place_is_taken(const struct engine *e, struct why *why)
+{
+    const struct engine *loaded = e->all->loaded;
+    if (!loaded || loaded == e || loaded->stale || !loaded->model || !loaded->model->pin)
+        return false;
+    if (loaded->sm.state == DRAINING || loaded->sm.state == STOPPING)
+        return false;
+    why_set(why, ERR_PLACE_TAKEN, "%.*s is pinned, and one model is in memory at a time",
+            SLICE_ARG(loaded->backend.name));
+    return true;
+}
+
+static void make_room(struct engines *all, struct engine *next)
 {
     struct engine *loaded = all->loaded;
-    if (!is_wanted(next) || loaded->sm.state == DRAINING || loaded->sm.state == STOPPING)
+    struct why why;
+    if (loaded->sm.state == DRAINING || loaded->sm.state == STOPPING) {
+        look_in(all, LEAVING_MS);
         return;
+    }
+    if (place_is_taken(next, &why)) {
+        all->ops->refuse(all->context, &next->backend, &why);
+        place_look(all);
+        return;
+    }
+    if (loaded->sm.state == STARTING && !is_idle(loaded)) {
+        look_in(all, LEAVING_MS);
+        return;
+    }
+    if (wanted_since(loaded) <= wanted_since(next))
+        return; /* it would go, and come back for those */
     uint64_t left = turn_left(loaded);
-    if (loaded->sm.state == STARTING && !is_idle(loaded))
-        return; /* others wait for it, and longer */
     if (left)
-        timer_set(&all->turn, left);
+        look_in(all, left);
     else if (is_idle(loaded))
         engine_stop(loaded);
     else
         engine_drain(loaded);
-}
-
-static void start_next(struct engines *all, struct engine *next)
-{
-    uint64_t now = loop_now_ms(all->loop);
-    if (next->deaths.not_before_ms > now)
-        timer_set(&all->turn, next->deaths.not_before_ms - now);
-    else
-        engine_start(next);
 }
 
 /* Nobody asked for long: its memory is for others. */
@@ -75,11 +112,13 @@ static void keep_alive(struct engines *all)
     if (!e || e->sm.state != READY || !e->model || e->model->pin ||
         e->model->keep_alive_ms == CONFIG_FOREVER)
         return;
-    uint64_t idle = engine_now(e) - e->used_ms;
-    if (idle >= e->model->keep_alive_ms && is_idle(e))
+    uint64_t idle = engine_now(e) - e->used_ms, most = e->model->keep_alive_ms;
+    if (idle < most)
+        look_in(all, most - idle);
+    else if (is_idle(e))
         engine_stop(e);
     else
-        timer_set(&all->turn, e->model->keep_alive_ms - min_u64(idle, e->model->keep_alive_ms) + 1);
+        look_in(all, LEAVING_MS);
 }
 
 void place_ring(struct timer *t)
@@ -87,13 +126,15 @@ void place_ring(struct timer *t)
     struct engines *all = owner_of(t, struct engines, turn);
     if (all->closed || !all->facts)
         return;
-    struct engine *next = next_in(all);
-    if (all->loaded && all->loaded->stale)
-        engine_drain(all->loaded);
-    else if (!next)
-        keep_alive(all);
-    else if (all->loaded)
+    struct engine *next = next_in(all), *loaded = all->loaded;
+    if (loaded && loaded->stale)
+        engine_drain(loaded);
+    else if (loaded && next && is_wanted(next))
         make_room(all, next);
+    else if (loaded && loaded->sm.state == DRAINING)
+        engine_stay(loaded);
+    else if (next && !loaded)
+        engine_start(next);
     else
-        start_next(all, next);
+        keep_alive(all);
 }

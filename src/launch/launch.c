@@ -249,9 +249,11 @@ enum err launch_make(const struct launch_terms *t, struct arena *a, struct launc
     if (device_of(t))
         launch_devices(&m);
     if (!m.err && (m.argv.failed || m.env.failed))
-        m.err = why_set(why, ERR_NO_MEMORY, "no memory for a command line");
+        m.err = ERR_NO_MEMORY;
     if (!m.err)
         m.err = make_command(&m, &launch);
+    if (m.err == ERR_NO_MEMORY) /* whoever noticed did not say so */
+        return why_set(why, ERR_NO_MEMORY, "no memory for a command line");
     if (m.err)
         return m.err;
     launch.engine_argv = m.argv.items;

@@ -10,7 +10,30 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "launch/launch.h"
+
+/* The build wraps the two functions that ask for memory. */
+static unsigned fails_after; /* so many more work, then one fails; 0: all work */
+void *__real_mem_alloc(size_t bytes);
+void *__real_mem_grow(void *block, size_t bytes);
+void *__wrap_mem_alloc(size_t bytes);
+void *__wrap_mem_grow(void *block, size_t bytes);
+
+static bool fails(void)
+{
+    return fails_after && --fails_after == 0;
+}
+
+void *__wrap_mem_alloc(size_t bytes)
+{
+    return fails() ? NULL : __real_mem_alloc(bytes);
+}
+
+void *__wrap_mem_grow(void *block, size_t bytes)
+{
+    return fails() ? NULL : __real_mem_grow(block, bytes);
+}
 
 static struct ground { /* of one test */
     struct arena arena;
@@ -319,6 +342,27 @@ static void test_no_other_flags(void **state)
     }
 }
 
+/* Whichever allocation fails: it is said, in words, and nothing is half made. */
+static void test_no_memory(void **state)
+{
+    struct arena arena = {0};
+    struct launch launch;
+    enum err e = ERR_NO_MEMORY;
+    unsigned n = 0;
+    (void)state;
+    g.model.draft = g.model.file;
+    while (e) {
+        struct why why = {0};
+        fails_after = ++n;
+        e = launch_make(&g.terms, &arena, &launch, &why);
+        assert_true(fails_after == 0 || !e);
+        fails_after = 0;
+        assert_true(!e || (e == ERR_NO_MEMORY && why.code == e && why.text[0]));
+        arena_fini(&arena);
+    }
+    assert_true(n > 10);
+}
+
 static void test_same(void **state)
 {
     struct launch a, b;
@@ -343,6 +387,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_sandbox, begin, end),
         cmocka_unit_test_setup_teardown(test_tcp, begin, end),
         cmocka_unit_test_setup_teardown(test_no_other_flags, begin, end),
+        cmocka_unit_test_setup_teardown(test_no_memory, begin, end),
         cmocka_unit_test_setup_teardown(test_same, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

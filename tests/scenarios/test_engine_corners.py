@@ -1,17 +1,17 @@
 """Corners of engines' lives, where two things happen at the same time: a reload while one loads, a
 death while another waits, children that lie about their state, and what becomes of who waits."""
 
+import contextlib
 import json
 import os
 import pathlib
-import resource
 import signal
+import subprocess
 import time
 
 import pytest
 
 import client
-import engines
 import shop as shops
 from harness import wait_for
 from test_engines import in_thread, most_inside, shop  # noqa: F401  a fixture
@@ -25,6 +25,22 @@ def moves(s, model):
 
 def starts(s, model):
     return moves(s, model).count("STARTING")
+
+
+@contextlib.contextmanager
+def no_more_processes(s):
+    """The daemon's user has as many as it may. As that user: root may be without the right to do so."""
+    pid = s.daemon.proc.pid
+    limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
+    most = next(ln.split()[2] for ln in limits.splitlines() if ln.startswith("Max processes"))
+
+    def allow(n):
+        subprocess.run(["prlimit", f"--nproc={n}:", "--pid", str(pid)], check=True, **s.ground.rules)
+    allow(1)
+    try:
+        yield
+    finally:
+        allow(most)
 
 
 def bridge(s):
@@ -165,6 +181,21 @@ def test_who_waits_while_a_pinned_model_loads(shop):
     assert one().status == 200
 
 
+def test_it_stays_when_nobody_wants_the_other_any_more(shop):
+    s = shop({"a": ("tokens=1", {"parallel": 2}), "b": "tokens=1"})
+    with s.stream("a", "tokens=600 token_ms=10") as stream:
+        stream.take(1)
+        time.sleep(0.3)
+        with s.stream("b"):
+            s.until("a", "DRAINING")
+            assert s.engine("b")["waiting"] == 1
+        began = time.monotonic()
+        assert s.chat("a").status == 200
+        assert time.monotonic() - began < 2
+        stream.take(1)
+    assert starts(s, "a") == 1
+
+
 def test_nothing_is_kept(shop):
     s = shop({"a": ("tokens=2", {"keep_alive": "0s"})})
     for _ in range(3):
@@ -188,16 +219,14 @@ def test_no_place_for_its_socket(shop):
 def test_no_process_to_be_had(shop):
     """fork fails: told as 503 in the end, and nothing is left of the attempts."""
     s = shop({"a": "tokens=1"})
-    pid = s.daemon.proc.pid
     wait_for(lambda: s.daemon.admin("GET", "/hearth/v1/devices").status == 200)
     before = s.daemon.fds()
-    limits = resource.prlimit(pid, resource.RLIMIT_NPROC, (1, 1))
-    answer = s.chat("a", timeout=30)
-    assert answer.status == 503 and answer.error == "engine_failed", answer.body
-    assert "cannot be started" in answer.json()["error"]["message"]
-    wait_for(lambda: s.daemon.fds() <= before)
-    assert not s.folders() and not s.children()
-    resource.prlimit(pid, resource.RLIMIT_NPROC, limits)
+    with no_more_processes(s):
+        answer = s.chat("a", timeout=30)
+        assert answer.status == 503 and answer.error == "engine_failed", answer.body
+        assert "cannot be started" in answer.json()["error"]["message"]
+        wait_for(lambda: s.daemon.fds() <= before)
+        assert not s.folders() and not s.children()
     assert s.daemon.hearth("engines", "restart", "a")[0] == 0
     assert s.chat("a").status == 200
 
@@ -222,8 +251,8 @@ def test_the_bridge_is_gone(make, ground):
 def test_another_place_answers_when_no_process_is_to_be_had(make):
     fake = make.fake()
     s = shops.Shop(make, {"fake-model": "tokens=1"}, config={"providers": {"spare": fake.provider(1)}})
-    resource.prlimit(s.daemon.proc.pid, resource.RLIMIT_NPROC, (1, 1))
-    assert s.chat("fake-model", "events=2", timeout=30).status == 200
+    with no_more_processes(s):
+        assert s.chat("fake-model", "events=2", timeout=30).status == 200
 
 
 # --- the bridge ----------------------------------------------------------------------------------
