@@ -81,6 +81,8 @@ start() { # sets address, example, started
     if [[ $json == *'"started":true'* ]]; then
         started=true
         row hearth 'started' $(($(now) - began))
+    elif [[ $json =~ \"pid\":([0-9]+) && $(readlink "/proc/${BASH_REMATCH[1]}/exe") == *' (deleted)' ]]; then
+        row hearth 'runs already, from an older build; make down and make up change that'
     else
         row hearth 'runs already'
     fi

@@ -14,6 +14,7 @@
 
 #define MOST_LINE 16384u
 #define LAST_WORDS_MS 200u
+#define DEAF_MS 1000u /* who did not end so long after it was asked to is not asked again */
 /* What is read of one child before the others get their turn again. */
 #define MOST_READ (1024u * 1024)
 #define READ_REST_MS 50u
@@ -121,6 +122,12 @@ static void on_nothing(struct stream *s)
     (void)s;
 }
 
+static void on_gate_drained(struct stream *s)
+{
+    if (s->failed) /* no memory: it would be held for ever */
+        child_kill(owner_of(s, struct child, gate));
+}
+
 static void on_input_ended(struct stream *s, enum err e)
 {
     (void)e;
@@ -222,6 +229,7 @@ static enum err open_streams(struct child *c, int pairs[PAIRS][2])
     static const struct stream_ops says = {
         .bytes = on_bytes, .ended = on_output_ended, .drained = on_nothing};
     static const struct stream_ops hears = {.ended = on_input_ended, .drained = on_nothing};
+    static const struct stream_ops waits = {.ended = on_input_ended, .drained = on_gate_drained};
     struct stream *streams[PAIRS] = {&c->input, NULL, NULL, NULL, &c->gate};
     enum err e = OK;
     for (unsigned i = 0; i < CHILD_OUTPUTS; i++) {
@@ -230,7 +238,7 @@ static enum err open_streams(struct child *c, int pairs[PAIRS][2])
         c->outputs[i].line.limit = MOST_LINE + 1;
     }
     for (unsigned i = 0; i < PAIRS && !e; i++) {
-        streams[i]->ops = i == PAIR_INPUT || i == PAIR_GATE ? &hears : &says;
+        streams[i]->ops = i == PAIR_INPUT ? &hears : i == PAIR_GATE ? &waits : &says;
         e = stream_open_fd(streams[i], c->loop, c->hold, pairs[i][OURS]);
         pairs[i][OURS] = -1;
     }
@@ -277,13 +285,16 @@ void child_say(struct child *c, struct slice bytes)
 
 void child_kill(struct child *c)
 {
-    if (!c->alive)
-        return;
     if (c->handle >= 0)
         os_pid_kill(c->handle);
-    /* hearth-bridge, which then ends all that is below it: killed it could not. It is not reaped
-     * yet, so the number is its own. */
-    uv_process_kill(&c->process.uv, SIGTERM);
+    if (!c->alive)
+        return;
+    /* hearth-bridge, which then ends all that is below it: killed it could not, so that comes only
+     * when it does not answer. It is not reaped yet, so the number is its own. */
+    uint64_t now = loop_now_ms(c->loop);
+    bool deaf = c->asked_ms && now - c->asked_ms >= DEAF_MS;
+    c->asked_ms = c->asked_ms ? c->asked_ms : now;
+    uv_process_kill(&c->process.uv, deaf ? SIGKILL : SIGTERM);
 }
 
 void child_close(struct child *c)

@@ -52,6 +52,7 @@ struct child { /* embedded; zero-filled but for ops */
     pid_t pid, program; /* what we started; the program itself, as seen from here. 0: not known */
     int handle;         /* on the program; -1: none */
     uint64_t read_bytes, read_since_ms;
+    uint64_t asked_ms; /* to end */
     bool alive, over;
 };
 
@@ -61,5 +62,6 @@ enum err child_start(struct child *c, struct loop *l, struct hold *hold,
                      const struct child_terms *terms, struct why *why) MUST_USE;
 void child_go(struct child *c);
 void child_say(struct child *c, struct slice bytes); /* to its input */
-void child_kill(struct child *c);                    /* all of it, at once; `ended` follows */
-void child_close(struct child *c);                   /* kills it; `ended` is not called any more */
+/* All of it, at once; `ended` follows. Again when that does not come: by harder means. */
+void child_kill(struct child *c);
+void child_close(struct child *c); /* kills it; `ended` is not called any more */

@@ -186,6 +186,10 @@ static void status_is_readable(void **state)
     text_fini(&t);
 }
 
+#define NOTHING                                                                                    \
+    "nothing can answer: mend what `hearth status` and `hearth doctor` name, then `hearth "        \
+    "reload`.\n"
+
 static void status_tells_what_is_next(void **state)
 {
     (void)state;
@@ -194,13 +198,11 @@ static void status_tells_what_is_next(void **state)
     } rows[] = {
         {"{}", "bring a model with `hearth models add FILE.gguf`, or name a provider in\n"
                "      /home/me/.config/hearth/hearth.yaml, then `hearth reload`.\n"},
-        {"{\"providers\":[{\"state\":\"off\"}]}", "nothing can answer; `hearth status` says why, "
-                                                  "`hearth doctor` what mends it.\n"},
+        {"{\"providers\":[{\"state\":\"off\"}]}", NOTHING},
         {"{\"providers\":[],\"engines\":[{\"model\":\"q\",\"state\":\"ABSENT\"}],"
          "\"listen\":[\"127.0.0.1:8420\"]}",
          "give an app the address http://127.0.0.1:8420/v1\n"},
-        {"{\"engines\":[{\"model\":\"q\",\"state\":\"FAILED\",\"why\":\"x\"}]}",
-         "nothing can answer; `hearth status` says why, `hearth doctor` what mends it.\n"},
+        {"{\"engines\":[{\"model\":\"q\",\"state\":\"FAILED\",\"why\":\"x\"}]}", NOTHING},
         {"{\"engines\":[{\"model\":\"example\",\"state\":\"READY\"}]}",
          "bring a model of yours: `hearth models add FILE.gguf`.\n"},
         {"{\"engines\":[{\"model\":\"example\",\"state\":\"READY\"},"

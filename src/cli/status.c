@@ -289,8 +289,9 @@ void status_next(const struct json_value *status, const char *config_folder, str
         text_visible(out, slice_of(config_folder));
         text_add(out, SLICE("/hearth.yaml, then `hearth reload`.\n"));
     } else if (!n.good) {
-        text_add(out, SLICE("nothing can answer; `hearth status` says why, `hearth doctor` what "
-                            "mends it.\n"));
+        text_add(out,
+                 SLICE("nothing can answer: mend what `hearth status` and `hearth doctor` name, "
+                       "then `hearth reload`.\n"));
     } else if (n.example_only) {
         text_add(out, SLICE("bring a model of yours: `hearth models add FILE.gguf`.\n"));
     } else {

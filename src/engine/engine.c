@@ -256,7 +256,7 @@ void engines_close(struct engines *all, bool now)
     for (struct engine *e = all->first; e; e = e->next) {
         timer_stop(&e->pulse);
         if (e->spawn && now)
-            engine_kill(e, ERR_SHUTTING_DOWN);
+            engine_kill(e, ERR_SHUTTING_DOWN, "the daemon goes down");
         else
             engine_stop(e);
     }

@@ -32,7 +32,8 @@ static void take_ready(struct engine *e, const struct json_value *payload)
     int64_t n = 0;
     if (json_int(json_get(json_get(payload, "meta"), "n_ctx"), &n) && n > 0)
         e->spawn->context = (uint64_t)n;
-    engine_ready(e);
+    if (e->sm.state == STARTING) /* else it was asked, and said so before this line came */
+        engine_ready(e);
 }
 
 static bool take_state(struct engine *e, struct slice line)
@@ -44,9 +45,11 @@ static bool take_state(struct engine *e, struct slice line)
     struct slice state = json_text(json_get(doc.root, "state"));
     const struct json_value *payload = json_get(doc.root, "payload");
     e->spawn->spoke = true;
+    if (e->sm.state == STARTING)
+        e->spawn->heard_ms = engine_now(e);
     if (e->sm.state == STARTING && slice_is(state, SLICE("loading")))
         take_progress(e, payload);
-    else if (e->sm.state == STARTING && slice_is(state, SLICE("ready")))
+    else if (slice_is(state, SLICE("ready")))
         take_ready(e, payload);
     json_done(&doc);
     return true;
@@ -72,7 +75,8 @@ static void take_log(struct engine *e, struct slice line)
 
 void engine_hear(struct engine *e, enum child_output from, struct slice line)
 {
-    if (from == CHILD_OUT && take_state(e, line))
+    bool counts = !e->spawn->killed.code; /* else it may only say what it died of */
+    if (from == CHILD_OUT && counts && take_state(e, line))
         return;
     take_log(e, line);
 }

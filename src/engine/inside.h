@@ -59,7 +59,7 @@ struct spawn {
     bool pings;  /* and how often it is to show that it lives */
     bool proved; /* it has answered something */
     bool spoke;  /* in the protocol of children */
-    enum err killed_for;
+    struct why killed; /* code set: it was made to end, for this reason */
     struct engine_figures figures;
     uint64_t counted_ms; /* when it was asked for them */
 };
@@ -118,7 +118,7 @@ void engine_start(struct engine *e);
 void engine_drain(struct engine *e); /* takes nobody new, and stops when it is idle */
 void engine_stay(struct engine *e);  /* not any more: whom it would have gone for has left */
 void engine_stop(struct engine *e);
-void engine_kill(struct engine *e, enum err because);
+void engine_kill(struct engine *e, enum err because, const char *words);
 void engine_ready(struct engine *e);
 /* No start before what was wrong is mended; those who wait are turned away. */
 void engine_give_up(struct engine *e, const struct why *why);

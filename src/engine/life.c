@@ -116,7 +116,7 @@ static void note_death(struct engine *e, enum policy policy, bool was_ready, boo
     d->out_of_memory = memory;
     e->comes_back = was_used; /* who asks next finds it there */
     if (!again || too_many(d, now)) {
-        if (e->failed.code == ERR_ENGINE_CRASH)
+        if (e->failed.code != ERR_ENGINE_OOM && e->failed.code != ERR_ENGINE_MISSING)
             e->failed.code = ERR_ENGINE_FAILED;
         struct why why = e->failed;
         engine_give_up(e, &why);
@@ -166,8 +166,7 @@ void engine_ready(struct engine *e)
     struct why why;
     e->load_ms = engine_now(e) - e->spawn->began_ms;
     if (spawn_connect(e, &why)) {
-        e->failed = why;
-        child_kill(&e->spawn->child);
+        engine_kill(e, ERR_ENGINE_CRASH, why.text);
         return;
     }
     e->spawn->ready_ms = e->spawn->heard_ms = e->used_ms = engine_now(e);
@@ -226,25 +225,20 @@ void engine_stop(struct engine *e)
         child_kill(&e->spawn->child);
 }
 
-void engine_kill(struct engine *e, enum err because)
+/* Until it is gone: what stands between it and us may hang too. */
+static void make_end(struct engine *e)
+{
+    child_kill(&e->spawn->child);
+    timer_set(&e->timer, STOP_MS);
+}
+
+void engine_kill(struct engine *e, enum err because, const char *words)
 {
     if (!e->spawn)
         return;
-    e->spawn->killed_for = because;
-    child_kill(&e->spawn->child);
-}
-
-static void judge(struct engine *e, const struct child_end *end, enum policy *ret_policy)
-{
-    enum err because = e->spawn->killed_for;
-    *ret_policy = AGAIN;
-    if (because == ERR_ENGINE_LOADING)
-        why_set(&e->failed, ERR_ENGINE_FAILED, "its load made no progress for %llu s",
-                (unsigned long long)(e->all->settings.load_stall_ms / 1000));
-    else if (because)
-        why_set(&e->failed, because, "it no longer answered, and was ended");
-    else
-        *ret_policy = tail_judge(&e->tail, end, &e->failed);
+    if (!e->spawn->killed.code)
+        why_set(&e->spawn->killed, because, "%s", words);
+    make_end(e);
 }
 
 void engine_died(struct engine *e, const struct child_end *end)
@@ -252,7 +246,10 @@ void engine_died(struct engine *e, const struct child_end *end)
     bool wanted = e->sm.state == STOPPING || (e->sm.state == DRAINING && !e->tries);
     bool was_used = e->spawn->proved, was_ready = was_used || e->sm.state == READY;
     enum policy policy = AGAIN;
-    judge(e, end, &policy);
+    if (e->spawn->killed.code)
+        e->failed = e->spawn->killed;
+    else
+        policy = tail_judge(&e->tail, end, &e->failed);
     e->backend.queue.closed = true;
     e->backend.queue.held = 0;
     e->missed = 0;
@@ -276,22 +273,25 @@ void engine_died(struct engine *e, const struct child_end *end)
     engine_free(e);
 }
 
+static void end_load(struct engine *e)
+{
+    struct text words = {0};
+    text_format(&words, "its load made no progress for %llu s",
+                (unsigned long long)(e->all->settings.load_stall_ms / 1000));
+    engine_kill(e, ERR_ENGINE_FAILED, text_cstr(&words));
+    text_fini(&words);
+}
+
 static void state_is_over(struct engine *e)
 {
-    switch (e->sm.state) {
-    case STARTING:
-        engine_kill(e, ERR_ENGINE_LOADING);
-        break;
-    case STOPPING:
+    if (e->sm.state == STOPPING)
         log_warn("engine", "%.*s did not end in time and is killed", SLICE_ARG(e->backend.name));
-        child_kill(&e->spawn->child);
-        break;
-    case FAILED:
+    if (e->sm.state == FAILED)
         engine_rested(e);
-        break;
-    default:
-        break;
-    }
+    else if (e->spawn && (e->sm.state == STOPPING || e->spawn->killed.code))
+        make_end(e);
+    else if (e->sm.state == STARTING)
+        end_load(e);
 }
 
 void life_ring(struct timer *t)

@@ -5,6 +5,7 @@
 #include "engine/inside.h"
 
 #define START_MS 100u    /* between two looks at a child that loads and does not tell */
+#define UNHEARD_MS 1000u /* of one that loads and tells how far it is */
 #define SOON_MS 50u      /* something is about to change */
 #define SILENCE_MS 3500u /* of a child that answers: it pings every second */
 #define ANSWER_MS 2000u  /* for the answer to a look */
@@ -99,13 +100,14 @@ void pulse_health(struct ask *a, int status, struct slice body)
     (void)body;
     if (!e->spawn)
         return;
+    if (status == 200 || e->sm.state == STARTING)
+        e->spawn->heard_ms = engine_now(e);
     if (status == 200) {
         e->missed = 0;
-        e->spawn->heard_ms = engine_now(e);
-        if (e->sm.state == STARTING && !e->spawn->spoke)
+        if (e->sm.state == STARTING && !e->spawn->killed.code)
             engine_ready(e);
     } else if (e->sm.state != STARTING && ++e->missed >= MOST_MISSED) {
-        engine_kill(e, ERR_IDLE_TIMEOUT);
+        engine_kill(e, ERR_IDLE_TIMEOUT, "it no longer answered, and was ended");
         return;
     }
     pulse_set(e);
@@ -117,7 +119,10 @@ static void ask_health(struct engine *e)
         .socket = e->spawn->socket, .key = e->spawn->key, .path = "/health", .ms = ANSWER_MS};
     uint64_t silent = engine_now(e) - e->spawn->heard_ms;
     uint64_t most = e->tries ? SILENCE_MS : e->all->settings.health_ms;
-    bool due = e->sm.state == STARTING ? !e->spawn->spoke : e->missed || silent + SOON_MS >= most;
+    /* One that tells how far it is tells when it is ready too; should we miss that, it is asked. */
+    uint64_t most_loading = e->spawn->spoke ? UNHEARD_MS : 0;
+    bool due = e->sm.state == STARTING ? silent >= most_loading
+                                       : e->missed || silent + SOON_MS >= most;
     if (due && !e->health.busy)
         ask_start(&e->health, e->all->loop, &e->hold, &q);
 }
@@ -128,6 +133,8 @@ void pulse_ring(struct timer *t)
     if (!e->spawn || e->sm.state == STOPPING)
         return;
     tries_settle(e);
+    if (e->sm.state == STOPPING)
+        return; /* its last caller let go of it: questions that were stopped are not asked again */
     if (e->sm.state == DRAINING && !e->tries && !e->backend.queue.busy) {
         engine_stop(e);
         return;

@@ -143,13 +143,15 @@ static void held(struct child *c, pid_t program)
 {
     struct engine *e = owner(c);
     struct why why;
-    if (sandbox_limit(program, &e->spawn->launch.limits, &why)) {
+    if (!sandbox_limit(program, &e->spawn->launch.limits, &why)) {
+        child_go(c);
+    } else if (why.sys == ESRCH || why.sys == ENOENT) {
+        child_kill(c); /* it has ended already: its last words say why */
+    } else {
         log_warn("engine", "%.*s: its limits could not be set: %s", SLICE_ARG(e->backend.name),
                  why.text);
-        child_kill(c); /* it never runs without them */
-        return;
+        engine_kill(e, ERR_ENGINE_CRASH, why.text); /* it never runs without them */
     }
-    child_go(c);
 }
 
 static void line(struct child *c, enum child_output from, struct slice words)

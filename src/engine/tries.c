@@ -56,6 +56,14 @@ static bool is_given_up(enum err e)
     return is_silence(e) || e == ERR_BAD_RESPONSE || e == ERR_NO_MEMORY;
 }
 
+/* It may be gone already, and we have yet to hear of it. */
+static void await_end(struct trying *t, const struct why *why)
+{
+    t->over_ms = engine_now(t->engine);
+    t->why = *why;
+    pulse_soon(t->engine);
+}
+
 static void on_done(struct attempt *a, enum err err, const struct why *why)
 {
     struct trying *t = owner_of(a, struct trying, inner);
@@ -63,23 +71,37 @@ static void on_done(struct attempt *a, enum err err, const struct why *why)
     if (is_given_up(err))
         pulse_watch_slots(e);
     if (is_cut(err) && e->spawn) {
-        t->over_ms = engine_now(e);
-        t->why = *why;
-        pulse_soon(e);
+        await_end(t, why);
         return;
     }
     if (is_silence(err) && e->spawn && !e->spawn->proved) {
         struct why kept = *why;
         finish(t, err, &kept);
-        engine_kill(e, err); /* it said that it is ready, and never answered anything */
+        engine_kill(e, err, "it said that it is ready, and never answered anything");
         return;
     }
     finish(t, err, why);
 }
 
-enum err tries_start(struct backend *b, struct attempt *a, const struct order *o, struct why *why)
+static enum err start_inside(struct trying *t, const struct order *o, struct why *why)
 {
     static const struct attempt_ops ops = {on_event, on_done};
+    struct engine *e = t->engine;
+    struct order order = *o;
+    order.target.engine = true;
+    order.target.slot = -1; /* it knows best which of its slots has most of this conversation */
+    order.target.ping_s = e->spawn->pings ? 1 : 0;
+    order.target.sampling = text_slice(&e->sampling);
+    order.target.system = e->model ? slice_of(e->model->system_text) : SLICE("");
+    enum err err = attempt_start(e->spawn->http, &t->inner, &ops, &order, why);
+    if (!is_cut(err))
+        return err;
+    await_end(t, why);
+    return OK;
+}
+
+enum err tries_start(struct backend *b, struct attempt *a, const struct order *o, struct why *why)
+{
     struct engine *e = engine_of(b);
     /* DRAINING too: whoever was let in before may find it so. */
     if (e->sm.state == ABSENT || !e->spawn || !e->spawn->http)
@@ -90,13 +112,7 @@ enum err tries_start(struct backend *b, struct attempt *a, const struct order *o
         return why_set(why, ERR_NO_MEMORY, "no memory for an attempt");
     t->outer = a;
     t->engine = e;
-    struct order order = *o;
-    order.target.engine = true;
-    order.target.slot = -1; /* it knows best which of its slots has most of this conversation */
-    order.target.ping_s = e->spawn->pings ? 1 : 0;
-    order.target.sampling = text_slice(&e->sampling);
-    order.target.system = e->model ? slice_of(e->model->system_text) : SLICE("");
-    enum err err = attempt_start(e->spawn->http, &t->inner, &ops, &order, why);
+    enum err err = start_inside(t, o, why);
     if (err) {
         mem_free(t);
         return err;

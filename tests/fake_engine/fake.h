@@ -32,7 +32,7 @@ enum how { HOW_EXIT, HOW_ABORT, HOW_SEGV, HOW_ILL, HOW_KILL, HOW_STOP };
 
 struct loading {
     int64_t load_ms, steps, balloon, forks, log_flood, stdout_flood, long_line;
-    int64_t never_ready, lie_ready, silent_load, no_protocol, tcp_only;
+    int64_t never_ready, lie_ready, silent_load, silent_ready, no_protocol, tcp_only;
 };
 struct answer {
     int64_t tokens, token_ms, size, prompt_tokens, prompt_ms, status, orphan_slots, hang;

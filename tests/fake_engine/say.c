@@ -131,6 +131,8 @@ void say_model(const struct engine *e, struct json_writer *w)
 void say_ready(const struct engine *e)
 {
     struct text line = {0};
+    if (e->script.loading.silent_ready)
+        return;
     struct json_writer w = begin_state(&line, "ready");
     say_model(e, &w);
     end_state(e, &w);

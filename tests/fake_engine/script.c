@@ -20,6 +20,7 @@ static const struct word {
     {"never_ready", NUMBER, LOADS(never_ready), NULL},
     {"lie_ready", NUMBER, LOADS(lie_ready), NULL},
     {"silent_load", NUMBER, LOADS(silent_load), NULL},
+    {"silent_ready", NUMBER, LOADS(silent_ready), NULL},
     {"no_protocol", NUMBER, LOADS(no_protocol), NULL},
     {"tcp_only", NUMBER, LOADS(tcp_only), NULL},
     {"balloon", NUMBER, LOADS(balloon), NULL},

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import time
 
@@ -236,8 +237,8 @@ def test_the_bridge_is_gone(make, ground):
     assert s.chat("a").status == 200
     path = pathlib.Path(os.readlink(f"/proc/{bridge(s)}/exe"))
     aside = path.with_suffix(".aside")
-    shops.kill(s.engine("a")["pid"])
     path.rename(aside)
+    shops.kill(s.engine("a")["pid"])
     try:
         wait_for(lambda: s.state("a") in ("ABSENT", "FAILED"))
         answer = s.chat("a", timeout=30)
@@ -255,6 +256,29 @@ def test_another_place_answers_when_no_process_is_to_be_had(make):
         assert s.chat("fake-model", "events=2", timeout=30).status == 200
 
 
+def test_it_dies_and_nobody_noticed_yet(shop):
+    """Who is let in meanwhile finds nobody there: he waits for the next one."""
+    s = shop({"a": "tokens=1", "b": "tokens=1"})
+    assert s.chat("a").status == 200
+    folder, = s.folders()
+    shops.kill(bridge(s), signal.SIGSTOP)  # which would tell us
+    stopped = bridge(s)
+    shops.kill(s.engine("a")["pid"])
+    wait_for(lambda: not is_answered(folder / "engine.sock"))
+    answer = in_thread(lambda: s.chat("a"))
+    time.sleep(0.1)
+    shops.kill(stopped, signal.SIGCONT)
+    answer = answer()
+    assert answer.status == 200, answer.body
+    tries = s.daemon.row(answer)["tries"]
+    assert len(tries) == 2 and "ENGINE_CRASH" in str(tries[0]), tries
+
+
+def is_answered(path):
+    with socket.socket(socket.AF_UNIX) as sock:
+        return sock.connect_ex(str(path)) == 0
+
+
 # --- the bridge ----------------------------------------------------------------------------------
 
 
@@ -265,7 +289,8 @@ def test_the_bridge_is_killed(make, boxed):
     first = s.engine("a")["pid"]
     shops.kill(bridge(s))
     wait_for(lambda: first not in s.children(), 2)
-    assert s.chat("a").status == 200
+    answer = s.chat("a")
+    assert answer.status == 200, (answer.body, s.daemon.row(answer), s.daemon.said()[-1500:])
 
 
 def test_the_bridge_is_stopped(shop):
@@ -292,6 +317,13 @@ def test_silence_is_noticed_whatever_the_usual_pause(shop):
         began = time.monotonic()
         stream.rest()
         assert time.monotonic() - began < 13
+
+
+def test_the_line_that_it_is_ready_does_not_come(shop):
+    """It is lost, or longer than lines may be: then its answer to a question counts."""
+    s = shop({"a": "tokens=1 load_ms=400 steps=4 silent_ready=1"}, config={"engines": {"load_stall": "20s"}})
+    assert s.chat("a").status == 200
+    assert starts(s, "a") == 1
 
 
 @pytest.mark.parametrize("n", [30, 3000])
