@@ -27,9 +27,9 @@ build          pc:libllhttp        libllhttp-dev@!bookworm            llhttp-dev
 build          pc:libsodium        libsodium-dev                      libsodium-devel libsodium  libsodium
 build          pc:libssl           libssl-dev                         openssl-devel   openssl    openssl@3
 build          pc:sqlite3          libsqlite3-dev                     sqlite-devel    sqlite     sqlite
-run,check      cmd:bwrap           bubblewrap                         bubblewrap      bubblewrap -
+run,check,bench cmd:bwrap           bubblewrap                         bubblewrap      bubblewrap -
 check          cmd:python3         python3                            python3         python     python3
-check          py:pytest           python3-pytest                     python3-pytest  python-pytest  pytest
+check,bench    py:pytest           python3-pytest                     python3-pytest  python-pytest  pytest
 check          pc:cmocka           libcmocka-dev                      libcmocka-devel cmocka     cmocka
 check          lib:asan            libgcc-12-dev@bookworm             libasan,libubsan -         -
 check          cmd:curl            curl                               curl            curl       curl

@@ -14,7 +14,6 @@
 #include "os/os.h"
 
 struct exec { /* all that is needed to start one */
-    struct cli *cli;
     struct config *config;
     struct launch_terms terms;
     struct pack pack;
@@ -22,6 +21,8 @@ struct exec { /* all that is needed to start one */
     struct sandbox_verdict sandbox;
     struct launch launch;
     char key[33];
+    struct foreground foreground;
+    struct cli *cli;
 };
 
 static enum err find_model(struct cli *c, struct exec *x, struct why *why)
@@ -148,16 +149,16 @@ static void tell(struct cli *c, const struct exec *x)
     cli_flush(c);
 }
 
-/* In a sandbox its socket is where only it can write, and is known by its number. */
-static void tell_where(void *context, int program)
+/* In a sandbox its socket is known by its pid. */
+static void tell_address(struct foreground *f, int program)
 {
-    struct exec *x = context;
+    struct exec *x = owner_of(f, struct exec, foreground);
     struct cli *c = x->cli;
     const char *socket = NULL;
-    if (x->sandbox.kind == SANDBOX_NONE)
+    if (!x->launch.boxed)
         socket = arena_format(&c->arena, "%s/" LAUNCH_SOCKET, x->terms.folder).ptr;
     else if (sandbox_seen(program, LAUNCH_SOCKET, &c->arena, &socket))
-        socket = NULL;
+        return; /* no memory */
     text_format(&c->err,
                 "ask it:\n  curl --unix-socket %s -H 'Authorization: Bearer %s' "
                 "http://localhost/health\n",
@@ -171,7 +172,6 @@ int engines_exec_run(struct cli *c)
 {
     struct config_report report = {0};
     struct exec x = {.cli = c};
-    struct foreground f = {0};
     struct why why = {0};
     const struct config_sources sources = {.paths = &c->paths, .environment = c->environment};
     enum err e = config_load(&sources, &x.config, &report);
@@ -181,13 +181,13 @@ int engines_exec_run(struct cli *c)
         e = prepare(c, &x, &why);
     if (!e) {
         tell(c, &x);
-        f = (struct foreground){.launch = &x.launch, .running = tell_where, .context = &x};
-        e = foreground_run(&f, &why);
+        x.foreground = (struct foreground){.launch = &x.launch, .told = tell_address};
+        e = foreground_run(&x.foreground, &why);
     }
     if (x.terms.folder)
         remove_folder(x.terms.folder);
     config_free(x.config);
-    foreground_end(&f);
+    foreground_end(&x.foreground);
     return e ? cli_fail(c, e, &why, e == ERR_ENGINE_CRASH ? "What it said stands above." : NULL)
              : CLI_OK;
 }

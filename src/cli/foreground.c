@@ -120,8 +120,6 @@ static enum err let_go(struct foreground *f, struct why *why)
     if (program > 0)
         f->told(f, program);
     enum err e = program > 0 ? sandbox_limit(program, &f->launch->limits, why) : OK;
-    if (!e && program > 0)
-        f->running(f->context, program);
     if (e)
         kill(f->pid, SIGTERM);
     else if (program > 0 && !os_write_all(f->gate, SLICE("\n")))

@@ -134,8 +134,7 @@ void cli_address(struct text *t, struct slice listen); /* "127.0.0.1:8420" as pe
 /* foreground.c: an engine that this command starts and waits for */
 struct foreground {
     const struct launch *launch;
-    void (*running)(void *context, int program); /* it is about to be let go */
-    void *context;
+    void (*told)(struct foreground *f, int program); /* its pid; it does not run yet */
     int ended_by;    /* the signal that told us to end it; 0: none. To read afterwards */
     pid_t pid;       /* of what was started */
     int gate;        /* a byte lets it run; it ends when nobody has this any more */

@@ -37,7 +37,7 @@ static void print_what(const struct json_value *e, struct text *out)
     if (number(e, "waiting"))
         text_format(out, "%lld waiting%s", (long long)number(e, "waiting"), build.len ? ", " : "");
     if (number(e, "context"))
-        text_format(out, "context %lld, ", (long long)number(e, "context"));
+        text_format(out, "ctx %lld, ", (long long)number(e, "context"));
     text_visible(out, build);
     if (slice_is(json_text(json_get(e, "sandbox")), SLICE("none")))
         text_add(out, SLICE(", sandbox: none"));

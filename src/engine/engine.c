@@ -206,15 +206,15 @@ enum err engines_restart(struct engines *all, struct slice model, struct why *wh
 /* ---- all of them ---------------------------------------------------------------------------- */
 
 /* What children of a daemon that was killed left: sockets on which nobody answers. */
-static void sweep(const char *folder)
+static void sweep(const struct engines *all)
 {
-    DIR *dir = opendir(folder);
+    DIR *dir = opendir(all->folder);
     for (struct dirent *d; dir && (d = readdir(dir));) {
         char path[4096];
         if (d->d_name[0] == '.')
             continue;
-        snprintf(path, sizeof path, "%s/%s", folder, d->d_name);
-        spawn_remove_folder(path);
+        snprintf(path, sizeof path, "%s/%s", all->folder, d->d_name);
+        spawn_remove_folder(all, path);
     }
     if (dir)
         closedir(dir);
@@ -223,7 +223,7 @@ static void sweep(const char *folder)
 void engines_open(struct engines *all)
 {
     timer_open(&all->turn, all->loop, all->hold, place_ring);
-    sweep(all->folder);
+    sweep(all);
 }
 
 static bool same_packs(const struct engine_facts *a, const struct engine_facts *b)

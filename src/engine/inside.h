@@ -131,7 +131,7 @@ enum err spawn_choose(const struct engine *e, const struct pack **ret_pack, stru
 enum err spawn_make(struct engine *e, struct why *why);
 enum err spawn_connect(struct engine *e, struct why *why); /* the backend that asks the child */
 void spawn_free(struct engine *e);
-void spawn_remove_folder(const char *path);
+void spawn_remove_folder(const struct engines *all, const char *path);
 extern const struct child_ops spawn_child_ops;
 void engine_died(struct engine *e, const struct child_end *end); /* life.c */
 

@@ -1,7 +1,6 @@
 /* spawn: what belongs to one start of a child: its folder and socket, its key, its command line,
  * the backend that asks it. All of it is new each time, so nothing of an earlier child can be taken
  * for this one. */
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -18,19 +17,46 @@ static void hex(const unsigned char *bytes, size_t n, char *out)
         snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }
 
-/* What a child left in it is untrusted: so much of it is removed on the loop, and the rest at the
- * next start. */
-#define MOST_LEFT 64u
+/* ---- its folder ----------------------------------------------------------------------------- */
 
-void spawn_remove_folder(const char *path)
+/* What a child left in it is untrusted. As much as is usual is removed on the loop, what is more
+ * by a job, and what is more than that at the next start. */
+#define USUALLY_LEFT 16u
+#define MOST_LEFT 1000000u
+
+struct removal {
+    struct job job;
+    enum err err;
+    char path[];
+};
+
+static void remove_on_thread(struct job *j)
 {
-    DIR *dir = opendir(path);
-    struct dirent *d;
-    for (unsigned n = 0; dir && n < MOST_LEFT && (d = readdir(dir)); n++)
-        (void)unlinkat(dirfd(dir), d->d_name, 0);
-    if (dir)
-        closedir(dir);
-    (void)rmdir(path);
+    struct removal *r = owner_of(j, struct removal, job);
+    r->err = os_remove_folder(r->path, MOST_LEFT);
+}
+
+static void removed(struct job *j)
+{
+    struct removal *r = owner_of(j, struct removal, job);
+    if (r->err)
+        log_warn("engine", "%s, an engine's folder, could not be removed: %s", r->path,
+                 err_row(r->err)->code);
+    mem_free(r);
+}
+
+void spawn_remove_folder(const struct engines *all, const char *path)
+{
+    if (os_remove_folder(path, USUALLY_LEFT) != ERR_TOO_MANY)
+        return;
+    struct removal *r = mem_alloc(sizeof *r + strlen(path) + 1);
+    if (!r)
+        return;
+    r->job.work = remove_on_thread;
+    r->job.done = removed;
+    memcpy(r->path, path, strlen(path) + 1);
+    if (job_start(&r->job, all->loop, all->hold))
+        mem_free(r);
 }
 
 static enum err make_folder(struct engine *e, struct spawn *s, struct why *why)
@@ -148,7 +174,7 @@ static enum err find_socket(struct spawn *s, pid_t program)
 static void held(struct child *c, pid_t program)
 {
     struct engine *e = owner(c);
-    struct why why = {0};
+    struct why why;
     enum err err = find_socket(e->spawn, program);
     if (err)
         why_set(&why, err, "no memory");
@@ -212,7 +238,7 @@ void spawn_free(struct engine *e)
     if (s->http)
         backend_retire(s->http);
     if (s->folder)
-        spawn_remove_folder(s->folder);
+        spawn_remove_folder(e->all, s->folder);
     if (s->child.ops)
         child_close(&s->child);
     hold_drop(&s->hold);

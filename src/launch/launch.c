@@ -237,17 +237,21 @@ static enum err make_command(struct making *m, struct launch *launch)
     return sandbox_command(&plan, t->sandbox, m->arena, &launch->argv, m->why);
 }
 
-/* Of memory all that this machine has but for a reserve, so that an engine that takes too much
- * fails by itself and not with everything else. Models are mapped files, which are not counted. */
-static struct sandbox_limits limits_of(const struct machine *m)
+/* All that this machine has but for a reserve, so that an engine that takes too much fails by itself
+ * and not with everything else. Models are mapped files, which are not counted. */
+static uint64_t most_data(const struct machine *m)
 {
     uint64_t all = m ? m->memory_total : 0, reserve = max_u64(LEAST_RESERVE, all / 8);
-    return (struct sandbox_limits){
-        .oom_score_adj = OOM_FIRST,
-        .file_bytes = MOST_FILE,
-        .data_bytes = max_u64(all / 2, all > reserve ? all - reserve : 0),
-        .processes = MOST_PROCESSES + (m ? m->threads * PROCESSES_EACH : 0),
-    };
+    return max_u64(all / 2, all > reserve ? all - reserve : 0);
+}
+
+static struct sandbox_limits limits_of(const struct machine *m)
+{
+    return (struct sandbox_limits){.oom_score_adj = OOM_FIRST,
+                                   .file_bytes = MOST_FILE,
+                                   .data_bytes = most_data(m),
+                                   .processes =
+                                       MOST_PROCESSES + (m ? m->threads * PROCESSES_EACH : 0)};
 }
 
 enum err launch_make(const struct launch_terms *t, struct arena *a, struct launch *ret_launch,

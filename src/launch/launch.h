@@ -23,9 +23,9 @@ struct launch_terms {
 struct launch {
     const char *const *argv, *const *env; /* of what is started, NULL-ended */
     const char *const *engine_argv;       /* of the engine itself, as it sees it: for people */
-    struct sandbox_limits limits;         /* to be set while it is held */
     bool boxed;                           /* in a sandbox, and its socket with it */
     bool devices;                         /* for sandbox_seccomp: it uses some */
+    struct sandbox_limits limits;         /* to be set while it is held */
     unsigned slots;                       /* it takes so many requests at the same time */
 };
 /* Allocated in *a. ERR_NOT_FOUND: a file of the model is not there; ERR_CONFIG: a setting that this

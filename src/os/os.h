@@ -34,6 +34,9 @@ MUST_USE enum err os_open_append(int dirfd, const char *name, int *ret_fd, struc
 
 /* Without a name in this folder, gone with its last descriptor. */
 MUST_USE enum err os_temp_file(int dirfd, int *ret_fd, struct why *why);
+/* A folder of ours with all that somebody put into it, at most so many entries; no link is
+ * followed. Blocks. */
+MUST_USE enum err os_remove_folder(const char *path, size_t most);
 
 /* ---- one daemon a home ---- */
 

@@ -267,6 +267,32 @@ static int lock_in_child(const struct place *p)
     return os_lock_file(p->dirfd, "lock", &fd, &why) == ERR_BUSY && why.code == ERR_BUSY ? 7 : 8;
 }
 
+/* Deeper than any path may be long, links out of it, and folders that nobody may look into. */
+static void folder_is_removed_whatever_is_in_it(void **state)
+{
+    const struct place *p = *state;
+    char path[PATH_MAX], file[PATH_MAX];
+    assert_int_equal(mkdirat(p->dirfd, "f", 0700), 0);
+    int fd = openat(p->dirfd, "f", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    close(openat(p->dirfd, "outside", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    for (int i = 0; i < 3000; i++) {
+        assert_int_equal(symlinkat(p->path, fd, "out"), 0);
+        close(openat(fd, "moved-up-3", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+        assert_int_equal(mkdirat(fd, "deeper", 0700), 0);
+        int inner = openat(fd, "deeper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_int_equal(fchmod(fd, i % 2 ? 0 : 0700), 0);
+        close(fd);
+        fd = inner;
+    }
+    close(fd);
+    assert_int_equal(os_remove_folder(under(p, "f", path), 100), ERR_TOO_MANY);
+    assert_int_equal(os_remove_folder(under(p, "f", path), 100000), OK);
+    assert_int_equal(os_remove_folder(under(p, "f", path), 100000), ERR_NOT_FOUND);
+    assert_int_equal(access(under(p, "outside", file), F_OK), 0);
+    assert_int_equal(os_remove_folder(under(p, "outside", file), 10), ERR_NOT_FOUND);
+    assert_int_equal(access(file, F_OK), 0);
+}
+
 static void lock_is_held_by_one(void **state)
 {
     struct place *p = *state;
@@ -744,6 +770,7 @@ int main(void)
         TRY(big_files_are_read_in_pieces),
         TRY(appending_keeps_what_is_there),
         TRY(temporary_file_has_no_name),
+        TRY(folder_is_removed_whatever_is_in_it),
         TRY(lock_is_held_by_one),
         TRY(lock_dies_with_its_process),
         TRY(looking_at_the_lock_makes_nobody_busy),

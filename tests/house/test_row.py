@@ -27,13 +27,13 @@ def test_long_words_go_on_below():
 
 
 def test_rows_are_noted(tmp_path):
-    bash(f"ROWS={tmp_path}/rows; row a x 12 3400; row b y")
+    bash(f"ROWS='{tmp_path}/rows'; row a x 12 3400; row b y")
     assert (tmp_path / "rows").read_text() == "a\t12\t3400\nb\t0\t0\n"
 
 
 def test_what_apt_fetched(tmp_path):
     (tmp_path / "log").write_text("Fetched 9,015 kB in 2s (4 kB/s)\nNeed to get 31.2 MB of archives.\n"
                                   "Fetched 31.2 MB in 3s (9 MB/s)\nFetched 512 B in 0s (0 B/s)\n")
-    assert bash(f"fetched {tmp_path}/log") == "40215512\n"
+    assert bash(f"fetched '{tmp_path}/log'") == "40215512\n"
     (tmp_path / "log").write_text("")
-    assert bash(f"fetched {tmp_path}/log") == "0\n"
+    assert bash(f"fetched '{tmp_path}/log'") == "0\n"

@@ -4,6 +4,7 @@ sandbox, and how to look at what became of them."""
 import contextlib
 import os
 import pathlib
+import re
 import signal
 import time
 
@@ -102,7 +103,7 @@ class RealShop(Shop):
         recipe, settings = said if isinstance(said, tuple) else (said, {})
         return {"file": str(engines.model(self.ground, recipe)), **settings}
 
-    def put_pack(self, build, place):
+    def put_pack(self, *_):
         self.real_pack(self.home)
 
     def key(self, model):
@@ -120,6 +121,41 @@ class RealShop(Shop):
     def slots(self, socket, key):
         """What the engine itself says of its slots."""
         return client.ask(socket, "GET", "/slots", headers=[("Authorization", f"Bearer {key}")]).json()
+
+
+class Foreground:
+    """`hearth engines exec`, as somebody at a terminal runs it, beside a daemon."""
+
+    def __init__(self, s, model, **more):
+        self.home, self.said = s.home, s.home / "exec.said"
+        with open(self.said, "wb") as out:
+            self.proc = s.daemon.popen("engines", "exec", model, stdout=out, stderr=out, **more)
+        wait_for(lambda: self.proc.poll() is not None or "/health\n" in self.text(), 20, 0.001)
+        self.began, self.words = time.monotonic(), self.text()
+        assert self.proc.poll() is None, self.words
+        self.command = next(ln for ln in self.words.splitlines() if ln.startswith("started with:"))
+        self.socket = re.search(r"--unix-socket (\S+)", self.words)[1]
+        self.headers = [("Authorization", "Bearer " + re.search(r"Bearer (\w+)", self.words)[1])]
+
+    def text(self):
+        return self.said.read_text(errors="replace")
+
+    def ask(self, method, path, body=None, timeout=60):
+        return client.ask(self.socket, method, path, body, self.headers, timeout)
+
+    def is_ready(self):
+        assert self.proc.poll() is None, self.text()
+        with contextlib.suppress(OSError, client.Cut):
+            return self.ask("GET", "/health").status == 200
+        return False
+
+    def ready(self):
+        wait_for(self.is_ready, 60, 0.002)
+        return self
+
+    def end(self, number, group=True):
+        (os.killpg if group else os.kill)(self.proc.pid, number)
+        return self.proc.wait(5)
 
 
 def children_of(home):

@@ -127,13 +127,13 @@ def test_a_name_and_its_other_name(make, real_pack):
 def test_four_streams_at_once(llama):
     assert chat(llama, "four", 1).status == 200
     with contextlib.ExitStack() as stack, Poll(llama, "four") as poll:
-        streams = [stack.enter_context(stream(llama, "four", 300)) for _ in range(6)]
+        streams = [stack.enter_context(stream(llama, "four", 150)) for _ in range(6)]
         for s in streams[:4]:
             s.take(2)
         assert llama.engine("four")["busy"] == 4 and llama.engine("four")["waiting"] == 2
         said = [s.rest() for s in streams]
     assert all(client.is_done(events[-1]) for events in said)
-    assert [len(client.contents(events)) for events in said] == [298] * 4 + [300] * 2
+    assert [len(client.contents(events)) for events in said] == [148] * 4 + [150] * 2
     assert max(n for _, n in poll.seen) == 4
 
 
@@ -365,43 +365,10 @@ def connect_as(uid, folder):
 # --- in the foreground ---------------------------------------------------------------------------
 
 
-class Foreground:
-    """`hearth engines exec`, as somebody at a terminal runs it."""
-
-    def __init__(self, s, model, **more):
-        self.home, self.said = s.home, s.home / "exec.said"
-        with open(self.said, "wb") as out:
-            self.proc = s.daemon.popen("engines", "exec", model, stdout=out, stderr=out, **more)
-        self.words = wait_for(lambda: self.proc.poll() is not None or "http://" in self.text(), 20) and self.text()
-        assert self.proc.poll() is None, self.words
-        self.command = next(ln for ln in self.words.splitlines() if ln.startswith("started with:"))
-        self.socket = re.search(r"--unix-socket (\S+)", self.words)[1]
-        self.headers = [("Authorization", "Bearer " + re.search(r"Bearer (\w+)", self.words)[1])]
-
-    def text(self):
-        return self.said.read_text(errors="replace")
-
-    def ask(self, method, path, body=None):
-        return client.ask(self.socket, method, path, body, self.headers, LONG)
-
-    def ready(self):
-        def is_ready():
-            assert self.proc.poll() is None, self.text()
-            with contextlib.suppress(OSError, client.Cut):
-                return self.ask("GET", "/health").status == 200
-            return False
-        wait_for(is_ready, LONG)
-        return self
-
-    def end(self, number, group=True):
-        (os.killpg if group else os.kill)(self.proc.pid, number)
-        return self.proc.wait(5)
-
-
 @pytest.mark.parametrize("boxed", [True, False], ids=["sandbox", "no sandbox"])
 def test_in_the_foreground(shop, boxed):
     s = shop({"a": "tiny", "b": "tiny2"})
-    run = Foreground(s, "a", env=None if boxed else {"PATH": "/nowhere"}).ready()
+    run = shops.Foreground(s, "a", env=None if boxed else {"PATH": "/nowhere"}).ready()
     assert "llama-server" in run.command and ("bwrap" in run.command) == boxed
     assert run.headers[0][1].removeprefix("Bearer ") not in run.command
     answer = run.ask("POST", "/v1/chat/completions", {"messages": say(), "max_tokens": 4})
@@ -420,13 +387,13 @@ def test_in_the_foreground(shop, boxed):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_in_the_foreground_it_ends_with_the_command(shop, number):
     s = shop({"a": "tiny"})
-    run = Foreground(s, "a").ready()
+    run = shops.Foreground(s, "a").ready()
     code = run.end(number, group=False)
     assert code == -number
     s.daemon.stop()
     shops.nothing_left(s.home, 1)
     if number == signal.SIGKILL:  # its folder goes with the next one
-        Foreground(s, "a").ready().end(signal.SIGINT)
+        shops.Foreground(s, "a").ready().end(signal.SIGINT)
     assert not pathlib.Path(run.socket).parent.exists()
 
 
