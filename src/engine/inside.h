@@ -55,10 +55,10 @@ struct spawn {
     uint64_t began_ms, ready_ms, heard_ms;
     uint64_t context; /* tokens a slot has, as it says itself */
     double progress;
-    bool exits;  /* it knows the command to end */
-    bool pings;  /* and how often it is to show that it lives */
-    bool proved; /* it has answered something */
-    bool spoke;  /* in the protocol of children */
+    bool exits;        /* it knows the command to end */
+    bool pings;        /* and how often it is to show that it lives */
+    bool proved;       /* it has answered something */
+    bool spoke;        /* in the protocol of children */
     struct why killed; /* code set: it was made to end, for this reason */
     struct engine_figures figures;
     uint64_t counted_ms; /* when it was asked for them */

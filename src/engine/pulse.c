@@ -121,8 +121,8 @@ static void ask_health(struct engine *e)
     uint64_t most = e->tries ? SILENCE_MS : e->all->settings.health_ms;
     /* One that tells how far it is tells when it is ready too; should we miss that, it is asked. */
     uint64_t most_loading = e->spawn->spoke ? UNHEARD_MS : 0;
-    bool due = e->sm.state == STARTING ? silent >= most_loading
-                                       : e->missed || silent + SOON_MS >= most;
+    bool due =
+        e->sm.state == STARTING ? silent >= most_loading : e->missed || silent + SOON_MS >= most;
     if (due && !e->health.busy)
         ask_start(&e->health, e->all->loop, &e->hold, &q);
 }
