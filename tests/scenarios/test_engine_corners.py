@@ -79,6 +79,24 @@ def test_who_waits_for_a_model_that_goes_gets_another(shop):
     assert answer().status == 200
 
 
+def test_a_model_goes_and_comes_while_it_answers(shop):
+    """There are two of the name for a while: commands and figures are about the new one."""
+    s = shop({"a": "tokens=1"})
+    entry = s.config["models"].pop("a")
+    with s.stream("a", "tokens=300 token_ms=10") as stream:
+        stream.take(1)
+        s.daemon.write({**s.config, "models": {}})
+        s.reload()
+        s.daemon.write({**s.config, "models": {"a": entry}})
+        s.reload()
+        assert s.daemon.ask("GET", "/metrics").body.count(b'hearth_engine_up{model="a"}') == 1
+        assert s.daemon.hearth("engines", "restart", "a")[0] == 0
+        assert client.is_done(stream.rest()[-1])
+    wait_for(lambda: starts(s, "a") == 2)
+    s.until("a", "READY")
+    assert s.chat("a").status == 200
+
+
 # --- slots ---------------------------------------------------------------------------------------
 
 
