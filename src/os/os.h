@@ -142,9 +142,8 @@ void os_random(void *bytes, size_t n);
 uint64_t os_wall_ms(void);                   /* since 1970, may jump */
 uint64_t os_mono_ms(void), os_mono_us(void); /* since some moment, only grow */
 void os_sleep_ms(unsigned ms);               /* not on the loop; ends early on a signal */
-
-bool os_has_loopback6(void); /* may a listener on ::1 be made here? */
-struct os_address {          /* of this machine's interfaces */
+bool os_has_loopback6(void);                 /* may a listener on ::1 be made here? */
+struct os_address {                          /* of this machine's interfaces */
     char interface[32];
     struct sockaddr_storage at; /* its port is 0 */
 };
