@@ -24,8 +24,8 @@ build: ## build the product, build/release/hearth
 	@tools/setup.sh build
 	@tools/build.sh release
 
-up: build ## build, then start hearth in the background
-	@$(hearth) up --detach
+up: ## build it, bring an engine, start hearth in the background, and have a model answer
+	@tools/up.sh
 
 down: ## stop it
 	@if [ -x $(hearth) ]; then $(hearth) down; else echo "nothing is built here, so nothing runs from here"; fi

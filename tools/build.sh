@@ -26,6 +26,7 @@ for folder in "$@"; do
     asked="$compiler $options ${CFLAGS:-} ${LDFLAGS:-} in $PWD, $project"
     if [ ! -e "$dir/build.ninja" ] || [ "$(cat "$dir/asked" 2>/dev/null)" != "$asked" ]; then
         rm -rf "$dir"
+        # shellcheck disable=SC2086 # options are words
         CC=$compiler tools/step.sh "configure $folder" meson setup $options "$dir"
         printf '%s\n' "$asked" >"$dir/asked"
     fi

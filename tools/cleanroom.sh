@@ -1,34 +1,38 @@
 #!/usr/bin/env bash
-# cleanroom.sh [-s SUITE] [-d FOLDER] [-u] [REPOSITORY [COMMAND...]]: prove that a command works
-# from nothing.
+# cleanroom.sh [-s SUITE] [-d FOLDER] [-u] [-a] [REPOSITORY [COMMAND...]]: prove that a command
+# works from nothing.
 #
 # Makes a minimal Debian (bookworm unless -s says otherwise) with only git, make and certificates in
 # a folder, enters it with namespaces of its own, clones the repository (this one) and runs the
 # command (make check) twice: the second time nothing may be installed. With -u it runs as a plain
-# user who has sudo. Prints the times and ends with the command's exit code.
+# user who has sudo. With -a the command is make up, and then curl, which is installed only for
+# that, asks what README.md asks: a model in a sandbox must answer, and make down must end all of
+# it. Prints the times and ends with the command's exit code.
 #
+# The room shares this machine's network: port 8420 must be free, or HEARTH_LISTEN name another.
 # Needs root, debootstrap and several minutes, so it is no part of make check. The folder (a new one
 # in build/, or -d) and every mount are removed at the end, also after a failure.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
-suite=bookworm folder='' user=''
+suite=bookworm folder='' user='' answer=''
 
 usage() {
     sed -n '2,3p' "$0" | sed 's/^# //' >&2
     exit 2
 }
-while getopts s:d:u flag; do
+while getopts s:d:ua flag; do
     case $flag in
         s) suite=$OPTARG ;;
         d) folder=$OPTARG ;;
         u) user=tester ;;
+        a) answer=yes ;;
         *) usage ;;
     esac
 done
 shift $((OPTIND - 1))
 repository=$(cd "${1:-$top}" && pwd)
 [ $# = 0 ] || shift
-[ $# -gt 0 ] || set -- make check
+[ $# -gt 0 ] || if [ -n "$answer" ]; then set -- make up; else set -- make check; fi
 [ "$(id -u)" = 0 ] || { echo 'cleanroom: needs root' >&2 && exit 77; }
 command -v debootstrap >/dev/null || { echo 'cleanroom: needs debootstrap (apt-get install debootstrap)' >&2 && exit 78; }
 
@@ -42,7 +46,7 @@ if [ "${CLEANROOM_INSIDE:-}" = "" ]; then
     trap 'rm -rf --one-file-system "$room" "$room.log"' EXIT
     code=0
     CLEANROOM_INSIDE=$room unshare --mount --pid --fork --propagation private \
-        "$0" -s "$suite" ${user:+-u} "$repository" "$@" || code=$?
+        "$0" -s "$suite" ${user:+-u} ${answer:+-a} "$repository" "$@" || code=$?
     exit "$code"
 fi
 
@@ -77,7 +81,7 @@ printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$m
 : >"$room/etc/apt/sources.list"
 
 git clone -q "$repository" "$room/srv/hearth"
-echo "cleanroom: $suite, $(ls "$room/var/lib/dpkg/info"/*.list | wc -l) packages, made in $((SECONDS - began)) s"
+echo "cleanroom: $suite, $(grep -c '^Package:' "$room/var/lib/dpkg/status") packages, made in $((SECONDS - began)) s"
 
 mount --bind "$room" "$room"
 mkdir -p "$room"/{proc,sys,dev,tmp,old}
@@ -91,7 +95,8 @@ pivot_root . old
 umount -l /old
 rmdir /old
 
-enter=(env -i HOME=/root "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" LANG=C.UTF-8)
+enter=(env -i HOME=/root "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" LANG=C.UTF-8
+    ${HEARTH_LISTEN:+"HEARTH_LISTEN=$HEARTH_LISTEN"})
 /usr/sbin/update-ca-certificates >/dev/null 2>&1 || :
 if [ -n "$user" ]; then
     /usr/sbin/useradd -m -s /bin/bash "$user"
@@ -109,9 +114,32 @@ for round in first second; do
     cat /run/said
     echo "cleanroom: $round run took $((SECONDS - began)) s, exit code $code"
     [ "$code" = 0 ] || exit "$code"
-    again=$(grep '^setup:' /run/said) || again=''
+    again=$(grep '^setup ' /run/said | grep -v 'nothing is missing') || again=''
 done
 if [ -n "$again" ]; then
     echo "cleanroom: the second run still set something up" >&2
     exit 1
 fi
+[ -n "$answer" ] || exit 0
+
+fail() {
+    echo "cleanroom: $1" >&2
+    exit 1
+}
+engines() { # how many run in this namespace
+    cat /proc/[0-9]*/comm 2>/dev/null | grep -c '^llama-server' || :
+}
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends curl >/run/curl.log 2>&1 ||
+    fail "curl could not be installed: $(tail -n 1 /run/curl.log)"
+address=$(sed -n 's/^ready *//p' /run/said)
+said=$("${enter[@]}" curl -sS --max-time 60 "$address/v1/chat/completions" \
+    -H 'Content-Type: application/json' \
+    -d '{"model": "example", "messages": [{"role": "user", "content": "Say hello."}]}') || :
+echo "cleanroom: curl got $said"
+[[ $said == *'"content":"'?*'"finish_reason":"stop"'* ]] || fail 'no model answers'
+[ "$(engines)" = 1 ] || fail "$(engines) engines run, not one"
+status=$("${enter[@]}" build/release/hearth status --json)
+[[ $status == *'"sandbox":"bubblewrap"'* ]] || fail 'the engine is in no sandbox'
+"${enter[@]}" make down
+[ "$(engines)" = 0 ] || fail 'an engine is left'
+echo 'cleanroom: a model answered, and all of it has ended'

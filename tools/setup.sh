@@ -8,6 +8,7 @@
 # It never adds or changes a package source of the machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tools/row.sh
 
 # groups       probe               Debian, Ubuntu                     Fedora          Arch       Homebrew
 #   "-" = nothing to install there; "PKG@bookworm" = only on Debian 12; "PKG@!bookworm" = not there.
@@ -26,13 +27,13 @@ build          pc:libllhttp        libllhttp-dev@!bookworm            llhttp-dev
 build          pc:libsodium        libsodium-dev                      libsodium-devel libsodium  libsodium
 build          pc:libssl           libssl-dev                         openssl-devel   openssl    openssl@3
 build          pc:sqlite3          libsqlite3-dev                     sqlite-devel    sqlite     sqlite
+run,check,bench cmd:bwrap           bubblewrap                         bubblewrap      bubblewrap -
 check          cmd:python3         python3                            python3         python     python3
-check          py:pytest           python3-pytest                     python3-pytest  python-pytest  pytest
+check,bench    py:pytest           python3-pytest                     python3-pytest  python-pytest  pytest
 check          pc:cmocka           libcmocka-dev                      libcmocka-devel cmocka     cmocka
 check          lib:asan            libgcc-12-dev@bookworm             libasan,libubsan -         -
 check          cmd:curl            curl                               curl            curl       curl
 check          cmd:strace          strace                             strace          strace     -
-check          cmd:bwrap           bubblewrap                         bubblewrap      bubblewrap -
 check          cmd:clang-format-14 clang-format-14@bookworm           -               -          -
 check,fuzz     cmd:clang           clang                              clang           clang      -
 check,fuzz     run:clang_fuzzer    libclang-rt-dev                    compiler-rt     compiler-rt -
@@ -95,6 +96,7 @@ find_system() { # sets system (a column), codename, pretty
         system=brew pretty=macOS
         return
     fi
+    # shellcheck source=/dev/null
     [ ! -r /etc/os-release ] || . /etc/os-release
     codename=$VERSION_CODENAME pretty=${PRETTY_NAME:-this system}
     case " $ID $ID_LIKE " in
@@ -119,7 +121,7 @@ packages_of() { # the table's cells after the probe: prints the packages this sy
         *@*) [ "$codename" = "${cell#*@}" ] || return 0 ;;
     esac
     cell=${cell%%@*}
-    printf '%s ' ${cell//,/ }
+    printf '%s ' "${cell//,/ }"
 }
 
 # --- installing --------------------------------------------------------------------------------
@@ -168,11 +170,14 @@ release_services() {
 }
 
 install_apt() {
-    local line="apt-get update && apt-get install -y --no-install-recommends $missing" began=$SECONDS
+    local line="apt-get update && apt-get install -y --no-install-recommends $missing" began
+    began=$(now)
     if ! sudo=$(root_prefix); then
         command -v sudo >/dev/null && line="sudo sh -c '$line'" || line="as root: $line"
         die 78 "missing on $pretty: $missing" "install with:" "  $line"
     fi
+    $sudo true # asks for the password now
+    begin setup "apt brings $(wc -w <<<"$missing") packages"
     mkdir -p build
     log=$PWD/build/setup.log holds='' policy=''
     : >"$log"
@@ -180,7 +185,9 @@ install_apt() {
     apt update || :
     trap release_services EXIT
     hold_services
+    # shellcheck disable=SC2086 # a list of words
     if ! apt install -y --no-install-recommends $missing; then
+        end
         grep -E '^(E|W|Err)(:|[0-9])' "$log" | tail -n 12 >&2 || tail -n 12 "$log" >&2
         die 1 "apt could not install: $missing" \
             'is there a network, are the sources in /etc/apt right, and is dpkg in order' \
@@ -188,8 +195,8 @@ install_apt() {
     fi
     release_services
     trap - EXIT
+    row setup "$missing" $(($(now) - began)) "$(fetched "$log")"
     rm -f "$log"
-    echo "setup: installed $missing (apt, $((SECONDS - began)) s)"
 }
 
 tell_to_install() {
@@ -216,6 +223,7 @@ find_missing() { # sets missing to the packages whose probes fail
         for group in ${groups//,/ }; do
             case $wanted in *" $group "*) ;; *) continue ;; esac
             # Where this system has no package for it, it is either not needed or comes otherwise.
+            # shellcheck disable=SC2086
             cells=$(packages_of $cells)
             if [ -n "$cells" ] && ! there "$probe"; then
                 missing="$missing$cells" absent="$absent$probe "

@@ -8,6 +8,7 @@
 # libraries in docs/decisions. Quick and silent when the stamp says that it is done.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tools/row.sh
 old=$1 new=$2
 apt=$PWD/build/apt deps=$PWD/build/deps
 recipe="recipe 1, from Debian $new" # raise the number when what is made here changes
@@ -94,11 +95,13 @@ apt_get() {
 }
 
 fail() {
+    end
     grep -E '^(E|Err):?' "$apt/log" | tail -n 8 >&2 || tail -n 8 "$apt/log" >&2
     die "could not $1" "$2" "the whole of what apt said is in $apt/log"
 }
 
-began=$SECONDS
+began=$(now)
+begin setup "llhttp and yyjson from Debian $new"
 rm -rf "$apt" "$deps.new"
 mkdir -p "$apt"/{apt.conf.d,sources.list.d,lists/partial,cache/archives/partial,get,x} "$deps.new"/{include,lib/pkgconfig}
 : >"$apt/status"
@@ -135,6 +138,7 @@ version_of() { # package: 9.2.1 from libllhttp-dev_9.2.1~7.3.0+..., 0.10.0 from 
     printf '%s\n' "${file%%[~+_-]*}"
 }
 pc() { # name, library, version
+    # shellcheck disable=SC2016 # these are for pkg-config
     printf '%s\n' 'prefix=${pcfiledir}/../..' '' "Name: $1" "Description: $1 for hearth, static" \
         "Version: $3" 'Libs: -L${prefix}/lib -l'"$2" 'Cflags: -I${prefix}/include' \
         >"$deps.new/lib/pkgconfig/$1.pc"
@@ -145,5 +149,6 @@ pc yyjson yyjson "$yyjson"
 printf '%s\n' "$recipe" "llhttp $llhttp" "yyjson $yyjson" >"$deps.new/stamp"
 cd ../..
 rm -rf "$deps" && mv "$deps.new" "$deps"
+row setup "llhttp $llhttp and yyjson $yyjson from Debian $new, into build/deps" $(($(now) - began)) \
+    "$(fetched "$apt/log")"
 rm -rf "$apt"
-echo "setup: llhttp $llhttp and yyjson $yyjson from Debian $new are in build/deps ($((SECONDS - began)) s)"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# step.sh WORDS COMMAND...: run a command quietly. One line with the seconds it took; what it printed
-# comes out only if it fails (all of it), or if V=1 is set (as it comes).
+# step.sh "STEP WORDS" COMMAND...: run a command quietly. One line with the seconds it took; what it
+# printed comes out only if it fails (all of it), or if V=1 is set (as it comes).
 set -uo pipefail
+. tools/row.sh
 words=$1
 shift
 if [ -n "${V:-}" ]; then
@@ -11,14 +12,15 @@ fi
 mkdir -p build/tmp
 log=$(mktemp build/tmp/step.XXXXXX)
 trap 'rm -f "$log"' EXIT
-began=$(date +%s%N)
+began=$(now)
+begin "${words%% *}" "${words#* }"
 "$@" >"$log" 2>&1 </dev/null
 code=$?
-tenths=$((($(date +%s%N) - began) / 100000000))
 if [ "$code" = 0 ]; then
-    printf '%-28s %5d.%d s\n' "$words" $((tenths / 10)) $((tenths % 10))
+    row "${words%% *}" "${words#* }" $(($(now) - began))
 else
+    end
     cat "$log"
-    printf '%-28s FAILED (exit %d, its output is above)\n' "$words" "$code"
+    printf '%-10s %s FAILED (exit %d, its output is above)\n' "${words%% *}" "${words#* }" "$code"
 fi
 exit "$code"

@@ -32,7 +32,7 @@ static uint64_t bytes_that_are(uint64_t word, char c)
     return (x - ones) & ~x & ones << 7;
 }
 
-/* The first quote or backslash from *at on, in *at; false: none before `soon`, where *at is then. */
+/* The first quote or backslash from *at on, in *at; false: none before `soon`, and *at is there. */
 static bool find_soon(struct slice text, size_t soon, size_t *at)
 {
     const bool little = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;

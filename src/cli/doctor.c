@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define COLUMNS 80u
 #define AT_CHECK 9u
 #define AT_WORDS 24u
 
@@ -75,27 +74,6 @@ const char *doctor_variable(const struct doctor *d, const char *name)
 
 /* ---- telling -------------------------------------------------------------------------------- */
 
-void doctor_wrap(struct text *out, size_t at, const char *words)
-{
-    size_t column = at;
-    struct slice rest = slice_of(words);
-    for (struct slice word; slice_split(&rest, ' ', &word);) {
-        size_t width = cli_width(word);
-        if (column > at && column + 1 + width >= COLUMNS) {
-            size_t from = out->len + 1;
-            text_byte(out, '\n');
-            cli_pad(out, from, at);
-            column = at;
-        } else if (column > at) {
-            text_byte(out, ' ');
-            column++;
-        }
-        text_add(out, word);
-        column += width;
-    }
-    text_byte(out, '\n');
-}
-
 static void print_one(const struct finding *f, bool repeats, bool colours, struct text *out)
 {
     size_t from = out->len;
@@ -103,14 +81,14 @@ static void print_one(const struct finding *f, bool repeats, bool colours, struc
     cli_pad(out, from, AT_CHECK);
     text_add(out, slice_of(repeats ? "" : f->check));
     cli_pad(out, from, AT_WORDS);
-    doctor_wrap(out, AT_WORDS, f->words);
+    cli_wrap(out, AT_WORDS, f->words);
     if (!*f->mend)
         return;
     from = out->len;
     cli_pad(out, from, AT_CHECK);
     cli_paint(out, colours, COLOUR_BOLD, "mend");
     cli_pad(out, from, AT_WORDS);
-    doctor_wrap(out, AT_WORDS, f->mend);
+    cli_wrap(out, AT_WORDS, f->mend);
 }
 
 static size_t count(const struct doctor *d, enum finding_state state)

@@ -58,5 +58,3 @@ void gpu_json(const struct machine *m, const char *const *drivers, size_t n, str
 /* doctor.c */
 void doctor_print(const struct doctor *d, bool colours, struct text *out);
 void doctor_json(const struct doctor *d, struct text *out);
-/* Words in lines that end before column 80; the first begins at column `at`, the others too. */
-void doctor_wrap(struct text *out, size_t at, const char *words);

@@ -115,7 +115,7 @@ static void put_more(struct text *out, const char *label, const char *words)
     if (!*words)
         return;
     text_format(out, "  %-9s", label);
-    doctor_wrap(out, 11, words);
+    cli_wrap(out, 11, words);
 }
 
 static void print_device(const struct device *d, bool colours, struct text *out)

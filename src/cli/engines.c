@@ -8,6 +8,7 @@
 
 #define BAR_AFTER_MS 1000u
 #define BAR_WIDTH 24u
+#define TELL_MS 10000u
 
 static void clear_bar(struct engines *e)
 {
@@ -62,6 +63,13 @@ static void progress(struct pack_work *w, const char *what, uint64_t done, uint6
     cli_flush(e->c);
 }
 
+/* Nothing can be tried without it, which is told then. */
+static const char *bridge(struct cli *c)
+{
+    const char *path;
+    return sandbox_bridge(&c->arena, &path, NULL) ? NULL : path;
+}
+
 void engines_begin(struct engines *e, struct cli *c)
 {
     *e = (struct engines){.c = c};
@@ -69,6 +77,7 @@ void engines_begin(struct engines *e, struct cli *c)
         .engines = arena_format(&c->arena, "%s/engines", c->paths.data).ptr,
         .environment = c->environment,
         .top = "",
+        .bridge = bridge(c),
         .arena = &c->arena,
         .say = say,
         .progress = progress,
@@ -81,6 +90,18 @@ void engines_begin(struct engines *e, struct cli *c)
 void engines_end(struct engines *e)
 {
     clear_bar(e);
+}
+
+void engines_changed(struct engines *e)
+{
+    const struct question q = {
+        .method = METHOD_GET, .target = "/hearth/v1/devices", .timeout_ms = TELL_MS};
+    struct answer a = {0};
+    struct why why = {0};
+    enum err err = cli_ask(e->c, &q, &a, &why);
+    if (err && err != ERR_NOT_RUNNING)
+        text_add(&e->c->err, SLICE("The daemon does not know it yet: `hearth reload` tells it.\n"));
+    answer_fini(&a);
 }
 
 int engines_fail(struct engines *e, enum err code, const struct why *why, const char *next)

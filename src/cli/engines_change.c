@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "cli/inner.h"
+#include "machine/machine.h"
 #include "os/os.h"
 
 /* ---- a new one ---- */
@@ -12,6 +13,8 @@ static int tell_made(struct engines *e, const struct pack_made *made, uint64_t b
     struct cli *c = e->c;
     const struct pack *p = made->pack;
     engines_end(e);
+    if (!made->was_there)
+        engines_changed(e);
     if (c->options.json) {
         struct json_writer w = json_writer(&c->out);
         json_open_object(&w);
@@ -48,6 +51,25 @@ static int tell_made(struct engines *e, const struct pack_made *made, uint64_t b
     return cli_fail(c, ERR_ENGINE_CRASH, &why, "`hearth engines doctor` tries it again.");
 }
 
+/* What fits the GPU that can be used here, NULL when there is none: NVIDIA's driver is the
+ * machine's own, the others' comes with the pack. */
+static const char *fitting_flavour(struct cli *c, const char *engine)
+{
+    struct machine m;
+    if (strcmp(engine, "llama.cpp") != 0 || machine_read("", &c->arena, &m, NULL))
+        return NULL;
+    for (size_t i = 0; i < m.n_devices; i++) {
+        const struct device *d = &m.devices[i];
+        if (d->trouble[0] || !d->vulkan)
+            continue;
+        text_add(&c->err, SLICE("a GPU is there: "));
+        text_visible(&c->err, slice_of(d->name));
+        text_add(&c->err, SLICE("; --flavour cpu is for the processor alone\n"));
+        return d->kind == DEVICE_NVIDIA ? "vulkan" : "vulkan-mesa";
+    }
+    return NULL;
+}
+
 int engines_install_run(struct cli *c)
 {
     const struct options *o = &c->options;
@@ -60,7 +82,9 @@ int engines_install_run(struct cli *c)
         why_set(&why, ERR_BAD_REQUEST, "install which engine?");
         return engines_fail(&e, ERR_BAD_REQUEST, &why, "There are: llama.cpp, whisper.cpp.");
     }
-    const struct pack_wish wish = {o->arguments.items[0], o->engine.flavour, o->engine.suite};
+    struct pack_wish wish = {o->arguments.items[0], o->engine.flavour, o->engine.suite};
+    if (!wish.flavour)
+        wish.flavour = fitting_flavour(c, wish.engine);
     enum err err = pack_install(&e.work, &wish, &made, &why);
     const char *next = NULL;
     if (err == ERR_NOT_IMPLEMENTED)
@@ -146,6 +170,7 @@ int engines_build_run(struct cli *c)
 static int tell_used(struct engines *e, const char *id)
 {
     struct cli *c = e->c;
+    engines_changed(e);
     if (c->options.json) {
         struct json_writer w = json_writer(&c->out);
         json_open_object(&w);
@@ -194,6 +219,7 @@ int engines_rm_run(struct cli *c)
     if (err)
         return engines_fail(&e, err, &why,
                             err == ERR_BAD_VALUE ? "Use another one first, or say --force." : NULL);
+    engines_changed(&e);
     if (c->options.json) {
         struct json_writer w = json_writer(&c->out);
         json_open_object(&w);

@@ -1,8 +1,12 @@
 /* engines_exec: `hearth engines exec MODEL`, an engine in the foreground, started as the daemon
- * would start it but for the commands on its input. For people who look for a fault in it. */
+ * would start it but for the commands on its input. For people who look for a fault in it.
+ *
+ * Its folder goes with it. The folder of one that was killed goes with the next; the daemon, which
+ * removes what it finds in its own, does not look there. */
+#include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/inner.h"
@@ -17,6 +21,8 @@ struct exec { /* all that is needed to start one */
     struct sandbox_verdict sandbox;
     struct launch launch;
     char key[33];
+    struct foreground foreground;
+    struct cli *cli;
 };
 
 static enum err find_model(struct cli *c, struct exec *x, struct why *why)
@@ -55,30 +61,64 @@ static enum err find_pack(struct cli *c, struct exec *x, struct why *why)
     found = pack_pick(packs, n, wanted);
     if (!found)
         return why_set(why, ERR_ENGINE_MISSING, "no engine \"%s\" is installed", wanted);
+    if (found->trouble[0])
+        return why_set(why, ERR_ENGINE_MISSING, "the engine %s cannot be used: %s", found->id,
+                       found->trouble);
     x->pack = *found;
+    for (unsigned i = 0; i < PACK_FEATURES && !found->probed; i++)
+        x->pack.features[i] = true; /* as for the daemon: all, until it is known */
     x->pack.probed = true;
-    x->pack.features[PACK_CHILD_PROTOCOL] = false; /* its input is a person's terminal */
+    x->pack.features[PACK_CHILD_PROTOCOL] = false; /* nobody says anything to it */
     x->terms.pack = &x->pack;
     return OK;
+}
+
+/* ---- its folder ----------------------------------------------------------------------------- */
+
+static void remove_folder(const char *path)
+{
+    DIR *dir = opendir(path);
+    for (const struct dirent *d; dir && (d = readdir(dir));)
+        (void)unlinkat(dirfd(dir), d->d_name, 0); /* there are no folders in it but . and .. */
+    if (dir)
+        closedir(dir);
+    (void)rmdir(path);
+}
+
+/* Those of commands that were killed. */
+static void sweep(struct cli *c, const char *all)
+{
+    DIR *dir = opendir(all);
+    for (const struct dirent *d; dir && (d = readdir(dir));) {
+        uint64_t pid;
+        struct slice path = arena_format(&c->arena, "%s/%s", all, d->d_name);
+        if (path.ptr && slice_u64(slice_of(d->d_name), &pid) && pid > 0 && pid <= INT_MAX &&
+            kill((pid_t)pid, 0) != 0 && errno == ESRCH)
+            remove_folder(path.ptr);
+    }
+    if (dir)
+        closedir(dir);
 }
 
 static enum err make_folder(struct cli *c, struct exec *x, struct why *why)
 {
     unsigned char random[16];
-    struct slice folder;
+    struct slice all = arena_format(&c->arena, "%s/exec", c->paths.run), folder;
     int fd;
     os_random(random, sizeof random);
     for (size_t i = 0; i < sizeof random; i++)
         snprintf(x->key + 2 * i, 3, "%02x", random[i]);
-    folder = arena_format(&c->arena, "%s/engines/exec-%d", c->paths.run, (int)getpid());
-    if (!folder.ptr)
+    folder = arena_format(&c->arena, "%s/%d", all.ptr ? all.ptr : "", (int)getpid());
+    if (!all.ptr || !folder.ptr)
         return why_set(why, ERR_NO_MEMORY, "no memory");
+    sweep(c, all.ptr);
     enum err e = os_make_private_folder(folder.ptr, &fd, why);
-    if (!e)
-        close(fd);
+    if (e)
+        return e;
+    close(fd);
     x->terms.folder = folder.ptr;
     x->terms.key = x->key;
-    return e;
+    return OK;
 }
 
 static enum err prepare(struct cli *c, struct exec *x, struct why *why)
@@ -105,34 +145,33 @@ static void tell(struct cli *c, const struct exec *x)
         text_byte(&c->err, ' ');
         text_visible(&c->err, slice_of(*word));
     }
-    text_format(&c->err,
-                "\nask it:\n  curl --unix-socket %s/" LAUNCH_SOCKET
-                " -H 'Authorization: Bearer %s' http://localhost/health\n",
-                x->terms.folder, x->key);
+    text_byte(&c->err, '\n');
     cli_flush(c);
 }
 
-/* It is not held: the gate is open before it looks. */
-static enum err open_gate(struct why *why)
+/* In a sandbox its socket is known by its pid. */
+static void tell_address(struct foreground *f, int program)
 {
-    int gate[2], status, filter = -1;
-    enum err e = sandbox_seccomp(&filter, why);
-    if (e)
-        return e;
-    if (pipe(gate) != 0 || write(gate[1], "\n", 1) != 1)
-        return why_sys(why, ERR_SYSTEM, errno, "a pipe");
-    status = dup(STDERR_FILENO);
-    bool good = dup2(status, SANDBOX_STATUS_FD + 10) >= 0 && dup2(gate[0], 20) >= 0 &&
-                (filter < 0 || dup2(filter, 21) >= 0);
-    good = good && dup2(SANDBOX_STATUS_FD + 10, SANDBOX_STATUS_FD) >= 0 &&
-           dup2(20, SANDBOX_BLOCK_FD) >= 0 && (filter < 0 || dup2(21, SANDBOX_SECCOMP_FD) >= 0);
-    return good ? OK : why_sys(why, ERR_SYSTEM, errno, "descriptors for an engine");
+    struct exec *x = owner_of(f, struct exec, foreground);
+    struct cli *c = x->cli;
+    const char *socket = NULL;
+    if (!x->launch.boxed)
+        socket = arena_format(&c->arena, "%s/" LAUNCH_SOCKET, x->terms.folder).ptr;
+    else if (sandbox_seen(program, LAUNCH_SOCKET, &c->arena, &socket))
+        return; /* no memory */
+    text_format(&c->err,
+                "ask it:\n  curl --unix-socket %s -H 'Authorization: Bearer %s' "
+                "http://localhost/health\n",
+                socket ? socket : "", x->key);
+    cli_flush(c);
 }
+
+/* ---- the command ---------------------------------------------------------------------------- */
 
 int engines_exec_run(struct cli *c)
 {
     struct config_report report = {0};
-    struct exec x = {0};
+    struct exec x = {.cli = c};
     struct why why = {0};
     const struct config_sources sources = {.paths = &c->paths, .environment = c->environment};
     enum err e = config_load(&sources, &x.config, &report);
@@ -142,15 +181,13 @@ int engines_exec_run(struct cli *c)
         e = prepare(c, &x, &why);
     if (!e) {
         tell(c, &x);
-        e = open_gate(&why);
-    }
-    if (!e) {
-        execve(x.launch.argv[0], (char **)(uintptr_t)x.launch.argv,
-               (char **)(uintptr_t)x.launch.env);
-        e = why_sys(&why, ERR_SYSTEM, errno, "%s", x.launch.argv[0]);
+        x.foreground = (struct foreground){.launch = &x.launch, .told = tell_address};
+        e = foreground_run(&x.foreground, &why);
     }
     if (x.terms.folder)
-        rmdir(x.terms.folder);
+        remove_folder(x.terms.folder);
     config_free(x.config);
-    return cli_fail(c, e, &why, NULL);
+    foreground_end(&x.foreground);
+    return e ? cli_fail(c, e, &why, e == ERR_ENGINE_CRASH ? "What it said stands above." : NULL)
+             : CLI_OK;
 }

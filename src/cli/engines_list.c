@@ -3,8 +3,8 @@
 
 #define WIDEST_COLUMN 48u
 
-enum column { ID, VERSION, FLAVOUR, SOURCE, SIZE, STATE, COLUMNS };
-static const char *const titles[COLUMNS] = {"id", "version", "flavour", "source", "size", ""};
+enum column { ID, FLAVOUR, SOURCE, SIZE, STATE, COLUMNS };
+static const char *const titles[COLUMNS] = {"id", "flavour", "source", "size", ""};
 
 static bool speaks_llama(const struct pack *p)
 {
@@ -41,9 +41,6 @@ static void print_column(const struct pack *p, enum column column, struct text *
     case ID:
         text_visible(out, slice_of(p->id));
         break;
-    case VERSION:
-        text_visible(out, slice_of(*p->version ? p->version : "-"));
-        break;
     case FLAVOUR:
         text_visible(out, slice_of(*p->flavour ? p->flavour : "-"));
         break;
@@ -75,9 +72,7 @@ static void print_row(const struct pack *p, const size_t widths[COLUMNS], struct
         if (column + 1 < COLUMNS)
             cli_pad(out, from, widths[column] + 2);
     }
-    while (out->len && out->ptr[out->len - 1] == ' ')
-        out->len--;
-    text_byte(out, '\n');
+    cli_end_row(out);
 }
 
 static void print_packs(const struct pack *packs, size_t n, struct text *out)
@@ -86,7 +81,7 @@ static void print_packs(const struct pack *packs, size_t n, struct text *out)
     struct text word = {0};
     if (!n) {
         text_add(out, SLICE("There are no engines. Get one with `hearth engines install "
-                            "llama.cpp`, or add your own with `hearth engines add FOLDER`.\n"));
+                            "llama.cpp`,\nor add your own with `hearth engines add FOLDER`.\n"));
         return;
     }
     for (enum column column = 0; column < COLUMNS; column++) {

@@ -4,6 +4,7 @@
  * go through text_visible. */
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include "base/arena.h"
@@ -16,6 +17,7 @@
 #include "pack/pack.h"
 
 struct cli;
+struct launch;
 
 /* ---- the tables ---- */
 enum command {
@@ -77,7 +79,7 @@ struct engine_options {
 };
 
 struct options { /* what the command line said */
-    bool help, json, detach, now, follow, origin, admin, dry_run;
+    bool help, json, detach, example, now, follow, origin, admin, dry_run;
     uint64_t lines, most;
     const char *markdown, *expires, *name;
     const char *who, *model, *place, *outcome, *since, *until; /* which requests */
@@ -117,7 +119,10 @@ int cli_fail(struct cli *c, enum err e, const struct why *why, const char *next)
 int cli_not_running(struct cli *c);
 void cli_paint(struct text *t, bool colours, enum colour colour, const char *words);
 void cli_paint_visible(struct text *t, bool colours, enum colour colour, struct slice words);
-void cli_pad(struct text *t, size_t from, size_t width);  /* what stands after `from` is so wide */
+void cli_pad(struct text *t, size_t from, size_t width); /* what stands after `from` is so wide */
+void cli_end_row(struct text *t);                        /* a line end, and no blanks before it */
+/* Words as lines of at most 80 columns, the first one begun at column `at`, and a line end. */
+void cli_wrap(struct text *out, size_t at, const char *words);
 void cli_bytes(struct text *t, uint64_t bytes);           /* 12.3 MiB */
 void cli_duration(struct text *t, uint64_t ms);           /* 2 h 5 min */
 bool cli_take_duration(struct slice s, uint64_t *ret_ms); /* 90s, 5m, 12h, 30d, 52w */
@@ -125,6 +130,21 @@ size_t cli_width(struct slice s);                         /* columns of visible 
 /* JSON that json_read accepted, with what could fool a terminal as \u escapes, and a line end. */
 void cli_json(struct text *t, struct slice json);
 void cli_address(struct text *t, struct slice listen); /* "127.0.0.1:8420" as people open it */
+
+/* foreground.c: an engine that this command starts and waits for */
+struct foreground {
+    const struct launch *launch;
+    void (*told)(struct foreground *f, int program); /* its pid; it does not run yet */
+    int ended_by;    /* the signal that told us to end it; 0: none. To read afterwards */
+    pid_t pid;       /* of what was started */
+    int gate;        /* a byte lets it run; it ends when nobody has this any more */
+    int status;      /* tells the program's pid */
+    sigset_t before; /* what was blocked */
+};
+/* Until it has ended, with all that it left behind. ERR_ENGINE_CRASH: with a code that is not 0. */
+enum err foreground_run(struct foreground *f, struct why *why) MUST_USE;
+/* Ends us as the signal would have, had we not waited: the last call. Returns if there was none. */
+void foreground_end(const struct foreground *f);
 
 /* ask.c: the daemon behind admin.sock */
 struct answer { /* zero-filled is valid */
@@ -211,6 +231,7 @@ struct engines { /* zero-filled but for c; ended by engines_end */
 /* Steps are told as they end, in lines; what lasts is shown as a bar, on a terminal. */
 void engines_begin(struct engines *e, struct cli *c);
 void engines_end(struct engines *e);
+void engines_changed(struct engines *e); /* a daemon, if one runs, looks at them anew */
 int engines_fail(struct engines *e, enum err code, const struct why *why, const char *next);
 void engines_put_pack(struct json_writer *w, const struct pack *p);
 /* All there are, with those on PATH; else the exit code. */
@@ -234,7 +255,10 @@ bool change_is_elsewhere(struct change *ch, const char *path, int *ret_code);
  * is said then. */
 int change_finish(struct change *ch, const char *done);
 void change_close(struct change *ch);
-/* table.c: rows of cells; those of the first are titles. */
+/* table.c */
+/* conf.d/model-x.yaml:4 of a place in the folder of the configuration; others as they are. */
+const char *cli_short(const struct cli *c, const char *place);
+/* Rows of cells; those of the first are titles. */
 void cli_table(struct text *out, const char *const *cells, size_t columns, size_t rows);
 
 /* reload.c: asks for it; and the readable form of its answer. */

@@ -142,7 +142,7 @@ static void print_rows(struct cli *c, const struct config *config)
     cells[2] = "set in";
     for (size_t i = 0; i < n; i++) {
         struct row r = row_of(c, config, i);
-        memcpy(&cells[3 * (i + 1)], (const char *[]){r.address, r.asks, r.set_in},
+        memcpy(&cells[3 * (i + 1)], (const char *[]){r.address, r.asks, cli_short(c, r.set_in)},
                3 * sizeof cells[0]);
     }
     cli_table(&c->out, cells, 3, n + 1);

@@ -57,8 +57,8 @@ static void fill_model(struct cli *c, const struct config *config, const struct 
     row[0] = m->name;
     row[1] = place_of(c, m);
     row[2] = join(c, &m->aliases);
-    row[3] = m->file;
-    row[4] = where ? where : "";
+    row[3] = where ? cli_short(c, where) : "";
+    row[4] = m->file;
 }
 
 static size_t count_of_providers(const struct config *config)
@@ -71,7 +71,7 @@ static size_t count_of_providers(const struct config *config)
 
 static void print_models(struct cli *c, const struct config *config)
 {
-    static const char *const titles[COLUMNS] = {"name", "size", "aliases", "file", "set in"};
+    static const char *const titles[COLUMNS] = {"name", "size", "aliases", "set in", "file"};
     size_t rows = 1, most = config->models_n + count_of_providers(config) + 1;
     const char **cells = arena_array(&c->arena, const char *, most *COLUMNS);
     if (!cells) {
@@ -91,8 +91,8 @@ static void print_models(struct cli *c, const struct config *config)
         }
     }
     if (rows == 1)
-        text_add(&c->out, SLICE("There are no models. Add one with `hearth models add FILE`, or "
-                                "name a provider in hearth.yaml.\n"));
+        text_add(&c->out, SLICE("There are no models. Add one with `hearth models add FILE`,\n"
+                                "or name a provider in hearth.yaml.\n"));
     else
         cli_table(&c->out, cells, COLUMNS, rows);
 }

@@ -7,6 +7,8 @@
 #include "cli/inner.h"
 #include "os/os.h"
 
+#define TERMINAL_WIDTH 80u
+
 void cli_flush(struct cli *c)
 {
     if (c->out.failed || c->err.failed)
@@ -93,6 +95,34 @@ void cli_pad(struct text *t, size_t from, size_t width)
         return;
     for (size_t is = cli_width(slice_from(text_slice(t), from)); is < width; is++)
         text_byte(t, ' ');
+}
+
+void cli_end_row(struct text *t)
+{
+    while (t->len && t->ptr[t->len - 1] == ' ')
+        t->len--;
+    text_byte(t, '\n');
+}
+
+void cli_wrap(struct text *out, size_t at, const char *words)
+{
+    size_t column = at;
+    struct slice rest = slice_of(words);
+    for (struct slice word; slice_split(&rest, ' ', &word);) {
+        size_t width = cli_width(word);
+        if (column > at && column + 1 + width >= TERMINAL_WIDTH) {
+            size_t from = out->len + 1;
+            text_byte(out, '\n');
+            cli_pad(out, from, at);
+            column = at;
+        } else if (column > at) {
+            text_byte(out, ' ');
+            column++;
+        }
+        text_add(out, word);
+        column += width;
+    }
+    text_byte(out, '\n');
 }
 
 void cli_bytes(struct text *t, uint64_t bytes)

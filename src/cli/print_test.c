@@ -186,6 +186,40 @@ static void status_is_readable(void **state)
     text_fini(&t);
 }
 
+#define NOTHING                                                                                    \
+    "nothing can answer: mend what `hearth status` and `hearth doctor` name, then `hearth "        \
+    "reload`.\n"
+
+static void status_tells_what_is_next(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *next;
+    } rows[] = {
+        {"{}", "bring a model with `hearth models add FILE.gguf`, or name a provider in\n"
+               "      /home/me/.config/hearth/hearth.yaml, then `hearth reload`.\n"},
+        {"{\"providers\":[{\"state\":\"off\"}]}", NOTHING},
+        {"{\"providers\":[],\"engines\":[{\"model\":\"q\",\"state\":\"ABSENT\"}],"
+         "\"listen\":[\"127.0.0.1:8420\"]}",
+         "give an app the address http://127.0.0.1:8420/v1\n"},
+        {"{\"engines\":[{\"model\":\"q\",\"state\":\"FAILED\",\"why\":\"x\"}]}", NOTHING},
+        {"{\"engines\":[{\"model\":\"example\",\"state\":\"READY\"}]}",
+         "bring a model of yours: `hearth models add FILE.gguf`.\n"},
+        {"{\"engines\":[{\"model\":\"example\",\"state\":\"READY\"},"
+         "{\"model\":\"q\",\"state\":\"ABSENT\"}],\"listen\":[\"127.0.0.1:8420\"]}",
+         "give an app the address http://127.0.0.1:8420/v1\n"},
+    };
+    struct text t = {0};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        text_clear(&t);
+        print_status(rows[i].json, false, &t);
+        const char *next = strstr(text_cstr(&t), "Next: ");
+        assert_non_null(next);
+        assert_string_equal(next + 6, rows[i].next);
+    }
+    text_fini(&t);
+}
+
 static void status_tells_of_damaged_files(void **state)
 {
     (void)state;
@@ -345,6 +379,7 @@ int main(void)
         cmocka_unit_test(addresses_are_as_people_open_them),
         cmocka_unit_test(failures_say_what_to_do),
         cmocka_unit_test(status_is_readable),
+        cmocka_unit_test(status_tells_what_is_next),
         cmocka_unit_test(status_tells_of_damaged_files),
         cmocka_unit_test(status_tells_of_the_machine),
         cmocka_unit_test(status_survives_documents_of_any_shape),

@@ -61,7 +61,7 @@ static void print_roles(struct cli *c, const struct config *config)
         row[0] = r->name;
         row[1] = join(c, &r->models, "(nothing)");
         row[2] = ports_of(c, config, r->name);
-        row[3] = where(c, config, path_of(c, r->name));
+        row[3] = cli_short(c, where(c, config, path_of(c, r->name)));
     }
     cli_table(&c->out, cells, COLUMNS, rows);
     text_add(&c->out, SLICE("Bind one with `hearth roles set ROLE MODEL`.\n"));

@@ -257,20 +257,43 @@ static void print_providers(const struct json_value *providers, bool colours, st
 
 /* ---- what next ---- */
 
+struct answering { /* what there is to ask */
+    size_t all, good;
+    bool example_only; /* the one of `hearth up --example` */
+};
+
+static struct answering count_answering(const struct json_value *status)
+{
+    struct answering n = {0};
+    size_t examples = 0;
+    for (struct json_iter i = json_begin(json_get(status, "providers")); json_next(&i);) {
+        n.all++;
+        n.good += is_on(i.value);
+    }
+    for (struct json_iter i = json_begin(json_get(status, "engines")); json_next(&i);) {
+        n.all++;
+        n.good += !json_text(json_get(i.value, "why")).len || json_get(i.value, "build");
+        examples += slice_is(json_text(json_get(i.value, "model")), SLICE("example"));
+    }
+    n.example_only = n.all == 1 && examples == 1;
+    return n;
+}
+
 void status_next(const struct json_value *status, const char *config_folder, struct text *out)
 {
-    const struct json_value *providers = json_get(status, "providers");
-    size_t on = 0;
-    for (struct json_iter i = json_begin(providers); json_next(&i);)
-        on += is_on(i.value);
+    struct answering n = count_answering(status);
     text_add(out, SLICE("Next: "));
-    if (!json_count(providers)) {
-        text_add(out, SLICE("name a provider under `providers:` in "));
+    if (!n.all) {
+        text_add(out, SLICE("bring a model with `hearth models add FILE.gguf`, or name a provider "
+                            "in\n      "));
         text_visible(out, slice_of(config_folder));
         text_add(out, SLICE("/hearth.yaml, then `hearth reload`.\n"));
-    } else if (!on) {
-        text_add(out, SLICE("no provider can be used; mend one as said above, then "
-                            "`hearth reload`.\n"));
+    } else if (!n.good) {
+        text_add(out,
+                 SLICE("nothing can answer: mend what `hearth status` and `hearth doctor` name, "
+                       "then `hearth reload`.\n"));
+    } else if (n.example_only) {
+        text_add(out, SLICE("bring a model of yours: `hearth models add FILE.gguf`.\n"));
     } else {
         text_add(out, SLICE("give an app the address "));
         cli_address(out, json_text(json_at(json_get(status, "listen"), 0)));

@@ -30,21 +30,47 @@ static void print_state(const struct json_value *e, bool colours, struct text *o
 
 static void print_what(const struct json_value *e, struct text *out)
 {
-    struct slice why = json_text(json_get(e, "why")), build = json_text(json_get(e, "build"));
+    struct slice build = json_text(json_get(e, "build"));
     double progress = json_number(json_get(e, "progress"));
-    if (slice_is(json_text(json_get(e, "state")), SLICE("FAILED"))) {
-        text_visible(out, why);
-        return;
-    }
     if (build.len && progress < 1)
         text_format(out, "%.0f %%, ", progress * 100);
     if (number(e, "waiting"))
-        text_format(out, "%lld waiting, ", (long long)number(e, "waiting"));
+        text_format(out, "%lld waiting%s", (long long)number(e, "waiting"), build.len ? ", " : "");
     if (number(e, "context"))
-        text_format(out, "context %lld, ", (long long)number(e, "context"));
+        text_format(out, "ctx %lld, ", (long long)number(e, "context"));
     text_visible(out, build);
     if (slice_is(json_text(json_get(e, "sandbox")), SLICE("none")))
         text_add(out, SLICE(", sandbox: none"));
+}
+
+/* What is in the way of one that does not run: too long for a column. */
+static void print_why(const struct json_value *e, struct text *out)
+{
+    struct slice why = json_text(json_get(e, "why"));
+    struct text words = {0};
+    if (!why.len || json_get(e, "build"))
+        return;
+    text_visible(&words, why);
+    text_add(out, SLICE("  "));
+    cli_wrap(out, 2, text_cstr(&words));
+    out->failed |= words.failed;
+    text_fini(&words);
+}
+
+static void print_row(const struct json_value *e, size_t width, bool colours, struct text *out)
+{
+    size_t from = out->len;
+    text_visible(out, json_text(json_get(e, "model")));
+    cli_pad(out, from, width + 2);
+    from = out->len;
+    print_state(e, colours, out);
+    cli_pad(out, from, 12);
+    from = out->len;
+    text_format(out, "%lld of %lld", (long long)number(e, "busy"), (long long)number(e, "slots"));
+    cli_pad(out, from, 8);
+    print_what(e, out);
+    cli_end_row(out);
+    print_why(e, out);
 }
 
 void status_engines(const struct json_value *engines, bool colours, struct text *out)
@@ -60,18 +86,6 @@ void status_engines(const struct json_value *engines, bool colours, struct text 
     text_add(out, SLICE("model"));
     cli_pad(out, from, width + 2);
     text_add(out, SLICE("engine      busy    what\n"));
-    for (struct json_iter i = json_begin(engines); json_next(&i);) {
-        from = out->len;
-        text_visible(out, json_text(json_get(i.value, "model")));
-        cli_pad(out, from, width + 2);
-        from = out->len;
-        print_state(i.value, colours, out);
-        cli_pad(out, from, 12);
-        from = out->len;
-        text_format(out, "%lld of %lld", (long long)number(i.value, "busy"),
-                    (long long)number(i.value, "slots"));
-        cli_pad(out, from, 8);
-        print_what(i.value, out);
-        text_byte(out, '\n');
-    }
+    for (struct json_iter i = json_begin(engines); json_next(&i);)
+        print_row(i.value, width, colours, out);
 }

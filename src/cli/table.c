@@ -3,6 +3,13 @@
 
 #define WIDEST_COLUMN 60u
 
+const char *cli_short(const struct cli *c, const char *place)
+{
+    size_t len = strlen(c->paths.config);
+    bool inside = strncmp(place, c->paths.config, len) == 0 && place[len] == '/';
+    return inside ? place + len + 1 : place;
+}
+
 void cli_table(struct text *out, const char *const *cells, size_t columns, size_t rows)
 {
     for (size_t row = 0; row < rows; row++) {
@@ -15,6 +22,6 @@ void cli_table(struct text *out, const char *const *cells, size_t columns, size_
             if (column + 1 < columns)
                 cli_pad(out, from, min_size(width, WIDEST_COLUMN) + 2);
         }
-        text_byte(out, '\n');
+        cli_end_row(out);
     }
 }

@@ -47,6 +47,16 @@ static void print_reached(const struct json_value *status, struct text *out)
     status_tls(status, out);
 }
 
+/* Is it the model for trying that answers? */
+static bool has_example(struct cli *c, const struct json_value *status)
+{
+    for (struct json_iter i = json_begin(json_get(status, "engines")); json_next(&i);) {
+        if (slice_is(json_text(json_get(i.value, "model")), SLICE("example")))
+            return c->options.example;
+    }
+    return false;
+}
+
 /* status: NULL when it was not to be had. */
 static void print_up(struct cli *c, struct slice address, int64_t pid, bool started,
                      const struct json_value *status)
@@ -64,6 +74,8 @@ static void print_up(struct cli *c, struct slice address, int64_t pid, bool star
         json_put_bool(&w, started);
         put_copy(&w, status, "listen");
         put_copy(&w, status, "tls");
+        json_key(&w, "example");
+        json_put_bool(&w, has_example(c, status));
         json_close_object(&w);
         text_byte(&c->out, '\n');
         text_fini(&log);
@@ -78,6 +90,9 @@ static void print_up(struct cli *c, struct slice address, int64_t pid, bool star
         text_add(&c->out, SLICE("/" CLI_LOG "\n"));
     }
     print_reached(status, &c->out);
+    if (has_example(c, status))
+        text_add(&c->out, SLICE("The model `example` says random letters; bring one of yours with "
+                                "`hearth models add FILE.gguf`.\n"));
 }
 
 /* One runs, or at least answers. Wanted in the background that is fine; in the foreground not. */
@@ -313,18 +328,67 @@ static enum err add_listen(struct cli *c, struct words *set, struct why *why)
     return OK;
 }
 
+/* Is anything there that could be asked? */
+static bool has_models(const struct config *config)
+{
+    for (size_t i = 0; i < config->providers_n; i++) {
+        if (config->providers[i].on && config->providers[i].models.n)
+            return true;
+    }
+    return config->models_n > 0;
+}
+
+/* A model for trying is a setting of this run: it lies with our data, and no file of the
+ * configuration names it. */
+static enum err add_example(struct cli *c, struct words *set, struct why *why)
+{
+    int fd;
+    const char *word =
+        arena_format(&c->arena, "models.example.file=%s/" PACK_EXAMPLE, c->paths.data).ptr;
+    if (!word || set->n == MOST_WORDS)
+        return why_set(why, word ? ERR_BAD_REQUEST : ERR_NO_MEMORY, "no room for the example");
+    enum err e = os_make_private_folder(c->paths.data, &fd, why);
+    if (e)
+        return e;
+    close(fd);
+    e = pack_example(c->paths.data, why);
+    if (!e)
+        set->items[set->n++] = word;
+    return e;
+}
+
 /* Loads the configuration once to tell people at once what is wrong with it. The daemon's own
  * loading comes later and warns again, in the log: so warnings are printed here only if that is
  * somewhere else. */
-static enum err check(struct cli *c, const struct config_sources *sources)
+static enum err check(struct cli *c, const struct config_sources *sources, bool *ret_models)
 {
     struct config *config = NULL;
     struct config_report report = {0};
     enum err e = config_load(sources, &config, &report);
     if (e || c->options.detach)
         config_report_print(&report, &c->err);
+    *ret_models = !e && has_models(config);
     config_report_fini(&report);
     config_free(config);
+    return e;
+}
+
+/* Everything that the command line adds to the configuration, which is valid with it. The words are
+ * NULL-ended. */
+static enum err settle(struct cli *c, struct words *set, const char **words, struct why *why)
+{
+    const struct config_sources sources = {&c->paths, c->environment, words, NULL};
+    bool models;
+    enum err e = add_listen(c, set, why);
+    memcpy(words, set->items, set->n * sizeof words[0]);
+    if (!e)
+        e = check(c, &sources, &models);
+    if (e == ERR_CONFIG)
+        why_set(why, e, "the configuration is not valid; nothing was started");
+    if (e || models || !c->options.example)
+        return e;
+    e = add_example(c, set, why);
+    memcpy(words, set->items, set->n * sizeof words[0]);
     return e;
 }
 
@@ -336,18 +400,12 @@ int up_run(struct cli *c)
     os_private_umask();
     if (is_up(c, c->options.detach ? ASK_MS : QUICK_MS, &code))
         return code;
-    enum err e = add_listen(c, &set, &why);
+    const char *words[MOST_WORDS + 1] = {0};
+    const struct config_sources sources = {&c->paths, c->environment, words, NULL};
+    enum err e = settle(c, &set, words, &why);
     if (e)
-        return cli_fail(c, e, &why, NULL);
-    const char *ended[MOST_WORDS + 1] = {0};
-    memcpy(ended, set.items, set.n * sizeof ended[0]);
-    const struct config_sources sources = {&c->paths, c->environment, ended, NULL};
-    e = check(c, &sources);
-    if (e) {
-        why_set(&why, e, "the configuration is not valid; nothing was started");
-        return cli_fail(c, e, e == ERR_CONFIG ? &why : NULL,
-                        "`hearth config check` says it again.");
-    }
+        return cli_fail(c, e, &why,
+                        e == ERR_CONFIG ? "`hearth config check` says it again." : NULL);
     struct cli_up up = {.sources = &sources, .ready_fd = -1};
     if (c->options.detach)
         return detach(c, &up);

@@ -48,6 +48,7 @@ static void shut(struct daemon *d)
     uint64_t patient = max_u64(LAST_BYTES_MS, d->config->request.drain_ms);
     timer_set(&d->patience, d->at_once ? AT_ONCE_MS : patient);
     server_shut(&d->server);
+    workshop_close(d); /* nobody asks an engine any more: it ends while the last bytes leave */
 }
 
 static void on_server_quiet(struct server *s)

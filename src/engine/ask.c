@@ -89,7 +89,7 @@ void ask_start(struct ask *a, struct loop *l, struct hold *hold, const struct qu
 {
     static const struct stream_ops ops = {
         .connected = send_question, .bytes = take_answer, .ended = end_early, .drained = drained};
-    const struct address to = {.kind = ADDRESS_UNIX, .path = q->socket};
+    const struct address to = {.kind = ADDRESS_UNIX, .path = q->socket, .own = true};
     assert(!a->busy);
     a->busy = true;
     a->body.limit = MOST_ANSWER;

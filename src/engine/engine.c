@@ -289,8 +289,19 @@ static void write_child(struct json_writer *w, const struct engine *e)
                                                               : SLICE("bubblewrap"));
 }
 
+/* What it died of last, or why it cannot be started; "" neither. */
+static const char *trouble_of(const struct engine *e, struct why *why)
+{
+    const struct pack *pack;
+    bool known = e->sm.state == ABSENT && e->model && e->all->facts;
+    if (!e->failed.text[0] && known && spawn_choose(e, &pack, why))
+        return why->text;
+    return e->failed.text;
+}
+
 static void write_engine(struct json_writer *w, const struct engine *e, bool log)
 {
+    struct why why = {0};
     json_open_object(w);
     json_put_pair(w, "model", e->backend.name);
     json_put_pair(w, "state", slice_of(sm_name(&e->sm)));
@@ -304,7 +315,7 @@ static void write_engine(struct json_writer *w, const struct engine *e, bool log
     json_put_u64(w, e->backend.queue.held);
     json_key(w, "waiting");
     json_put_u64(w, e->backend.queue.waiting);
-    json_put_pair(w, "why", slice_of(e->failed.text));
+    json_put_pair(w, "why", slice_of(trouble_of(e, &why)));
     if (e->spawn)
         write_child(w, e);
     if (log)

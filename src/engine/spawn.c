@@ -11,9 +11,6 @@
 #include "engine/inside.h"
 #include "os/os.h"
 
-#define MOST_FILE (1024u * 1024) /* bytes of a file that it writes: it has no use for any */
-#define OOM_FIRST 500 /* when memory is short an engine goes, and not the daemon or the desktop */
-
 static void hex(const unsigned char *bytes, size_t n, char *out)
 {
     for (size_t i = 0; i < n; i++)
@@ -122,7 +119,7 @@ static enum err make_launch(struct engine *e, struct spawn *s, struct why *why)
 static enum err start_child(struct engine *e, struct spawn *s, struct why *why)
 {
     int filter = -1;
-    enum err err = sandbox_seccomp(&filter, why);
+    enum err err = sandbox_seccomp(s->launch.devices, &filter, why);
     if (err)
         return err;
     const struct child_terms terms = {
@@ -168,12 +165,22 @@ static struct engine *owner(struct child *c)
     return owner_of(c, struct spawn, child)->engine;
 }
 
+/* In a sandbox its socket is where only it can write, and is known by its number. */
+static enum err find_socket(struct spawn *s, pid_t program)
+{
+    return s->launch.boxed ? sandbox_seen(program, LAUNCH_SOCKET, &s->arena, &s->socket) : OK;
+}
+
 static void held(struct child *c, pid_t program)
 {
-    const struct sandbox_limits limits = {.oom_score_adj = OOM_FIRST, .file_bytes = MOST_FILE};
     struct engine *e = owner(c);
     struct why why;
-    if (!sandbox_limit(program, &limits, &why)) {
+    enum err err = find_socket(e->spawn, program);
+    if (err)
+        why_set(&why, err, "no memory");
+    else
+        err = sandbox_limit(program, &e->spawn->launch.limits, &why);
+    if (!err) {
         child_go(c);
     } else if (why.sys == ESRCH || why.sys == ENOENT) {
         child_kill(c); /* it has ended already: its last words say why */
@@ -205,7 +212,7 @@ enum err spawn_connect(struct engine *e, struct why *why)
     struct provider_terms t = {
         .name = e->backend.name,
         .dialect = e->backend.dialect,
-        .addresses = {{.kind = ADDRESS_UNIX, .path = s->socket}},
+        .addresses = {{.kind = ADDRESS_UNIX, .path = s->socket, .own = true}},
         .n_addresses = 1,
         .host = SLICE("localhost"),
         .path = SLICE("/v1"),

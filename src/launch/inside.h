@@ -29,4 +29,5 @@ void launch_devices(struct making *m); /* what an engine needs to use those of t
 bool launch_sandboxed(const struct making *m);
 
 /* launch.c */
+bool launch_uses(const struct launch_terms *t, const struct device *d); /* is it of use to it? */
 void launch_set(struct making *m, const char *name, const char *value); /* a variable */

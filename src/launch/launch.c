@@ -14,8 +14,12 @@
     2048u /* conversations that were pushed out of a slot; never more than a
                                  sixteenth of the machine */
 #define CHECKPOINTS "8"
-#define RUN "/run/hearth" /* the engine's folder, inside */
-#define TCP_PORT 8080u    /* of the sandbox's own loopback */
+#define TCP_PORT 8080u           /* of the sandbox's own loopback */
+#define MOST_FILE (1024u * 1024) /* bytes of a file that it writes: it has no use for any */
+#define MOST_PROCESSES 512u      /* with its threads, of which it makes some for each processor */
+#define PROCESSES_EACH 4u
+#define LEAST_RESERVE (1ull << 30) /* bytes of memory that no engine gets */
+#define OOM_FIRST 500 /* when memory is short an engine goes, and not the daemon or the desktop */
 
 enum how { NUMBER, TEXT, FILE_NAME, FILES, SWITCH };
 static const struct flag {
@@ -81,14 +85,30 @@ static void say_flag(struct making *m, const struct flag *f)
     }
 }
 
+/* Which flavours of engines can use which devices. */
+static const struct flavour_row {
+    const char *flavour;
+    size_t can; /* the member of struct device that says so */
+} flavours[] = {
+    {"vulkan", offsetof(struct device, vulkan)}, {"vulkan-mesa", offsetof(struct device, vulkan)},
+    {"cuda", offsetof(struct device, cuda)},     {"hip", offsetof(struct device, hip)},
+    {"metal", offsetof(struct device, metal)},
+};
+
+bool launch_uses(const struct launch_terms *t, const struct device *d)
+{
+    for (size_t i = 0; i < COUNT(flavours); i++) {
+        if (strcmp(t->pack->flavour, flavours[i].flavour) == 0)
+            return !d->trouble[0] && *(const bool *)((const char *)d + flavours[i].can);
+    }
+    return false;
+}
+
 static const struct device *device_of(const struct launch_terms *t)
 {
-    const struct machine *m = t->machine;
-    if (strcmp(t->pack->flavour, "cpu") == 0)
-        return NULL;
-    for (size_t i = 0; m && i < m->n_devices; i++) {
-        if (!m->devices[i].trouble[0])
-            return &m->devices[i];
+    for (size_t i = 0; t->machine && i < t->machine->n_devices; i++) {
+        if (launch_uses(t, &t->machine->devices[i]))
+            return &t->machine->devices[i];
     }
     return NULL;
 }
@@ -148,7 +168,7 @@ static bool speaks_tcp(const struct making *m)
 /* Outside of a sandbox its folder is where it starts: a path of any length would not do. */
 static const char *socket_inside(const struct making *m)
 {
-    return launch_sandboxed(m) ? RUN "/" LAUNCH_SOCKET : LAUNCH_SOCKET;
+    return launch_sandboxed(m) ? SANDBOX_PRIVATE "/" LAUNCH_SOCKET : LAUNCH_SOCKET;
 }
 
 static void say_usual(struct making *m)
@@ -178,7 +198,7 @@ void launch_set(struct making *m, const char *name, const char *value)
 static void set_environment(struct making *m)
 {
     const struct launch_terms *t = m->terms;
-    const char *private = launch_sandboxed(m) ? "/tmp" : t->folder;
+    const char *private = launch_sandboxed(m) ? SANDBOX_PRIVATE : t->folder;
     launch_set(m, "HOME", private);
     launch_set(m, "TMPDIR", private);
     launch_set(m, "PATH", "/usr/bin:/bin");
@@ -202,11 +222,12 @@ static enum err make_command(struct making *m, struct launch *launch)
         .root = t->pack->root,
         .mounts = m->mounts,
         .n_mounts = m->n_mounts,
-        .folder = launch_sandboxed(m) ? "/tmp" : t->folder,
+        .folder = launch_sandboxed(m) ? SANDBOX_PRIVATE : t->folder,
         .argv = m->argv.items,
         .bridge = t->bridge,
         .tcp_socket = speaks_tcp(m) ? socket_inside(m) : NULL,
         .tcp_port = speaks_tcp(m) ? TCP_PORT : 0,
+        .devices = launch->devices,
     };
     if (speaks_tcp(m) && !launch_sandboxed(m))
         return why_set(m->why, ERR_CONFIG,
@@ -216,18 +237,37 @@ static enum err make_command(struct making *m, struct launch *launch)
     return sandbox_command(&plan, t->sandbox, m->arena, &launch->argv, m->why);
 }
 
+/* All that this machine has but for a reserve, so that an engine that takes too much fails by
+ * itself and not with everything else. Models are mapped files, which are not counted. */
+static uint64_t most_data(const struct machine *m)
+{
+    uint64_t all = m ? m->memory_total : 0, reserve = max_u64(LEAST_RESERVE, all / 8);
+    return max_u64(all / 2, all > reserve ? all - reserve : 0);
+}
+
+static struct sandbox_limits limits_of(const struct machine *m)
+{
+    return (struct sandbox_limits){.oom_score_adj = OOM_FIRST,
+                                   .file_bytes = MOST_FILE,
+                                   .data_bytes = most_data(m),
+                                   .processes =
+                                       MOST_PROCESSES + (m ? m->threads * PROCESSES_EACH : 0)};
+}
+
 enum err launch_make(const struct launch_terms *t, struct arena *a, struct launch *ret_launch,
                      struct why *why)
 {
     struct making m = {.terms = t, .arena = a, .why = why};
-    struct launch launch = {.slots = (unsigned)max_u64(t->model->parallel, 1)};
+    struct launch launch = {.boxed = launch_sandboxed(&m),
+                            .limits = limits_of(t->machine),
+                            .slots = (unsigned)max_u64(t->model->parallel, 1)};
     launch_mount(&m, MOUNT_EMPTY, NULL, "/model");
-    launch_mount(&m, MOUNT_WRITE, t->folder, RUN);
     launch_program(&m);
     say_usual(&m);
     say_settings(&m);
     set_environment(&m);
-    if (device_of(t))
+    launch.devices = device_of(t) != NULL;
+    if (launch.devices)
         launch_devices(&m);
     if (!m.err && (m.argv.failed || m.env.failed))
         m.err = ERR_NO_MEMORY;

@@ -14,15 +14,18 @@ struct launch_terms {
     const struct machine *machine;
     const struct sandbox_verdict *sandbox;
     const char *bridge; /* hearth-bridge; NULL: none is needed */
-    const char *folder; /* outside; the engine's own, in which it makes its socket */
+    const char *folder; /* outside; without a sandbox the engine's own, for its socket */
     const char *key;    /* the engine asks it of us; never on a command line */
 };
 
-#define LAUNCH_SOCKET "engine.sock" /* in that folder */
+#define LAUNCH_SOCKET "engine.sock" /* in that folder, or in SANDBOX_PRIVATE */
 
 struct launch {
     const char *const *argv, *const *env; /* of what is started, NULL-ended */
     const char *const *engine_argv;       /* of the engine itself, as it sees it: for people */
+    bool boxed;                           /* in a sandbox, and its socket with it */
+    bool devices;                         /* for sandbox_seccomp: it uses some */
+    struct sandbox_limits limits;         /* to be set while it is held */
     unsigned slots;                       /* it takes so many requests at the same time */
 };
 /* Allocated in *a. ERR_NOT_FOUND: a file of the model is not there; ERR_CONFIG: a setting that this

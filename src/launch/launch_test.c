@@ -144,7 +144,7 @@ static void test_always(void **state)
 {
     (void)state;
     const char *c = command();
-    has(c, "/usr/bin/llama-server --host /run/hearth/engine.sock");
+    has(c, "/usr/bin/llama-server --host /tmp/engine.sock");
     has(c, "--model /model/main/tiny.gguf");
     has(c, "--alias tiny");
     has(c, "--ctx-size 32768 --parallel 2 --no-kv-unified");
@@ -233,7 +233,8 @@ static void test_split_files(void **state)
 
 static void test_devices(void **state)
 {
-    struct device d = {.kind = DEVICE_AMD,
+    struct device d = {.vulkan = true,
+                       .kind = DEVICE_AMD,
                        .id = "0",
                        .name = "x",
                        .driver = "amdgpu",
@@ -282,7 +283,7 @@ static void test_tcp(void **state)
     g.pack.features[PACK_UNIX_SOCKET] = false;
     assert_int_equal(launch_make(&g.terms, &g.arena, &launch, &why), OK);
     has(words(launch.engine_argv), "--host 127.0.0.1 --port 8080");
-    has(words(launch.argv), "tcp --socket /run/hearth/engine.sock --port 8080");
+    has(words(launch.argv), "tcp --socket /tmp/engine.sock --port 8080");
     g.sandbox.kind = SANDBOX_NONE;
     g.pack.root = NULL;
     assert_int_equal(launch_make(&g.terms, &g.arena, &launch, &why), ERR_CONFIG);

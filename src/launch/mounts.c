@@ -166,8 +166,8 @@ static void mount_driver(struct making *m, const char *path, struct text *manife
         launch_mount(m, MOUNT_READ, path, path); /* packs have the place for it */
         return;
     }
-    if (is_folder(path))
-        return; /* settings for single programs: none of them is an engine */
+    if (is_folder(path) || strcmp(m->terms->pack->flavour, "vulkan-mesa") == 0)
+        return; /* settings for single programs, none of them an engine; it has its own drivers */
     m->err = m->err ? m->err : to.ptr ? OK : ERR_NO_MEMORY;
     launch_mount(m, MOUNT_READ, path, to.ptr);
     if (slice_ends(to, SLICE(".json"))) {
@@ -189,7 +189,7 @@ static void mount_drivers(struct making *m)
         else if (strncmp(paths[i], "/usr/", 5) != 0) /* that is there already */
             launch_mount(m, MOUNT_READ, paths[i], paths[i]);
     }
-    if (m->terms->pack->root && n) {
+    if (manifests.len) {
         launch_set(m, "LD_LIBRARY_PATH", DRIVERS);
         launch_set(m, "VK_DRIVER_FILES", text_cstr(&manifests));
     }
@@ -204,7 +204,7 @@ void launch_devices(struct making *m)
         return;
     for (size_t i = 0; i < machine->n_devices; i++) {
         const struct device *d = &machine->devices[i];
-        for (size_t k = 0; !d->trouble[0] && k < d->n_nodes; k++)
+        for (size_t k = 0; launch_uses(m->terms, d) && k < d->n_nodes; k++)
             launch_mount(m, MOUNT_DEVICE, d->nodes[k], d->nodes[k]);
     }
     mount_drivers(m);

@@ -32,7 +32,7 @@ void loop_close(struct loop *l);            /* everything else must be closed be
 uint64_t loop_now_ms(const struct loop *l); /* monotonic, as of this turn */
 uint64_t loop_now_us(const struct loop *l); /* monotonic, read now */
 
-/* ---- bus: numbered state changes, the newest 1,024 kept ---- */
+/* ---- bus: numbered state changes, the newest kept ---- */
 #define BUS_ROOM 1024u
 struct bus_item {
     uint64_t number, at_ms; /* numbers start at 1; wall clock for people */
@@ -42,7 +42,6 @@ struct bus_item {
 void bus_say(struct loop *l, const char *topic, const char *format, ...) PRINTF(3, 4);
 /* The item with this number or the oldest kept after it; NULL when there is none yet. */
 const struct bus_item *bus_get(const struct loop *l, uint64_t number);
-
 /* ---- timer ---- */
 struct timer {
     uv_timer_t uv;
@@ -84,6 +83,7 @@ struct address { /* where to connect; text is for people */
     enum { ADDRESS_TCP, ADDRESS_UNIX } kind;
     struct sockaddr_storage tcp;
     const char *path;
+    bool own; /* ADDRESS_UNIX: as os_unix_connect_own */
 };
 /* `connected` comes later, unless this fails; then close as usual: the hold may still count. */
 enum err stream_connect(struct stream *s, struct loop *l, struct hold *hold,

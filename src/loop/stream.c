@@ -276,16 +276,17 @@ static void begin(struct stream *s, struct loop *l, struct hold *hold)
     hold_add(hold);
 }
 
-static enum err connect_unix(struct stream *s, const char *path, struct why *why)
+static enum err connect_unix(struct stream *s, const struct address *to, struct why *why)
 {
     int fd;
-    enum err e = os_unix_connect(path, true, &fd, why);
+    enum err e = to->own ? os_unix_connect_own(to->path, true, &fd, why)
+                         : os_unix_connect(to->path, true, &fd, why);
     uv_pipe_init(&s->loop->uv, &s->pipe, 0);
     if (e)
         return e;
     if (uv_pipe_open(&s->pipe, fd) != 0) {
         close(fd);
-        return why_set(why, ERR_SYSTEM, "the socket %s cannot be used", path);
+        return why_set(why, ERR_SYSTEM, "the socket %s cannot be used", to->path);
     }
     s->fresh = true;
     link_unsent(s);
@@ -307,8 +308,7 @@ enum err stream_connect(struct stream *s, struct loop *l, struct hold *hold,
                         const struct address *to, struct why *why)
 {
     begin(s, l, hold);
-    enum err e =
-        to->kind == ADDRESS_UNIX ? connect_unix(s, to->path, why) : connect_tcp(s, to, why);
+    enum err e = to->kind == ADDRESS_UNIX ? connect_unix(s, to, why) : connect_tcp(s, to, why);
     if (e)
         stream_close(s);
     return e;

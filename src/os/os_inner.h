@@ -3,6 +3,7 @@
 #pragma once
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "os/os.h"
@@ -20,6 +21,10 @@ void os_sys_no_dump(void);                       /* besides RLIMIT_CORE */
 
 /* The path of an open folder, for calls that take only paths; false when there is none. */
 bool os_sys_folder_path(int dirfd, char *path, size_t room);
+
+/* What `name` is, itself and no link's end, and held fast: a descriptor, and the path by which
+ * it is then found, "" where there is none. */
+int os_sys_pin(int dirfd, const char *name, struct stat *ret_is, char *path, size_t room);
 
 /* Opens the folder that `name` stands in, for use as a dirfd, and points at the last part. */
 int os_open_parent(int dirfd, const char *name, const char **ret_last);

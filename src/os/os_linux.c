@@ -16,6 +16,16 @@ int os_sys_socket(int family, bool nonblocking)
     return socket(family, SOCK_STREAM | SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0), 0);
 }
 
+int os_sys_pin(int dirfd, const char *name, struct stat *ret_is, char *path, size_t room)
+{
+    int fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    *ret_is = (struct stat){0};
+    if (fd >= 0)
+        (void)fstat(fd, ret_is); /* zeros are no socket */
+    snprintf(path, room, "/proc/self/fd/%d", fd);
+    return fd;
+}
+
 int os_sys_accept(int listener)
 {
     return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);

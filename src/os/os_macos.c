@@ -35,6 +35,15 @@ int os_sys_socket(int family, bool nonblocking)
     return fd;
 }
 
+/* There is no sandbox here, so nobody changes what it looked at but our own user. */
+int os_sys_pin(int dirfd, const char *name, struct stat *ret_is, char *path, size_t room)
+{
+    (void)room;
+    *path = '\0';
+    return fstatat(dirfd, name, ret_is, AT_SYMLINK_NOFOLLOW) == 0 ? fcntl(dirfd, F_DUPFD_CLOEXEC, 0)
+                                                                  : -1;
+}
+
 int os_sys_accept(int listener)
 {
     int on = 1, fd = accept(listener, NULL, NULL);

@@ -167,6 +167,25 @@ static int connect_path(const char *path)
     return fd;
 }
 
+enum err os_unix_connect_own(const char *path, bool nonblocking, int *ret_fd, struct why *why)
+{
+    const char *name;
+    struct stat is;
+    char pinned[32];
+    int folder = os_open_parent(AT_FDCWD, path, &name);
+    int fd = folder < 0 ? -1 : os_sys_pin(folder, name, &is, pinned, sizeof pinned);
+    int sys = errno;
+    if (folder >= 0)
+        close(folder);
+    if (fd < 0)
+        return why_sys(why, ERR_CONNECT_REFUSED, sys, "cannot connect to %.200s", path);
+    enum err e = S_ISSOCK(is.st_mode) && is.st_uid == geteuid()
+                     ? os_unix_connect(pinned[0] ? pinned : path, nonblocking, ret_fd, why)
+                     : why_set(why, ERR_PERMISSION, "%.200s is no socket of ours", path);
+    close(fd);
+    return e;
+}
+
 enum err os_unix_connect(const char *path, bool nonblocking, int *ret_fd, struct why *why)
 {
     int fd = *path ? connect_path(path) : -1;

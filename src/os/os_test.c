@@ -526,6 +526,38 @@ static void connecting_tells_why_not(void **state)
     close(folder);
 }
 
+/* In an untrusted folder: links, files, and other users' sockets are refused. */
+static void connecting_to_a_socket_of_our_own(void **state)
+{
+    struct place *p = *state;
+    char path[PATH_MAX];
+    struct why why = {0};
+    int fd = -7, listener;
+    assert_int_equal(os_unix_listen(p->dirfd, "s", &listener, &why), OK);
+    under(p, "s", path);
+    assert_int_equal(os_unix_connect_own(path, true, &fd, &why), OK);
+    close(fd);
+    if (geteuid() == 0) {
+        assert_int_equal(fchownat(p->dirfd, "s", STRANGER, (gid_t)-1, 0), 0);
+        assert_int_equal(os_unix_connect(path, true, &fd, &why), OK);
+        close(fd);
+        assert_int_equal(os_unix_connect_own(path, true, &fd, &why), ERR_PERMISSION);
+        assert_int_equal(fchownat(p->dirfd, "s", 0, (gid_t)-1, 0), 0);
+    }
+    assert_int_equal(symlinkat(path, p->dirfd, "link"), 0);
+    under(p, "link", path);
+    assert_int_equal(os_unix_connect(path, true, &fd, &why), OK);
+    close(fd);
+    fd = -7;
+    assert_int_equal(os_unix_connect_own(path, true, &fd, &why), ERR_PERMISSION);
+    under(p, "none", path);
+    assert_int_equal(os_unix_connect_own(path, true, &fd, &why), ERR_CONNECT_REFUSED);
+    assert_int_equal(why.sys, ENOENT);
+    assert_int_equal(os_unix_connect_own("/nowhere/at/all", true, &fd, &why), ERR_CONNECT_REFUSED);
+    assert_int_equal(fd, -7);
+    close(listener);
+}
+
 static void connecting_never_waits_for_a_full_queue(void **state)
 {
     struct place *p = *state;
@@ -749,6 +781,7 @@ int main(void)
         TRY(stale_socket_is_replaced),
         TRY(what_is_in_the_way_stays),
         TRY(connecting_tells_why_not),
+        TRY(connecting_to_a_socket_of_our_own),
         TRY(connecting_never_waits_for_a_full_queue),
         TRY(peer_is_who_it_is),
         TRY(limits_and_standard_files),

@@ -46,7 +46,7 @@ static enum err ask(const char *socket, enum http_method method, const char *tar
                     struct slice body, int *ret_fd)
 {
     int fd;
-    enum err e = os_unix_connect(socket, false, &fd, NULL);
+    enum err e = os_unix_connect_own(socket, false, &fd, NULL);
     if (e)
         return e;
     e = send_question(fd, method, target, body);

@@ -35,6 +35,7 @@ struct debian {
     const char *suite, *version; /* of the package that was found */
     const char *origin;
     uint64_t debs, bytes;        /* to be fetched */
+    uint64_t lists;              /* bytes of lists that were */
     const char *watched, *doing; /* whose size shows how far apt is */
 };
 
@@ -63,6 +64,8 @@ static enum err run(struct debian *d, const char *const *argv, uint64_t deadline
 static enum err apt_failed(const struct process *p, const char *what, struct why *why)
 {
     struct slice line = process_last_line(text_slice(&p->err.text), "E:");
+    if (!line.len)
+        line = process_last_line(text_slice(&p->err.text), "W: Failed");
     if (!line.len)
         line = process_last_line(text_slice(&p->out.text), "Err:");
     if (!line.len)
@@ -236,15 +239,12 @@ static const char *date_of_list(struct debian *d)
     return date ? date : "an unknown date";
 }
 
-static bool is_over_date(const struct process *p)
+static bool has_said(const struct process *p, struct slice words)
 {
     const struct text *said[] = {&p->err.text, &p->out.text};
     for (size_t i = 0; i < COUNT(said); i++) {
-        struct slice rest = text_slice(said[i]), line;
-        while (slice_split(&rest, '\n', &line)) {
-            if (memmem(line.ptr, line.len, "is expired", 10))
-                return true;
-        }
+        if (said[i]->len && memmem(said[i]->ptr, said[i]->len, words.ptr, words.len))
+            return true;
     }
     return false;
 }
@@ -257,6 +257,24 @@ static struct slice fetched(const struct process *p)
     return end ? (struct slice){line.ptr + 8, (size_t)(end - line.ptr) - 8} : SLICE("0 B");
 }
 
+/* "10.3 MB", as apt writes it. */
+static uint64_t bytes_of(struct slice words)
+{
+    static const char units[] = "kMG";
+    uint64_t tenths = 0, unit = 1;
+    bool part = false;
+    size_t i = 0;
+    for (; i < words.len && i < 12 && words.ptr[i] != ' '; i++) {
+        part |= words.ptr[i] == '.';
+        if (words.ptr[i] >= '0' && words.ptr[i] <= '9')
+            tenths = tenths * 10 + (uint64_t)(words.ptr[i] - '0');
+    }
+    const char *named = i + 1 < words.len ? strchr(units, words.ptr[i + 1]) : NULL;
+    for (const char *u = units; named && u <= named; u++)
+        unit *= 1000;
+    return (part ? tenths : tenths * 10) * unit / 10;
+}
+
 static enum err update(struct debian *d, const char *suite, struct why *why)
 {
     static const char *const usual[] = {"update", NULL};
@@ -267,7 +285,7 @@ static enum err update(struct debian *d, const char *suite, struct why *why)
     d->watched = path_join(d->a, d->apt, "lists");
     d->bytes = 0;
     enum err e = apt_get(d, usual, false, UPDATE_MS, &p, why);
-    bool over = !e && is_over_date(&p);
+    bool over = !e && has_said(&p, SLICE("is expired"));
     if (over) {
         process_fini(&p);
         e = apt_get(d, late, false, UPDATE_MS, &p, why);
@@ -275,13 +293,15 @@ static enum err update(struct debian *d, const char *suite, struct why *why)
     d->watched = NULL;
     if (e)
         return e;
+    d->lists += bytes_of(fetched(&p));
     if (over)
         say(d->w, "the mirror's list of %s is over its date; used all the same", date_of_list(d));
     say(d->w, "fetched the list of Debian %s, %.*s, %s", suite, SLICE_ARG(fetched(&p)),
         words_seconds(d->a, began));
     /* A mirror of somebody else's may have no such suite, which apt calls a failure of all: what
-     * counts is whether the package can be had. But keep the words. */
-    if (p.code)
+     * counts is whether the package can be had. But keep the words. Without a network apt calls it
+     * a success. */
+    if (p.code || has_said(&p, SLICE("Some index files failed to download")))
         e = apt_failed(&p, "the list of packages cannot be fetched", why);
     process_fini(&p);
     return e;
@@ -392,8 +412,9 @@ static enum err find_suite(struct debian *d, const char *wished, const char *cod
             say(d->w, "Debian %s has no %s", suite, d->row->packages[0]);
     }
     if (none || !list.code)
-        return why_set(why, ERR_NOT_FOUND, "%s has no package %s",
-                       wished ? "this suite" : "no suite of Debian", d->row->packages[0]);
+        return why_set(why, ERR_NOT_FOUND, "%s package %s",
+                       wished ? "this suite has no" : "no suite of Debian has a",
+                       d->row->packages[0]);
     *why = list;
     return ERR_SYSTEM;
 }
@@ -580,6 +601,7 @@ enum err pack_install(struct pack_work *w, const struct pack_wish *wish, struct 
     made.was_there = made.pack != NULL;
     if (!e && !made.was_there)
         e = make(&d, &made, why);
+    made.fetched += d.lists;
     change_end(&d.c);
     if (!e)
         *ret = made;

@@ -149,5 +149,6 @@ enum err client_begin(const char *socket, const char *target, struct slice body,
                       uint64_t deadline_ms, int *ret_fd) MUST_USE;
 
 /* ---- tiny_gguf.c ---- */
-/* A model that any llama.cpp loads and that knows nothing: 300 KB of pseudo-random weights. */
+/* A model that any llama.cpp loads and that knows nothing: 300 KB of pseudo-random weights. With
+ * ignore_eos it goes on as long as it may. */
 void tiny_gguf(struct text *out);

@@ -66,7 +66,7 @@ struct pack_work {                  /* what a change needs; kept by the caller u
 struct pack_made {
     const struct pack *pack;
     bool was_there;          /* the same build is installed already: nothing was done */
-    uint64_t fetched, files; /* bytes and packages that came over the network */
+    uint64_t fetched, files; /* bytes, with apt's lists, and packages that came over the network */
 };
 
 struct pack_wish {
@@ -104,6 +104,10 @@ enum err pack_probe(struct pack_work *w, const char *id, const struct pack **ret
 #define PACK_WORDS 4u
 enum err pack_words(const struct pack *p, bool mounted, struct arena *a,
                     const char *ret[PACK_WORDS + 1], struct why *why) MUST_USE;
+
+/* Writes a small model into this folder, for seeing an engine answer. It says random letters. */
+#define PACK_EXAMPLE "example.gguf"
+enum err pack_example(const char *folder, struct why *why) MUST_USE;
 
 /* ---- the table of engines (engines.def) ---- */
 struct pack_engine {

@@ -3,8 +3,8 @@
  * that a program that hangs costs some seconds more. A program that is none of llama.cpp's is only
  * asked for its version.
  *
- * A folder of our own is all that it may write to: its socket and the model lie there, and are
- * named without a path, so that they are found whether or not the sandbox can mount. */
+ * Its socket and the model lie in its working folder and are named without a path, so that they are
+ * found whether or not the sandbox can mount. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -16,7 +16,6 @@
 #include "pack/inside.h"
 #include "sandbox/sandbox.h"
 
-#define INSIDE "/run/hearth"
 #define SOCKET "e.sock"
 #define MODEL "tiny.gguf"
 #define LOG_BYTES (1u << 20)
@@ -34,7 +33,7 @@ struct trial {
     struct pack *p;
     struct sandbox_verdict verdict;
     char name[32];
-    const char *folder, *socket; /* outside */
+    const char *folder, *socket, *model; /* outside; in a sandbox the socket is known late */
     struct process process;
     int status;    /* open as long as it runs: how it ended is written there, too */
     bool by_tcp;   /* it cannot listen on a Unix socket: hearth-bridge does */
@@ -62,7 +61,8 @@ static bool make_folder(struct trial *t)
     snprintf(t->name, sizeof t->name, ".new-%016llx", (unsigned long long)n);
     t->folder = path_join(a, t->w->engines, t->name);
     t->socket = path_join(a, t->folder, SOCKET);
-    if (!t->socket || mkdir(t->folder, 0700) != 0)
+    t->model = path_join(a, t->folder, MODEL);
+    if (!t->socket || !t->model || mkdir(t->folder, 0700) != 0)
         return false;
     int fd = open(t->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool done = fd >= 0 && write_model(fd);
@@ -80,7 +80,7 @@ static void remove_folder(const struct trial *t)
 /* ---- starting ---- */
 
 /* Reads from the status pipe who was started, sets limits, and lets it go. */
-static void let_go(int status, int block)
+static void let_go(struct trial *t, int status, int block)
 {
     static const struct sandbox_limits limits = {.data_bytes = 16ull << 30, .oom_score_adj = 500};
     char bytes[1024];
@@ -100,13 +100,22 @@ static void let_go(int status, int block)
     }
     struct slice line = {bytes, slice_find((struct slice){bytes, len}, '\n')};
     if (!json_read(line, &json_usual_limits, NULL, &doc, NULL)) {
-        if (json_int(json_get(doc.root, "child-pid"), &pid) && pid > 0 && pid < INT_MAX &&
-            sandbox_limit((int)pid, &limits, NULL))
+        bool told = json_int(json_get(doc.root, "child-pid"), &pid) && pid > 0 && pid < INT_MAX;
+        if (told && t->verdict.kind != SANDBOX_NONE &&
+            sandbox_seen((int)pid, SOCKET, t->w->arena, &t->socket))
+            errno = 0; /* no memory: it will not be found */
+        if (told && sandbox_limit((int)pid, &limits, NULL))
             errno = 0; /* a probe without limits is short all the same */
         json_done(&doc);
     }
     if (write(block, "x", 1) != 1)
         errno = 0; /* it has ended: that will be seen */
+}
+
+/* Its drivers may look for devices, though none is there: they are let. */
+static bool is_plain(const struct pack *p)
+{
+    return strcmp(p->flavour, "cpu") == 0;
 }
 
 static enum err start_command(struct trial *t, const char *const *argv, struct why *why)
@@ -119,7 +128,7 @@ static enum err start_command(struct trial *t, const char *const *argv, struct w
     const char *const environment[] = {
         "LLAMA_SERVER_ROUTER_PORT=1", "HOME=/tmp", "LC_ALL=C", "PATH=/usr/bin:/bin",
         named ? backend : NULL,       NULL};
-    enum err e = sandbox_seccomp(&filter, why);
+    enum err e = sandbox_seccomp(!is_plain(t->p), &filter, why);
     if (!e && (pipe2(status, O_CLOEXEC) != 0 || pipe2(block, O_CLOEXEC) != 0))
         e = why_sys(why, os_err_of(errno), errno, "cannot start the engine");
     if (!e) {
@@ -140,7 +149,7 @@ static enum err start_command(struct trial *t, const char *const *argv, struct w
             close(its[i]);
     }
     if (!e)
-        let_go(status[0], block[1]);
+        let_go(t, status[0], block[1]);
     if (block[1] >= 0)
         close(block[1]);
     if (e && status[0] >= 0)
@@ -162,7 +171,7 @@ static enum err start(struct trial *t, const char *const *words, size_t n, struc
 {
     bool mounts = t->verdict.kind != SANDBOX_NONE;
     const char *argv[PACK_WORDS + 32];
-    const struct sandbox_mount mounted[] = {{MOUNT_WRITE, t->folder, INSIDE},
+    const struct sandbox_mount mounted[] = {{MOUNT_READ, t->model, SANDBOX_PRIVATE "/" MODEL},
                                             {MOUNT_READ, t->p->folder, t->p->folder}};
     const char *const *command;
     enum err e = pack_words(t->p, mounts, t->w->arena, argv, why);
@@ -178,13 +187,14 @@ static enum err start(struct trial *t, const char *const *words, size_t n, struc
     const struct sandbox_plan plan = {.root = t->p->root,
                                       .mounts = mounted,
                                       .n_mounts = t->p->folder ? 2 : 1,
-                                      .folder = mounts ? INSIDE : t->folder,
+                                      .folder = mounts ? SANDBOX_PRIVATE : t->folder,
                                       .argv = argv,
                                       .bridge = t->w->bridge,
                                       .tcp_socket = !t->by_tcp ? NULL
-                                                    : mounts   ? INSIDE "/" SOCKET
+                                                    : mounts   ? SANDBOX_PRIVATE "/" SOCKET
                                                                : t->socket,
-                                      .tcp_port = t->by_tcp ? t->port : 0};
+                                      .tcp_port = t->by_tcp ? t->port : 0,
+                                      .devices = !is_plain(t->p)};
     e = sandbox_command(&plan, &t->verdict, t->w->arena, &command, why);
     return e ? e : start_command(t, command, why);
 }
@@ -434,7 +444,7 @@ static enum err start_server(struct trial *t, struct why *why)
     }
     for (size_t i = 0; i < COUNT(usual); i++)
         words[n++] = usual[i];
-    if (unlinkat(AT_FDCWD, t->socket, 0) != 0)
+    if (t->verdict.kind == SANDBOX_NONE && unlinkat(AT_FDCWD, t->socket, 0) != 0)
         errno = 0; /* none was left by the one before */
     return start(t, words, n, why);
 }

@@ -1,6 +1,12 @@
-/* tiny_gguf: a model of the llama family that is made here, for starting an engine once: 312 words,
- * one layer, pseudo-random weights. Any llama.cpp that reads GGUF version 3 loads it; what it says
- * means nothing. Numbers are little-endian, as in the file format. */
+/* tiny_gguf: a model of the llama family that is made here, for starting an engine once and for
+ * seeing one answer: 312 words, one layer, pseudo-random weights. Any llama.cpp that reads GGUF
+ * version 3 loads it. What it says means nothing: letters and blanks, some fifty of them. Numbers
+ * are little-endian, as in the file format. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "os/os.h"
 #include "pack/inside.h"
 
 #define WIDTH 64u /* of the embedding */
@@ -11,6 +17,8 @@
 #define BYTE_WORDS 256u
 #define LETTERS 27u /* the blank and a to z, then a to z behind a blank */
 #define WORDS (3u + BYTE_WORDS + LETTERS + LETTERS - 1u)
+#define END_WORD 2u
+#define FIRST_LETTER (3u + BYTE_WORDS)
 #define ALIGNED 32u
 
 enum value_kind { IS_U32 = 4, IS_I32 = 5, IS_F32 = 6, IS_STRING = 8, IS_ARRAY = 9 };
@@ -74,7 +82,7 @@ static const struct {
     const char *key, *value;
 } words[] = {
     {"general.architecture", "llama"},
-    {"general.name", "hearth-probe"},
+    {"general.name", "hearth-example"},
     {"tokenizer.ggml.model", "llama"},
     {"tokenizer.chat_template",
      "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:"},
@@ -141,24 +149,26 @@ static void put_keys(struct text *t)
 
 /* ---- the weights ---- */
 
+enum part { INSIDE_IT, READS, SAYS }; /* a row for each word: what it becomes, how likely it is */
 struct tensor {
     const char *name;
     uint32_t width, height; /* height 0: a vector, of ones */
+    enum part part;
 };
 
 static const struct tensor tensors[] = {
-    {"token_embd.weight", WIDTH, WORDS},
-    {"output_norm.weight", WIDTH, 0},
-    {"output.weight", WIDTH, WORDS},
-    {"blk.0.attn_norm.weight", WIDTH, 0},
-    {"blk.0.attn_q.weight", WIDTH, WIDTH},
-    {"blk.0.attn_k.weight", WIDTH, WIDTH / HEADS *KV_HEADS},
-    {"blk.0.attn_v.weight", WIDTH, WIDTH / HEADS *KV_HEADS},
-    {"blk.0.attn_output.weight", WIDTH, WIDTH},
-    {"blk.0.ffn_norm.weight", WIDTH, 0},
-    {"blk.0.ffn_gate.weight", WIDTH, INNER},
-    {"blk.0.ffn_up.weight", WIDTH, INNER},
-    {"blk.0.ffn_down.weight", INNER, WIDTH},
+    {"token_embd.weight", WIDTH, WORDS, READS},
+    {"output_norm.weight", WIDTH, 0, INSIDE_IT},
+    {"output.weight", WIDTH, WORDS, SAYS},
+    {"blk.0.attn_norm.weight", WIDTH, 0, INSIDE_IT},
+    {"blk.0.attn_q.weight", WIDTH, WIDTH, INSIDE_IT},
+    {"blk.0.attn_k.weight", WIDTH, WIDTH / HEADS *KV_HEADS, INSIDE_IT},
+    {"blk.0.attn_v.weight", WIDTH, WIDTH / HEADS *KV_HEADS, INSIDE_IT},
+    {"blk.0.attn_output.weight", WIDTH, WIDTH, INSIDE_IT},
+    {"blk.0.ffn_norm.weight", WIDTH, 0, INSIDE_IT},
+    {"blk.0.ffn_gate.weight", WIDTH, INNER, INSIDE_IT},
+    {"blk.0.ffn_up.weight", WIDTH, INNER, INSIDE_IT},
+    {"blk.0.ffn_down.weight", INNER, WIDTH, INSIDE_IT},
 };
 
 static uint32_t values_of(const struct tensor *x)
@@ -182,14 +192,37 @@ static void put_infos(struct text *t)
     }
 }
 
+/* The first value of the stream is the same behind every word, and makes all but letters unlikely.
+ * The second is there only behind the last word, a blank and z, and ends the answer. */
+static float steered(enum part part, uint32_t word, uint32_t column, float chance)
+{
+    if (part == INSIDE_IT || column > 1)
+        return chance;
+    if (part == READS)
+        return column == 0 || word == WORDS - 1 ? 4.0f : 0.0f;
+    if (column == 0)
+        return word < FIRST_LETTER ? -2.0f : 0.0f;
+    return word == END_WORD ? 4.0f : 0.0f;
+}
+
+static void put_matrix(struct text *t, const struct tensor *x, uint32_t *seed)
+{
+    for (uint32_t row = 0; row < x->height && !t->failed; row++) {
+        for (uint32_t column = 0; column < x->width; column++) {
+            *seed = *seed * 1664525u + 1013904223u;
+            float chance = ((float)(*seed >> 8) / 16777216.0f - 0.5f) * 0.2f;
+            put_f32(t, steered(x->part, row, column, chance));
+        }
+    }
+}
+
 static void put_values(struct text *t)
 {
     uint32_t seed = 1;
     for (size_t i = 0; i < COUNT(tensors); i++) {
-        for (uint32_t n = values_of(&tensors[i]); n && !t->failed; n--) {
-            seed = seed * 1664525u + 1013904223u;
-            put_f32(t, tensors[i].height ? ((float)(seed >> 8) / 16777216.0f - 0.5f) * 0.2f : 1.0f);
-        }
+        put_matrix(t, &tensors[i], &seed);
+        for (uint32_t n = tensors[i].height ? 0 : tensors[i].width; n; n--)
+            put_f32(t, 1.0f);
     }
 }
 
@@ -203,4 +236,19 @@ void tiny_gguf(struct text *out)
     put_infos(out);
     pad(out);
     put_values(out);
+}
+
+enum err pack_example(const char *folder, struct why *why)
+{
+    struct text model = {0};
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return why_sys(why, os_err_of(errno), errno, "cannot open %.200s", folder);
+    tiny_gguf(&model);
+    enum err e = model.failed
+                     ? ERR_NO_MEMORY
+                     : os_write_file_whole(fd, PACK_EXAMPLE, text_slice(&model), 0600, why);
+    close(fd);
+    text_fini(&model);
+    return e;
 }

@@ -16,6 +16,7 @@ enum {
     SKIP = 0x05,       /* k steps */
     IF_IS = 0x15,      /* equals k: yes steps, else no */
     IF_HAS_ANY = 0x45, /* has one of the bits in k */
+    KEEP = 0x54,       /* only the bits in k */
     END = 0x06,        /* with the verdict k */
 };
 /* What is read: struct seccomp_data of linux/seccomp.h. Arguments are 64 bits, the low word first;
@@ -37,8 +38,18 @@ enum { AT_NUMBER = 0, AT_PROCESSOR = 4, AT_ARGUMENTS = 16, ARGUMENT_BYTES = 8 };
 #define FAMILY_UNIX 1u
 #define FAMILY_4 2u
 #define FAMILY_6 10u
+#define MAP_LIKE_STACK 0x100u /* MAP_GROWSDOWN: counted as a stack, and so not at all */
+#define MAP_SHARED_MEMORY                                                                          \
+    0x21u /* MAP_SHARED (the other way of sharing has its bit) without a file */
 
-enum verdict_kind { ALWAYS, IF_ANY_BIT, IF_ONE_OF, IF_NONE_OF };
+enum verdict_kind {
+    ALWAYS,
+    IF_ANY_BIT,
+    IF_ALL_BITS /* of one of the values */,
+    IF_ONE_OF,
+    IF_NONE_OF
+};
+enum whose { OF_ALL, WITHOUT_DEVICE, WITH_DEVICE };
 #define MOST_VALUES 3
 
 struct rule {
@@ -50,6 +61,7 @@ struct rule {
 struct call {
     const char *name;
     int x86_64, aarch64;
+    enum whose whose;
     struct rule rule;
 };
 
@@ -63,6 +75,10 @@ struct call {
     {                                                                                              \
         .refuse = IF_ANY_BIT, .sys = e, .argument = i, VALUES(__VA_ARGS__)                         \
     }
+#define REFUSE_ALL(e, i, ...)                                                                      \
+    {                                                                                              \
+        .refuse = IF_ALL_BITS, .sys = e, .argument = i, VALUES(__VA_ARGS__)                        \
+    }
 #define REFUSE_ONLY(e, i, ...)                                                                     \
     {                                                                                              \
         .refuse = IF_ONE_OF, .sys = e, .argument = i, VALUES(__VA_ARGS__)                          \
@@ -73,9 +89,13 @@ struct call {
     }
 
 static const struct call calls[] = {
-#define CALL(name, x86_64, aarch64, ...) {#name, x86_64, aarch64, __VA_ARGS__},
+#define CALL(name, x86_64, aarch64, ...) {#name, x86_64, aarch64, OF_ALL, __VA_ARGS__},
+#define ALONE(name, x86_64, aarch64, ...) {#name, x86_64, aarch64, WITHOUT_DEVICE, __VA_ARGS__},
+#define DEVICE(name, x86_64, aarch64, ...) {#name, x86_64, aarch64, WITH_DEVICE, __VA_ARGS__},
 #include "sandbox/calls.def"
 #undef CALL
+#undef ALONE
+#undef DEVICE
 };
 
 struct program {
@@ -90,6 +110,19 @@ static void add(struct program *p, uint16_t code, uint32_t k, size_t yes, size_t
         (struct filter_step){.code = code, .yes = (uint8_t)yes, .no = (uint8_t)no, .k = k};
 }
 
+/* The bits that do not count are taken off, so the word is read anew for each value. */
+static void add_all_bits(struct program *p, int number, const struct rule *r)
+{
+    add(p, IF_IS, (uint32_t)number, 0, r->n * 3 + 2);
+    for (unsigned i = 0; i < r->n; i++) {
+        add(p, LOAD, AT_ARGUMENTS + ARGUMENT_BYTES * r->argument, 0, 0);
+        add(p, KEEP, r->values[i], 0, 0);
+        add(p, IF_IS, r->values[i], (r->n - i - 1) * 3 + 1, 0);
+    }
+    add(p, END, VERDICT_ALLOW, 0, 0);
+    add(p, END, VERDICT_ERRNO | (uint32_t)r->sys, 0, 0);
+}
+
 /* After it: the call is decided. The number is read already. */
 static void add_call(struct program *p, int number, const struct rule *r)
 {
@@ -97,6 +130,10 @@ static void add_call(struct program *p, int number, const struct rule *r)
     if (r->refuse == ALWAYS) {
         add(p, IF_IS, (uint32_t)number, 0, 1);
         add(p, END, refuse, 0, 0);
+        return;
+    }
+    if (r->refuse == IF_ALL_BITS) {
+        add_all_bits(p, number, r);
         return;
     }
     uint16_t look = r->refuse == IF_ANY_BIT ? IF_HAS_ANY : IF_IS;
@@ -109,17 +146,18 @@ static void add_call(struct program *p, int number, const struct rule *r)
     add(p, END, found_is_bad ? refuse : VERDICT_ALLOW, 0, 0);
 }
 
-static void add_calls(struct program *p, bool x86_64)
+static void add_calls(struct program *p, bool x86_64, bool devices)
 {
     for (size_t i = 0; i < COUNT(calls); i++) {
         int number = x86_64 ? calls[i].x86_64 : calls[i].aarch64;
-        if (number != NONE)
+        bool counts = calls[i].whose != (devices ? WITHOUT_DEVICE : WITH_DEVICE);
+        if (number != NONE && counts)
             add_call(p, number, &calls[i].rule);
     }
     add(p, END, VERDICT_ALLOW, 0, 0);
 }
 
-size_t filter_make(struct filter_step into[static FILTER_MOST])
+size_t filter_make(bool devices, struct filter_step into[static FILTER_MOST])
 {
     struct program p = {.steps = into};
     add(&p, LOAD, AT_PROCESSOR, 0, 0);
@@ -131,9 +169,9 @@ size_t filter_make(struct filter_step into[static FILTER_MOST])
     add(&p, LOAD, AT_NUMBER, 0, 0);
     add(&p, IF_HAS_ANY, X32_BIT, 0, 1);
     add(&p, END, VERDICT_ERRNO | ENOSYS, 0, 0);
-    add_calls(&p, true);
+    add_calls(&p, true, devices);
     p.steps[to_aarch64].k = (uint32_t)(p.n - to_aarch64 - 1);
     add(&p, LOAD, AT_NUMBER, 0, 0);
-    add_calls(&p, false);
+    add_calls(&p, false, devices);
     return p.n;
 }

@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -46,6 +47,9 @@ static uint32_t run(const struct filter_step *steps, size_t n, const struct secc
         case BPF_JMP | BPF_JSET | BPF_K:
             at += word & s->k ? s->yes : s->no;
             break;
+        case BPF_ALU | BPF_AND | BPF_K:
+            word &= s->k;
+            break;
         case BPF_RET | BPF_K:
             return s->k;
         default:
@@ -56,11 +60,12 @@ static uint32_t run(const struct filter_step *steps, size_t n, const struct secc
     return 0;
 }
 
-static uint32_t judge(uint32_t processor, int number, uint64_t first, uint64_t second)
+static uint32_t judge(bool devices, uint32_t processor, int number, const uint64_t args[4])
 {
     struct filter_step steps[FILTER_MOST];
-    const struct seccomp_data data = {.nr = number, .arch = processor, .args = {first, second}};
-    return run(steps, filter_make(steps), &data);
+    const struct seccomp_data data = {
+        .nr = number, .arch = processor, .args = {args[0], args[1], args[2], args[3]}};
+    return run(steps, filter_make(devices, steps), &data);
 }
 
 #define REFUSED(e) (SECCOMP_RET_ERRNO | (uint32_t)(e))
@@ -124,10 +129,49 @@ static void verdicts(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        uint32_t verdict =
-            judge(cases[i].processor, cases[i].number, cases[i].first, cases[i].second);
-        if (verdict != cases[i].verdict)
-            fail_msg("case %zu: %#x instead of %#x", i, verdict, cases[i].verdict);
+        const uint64_t args[4] = {cases[i].first, cases[i].second};
+        for (unsigned devices = 0; devices < 2; devices++) {
+            uint32_t verdict = judge(devices, cases[i].processor, cases[i].number, args);
+            if (verdict != cases[i].verdict)
+                fail_msg("case %zu: %#x instead of %#x", i, verdict, cases[i].verdict);
+        }
+    }
+}
+
+/* What shares memory, without a device and with one. */
+static const struct {
+    uint32_t processor;
+    int number;
+    uint64_t flags; /* the fourth argument */
+    uint32_t alone, device;
+} memory[] = {
+    {X86, 9, MAP_PRIVATE | MAP_ANONYMOUS, ALLOWED, ALLOWED},
+    {X86, 9, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, ALLOWED, ALLOWED},
+    {X86, 9, MAP_SHARED, ALLOWED, ALLOWED}, /* a file's */
+    {X86, 9, MAP_SHARED_VALIDATE | MAP_SYNC, ALLOWED, ALLOWED},
+    {X86, 9, MAP_SHARED | MAP_ANONYMOUS, REFUSED(EPERM), ALLOWED},
+    {X86, 9, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB | 1ull << 32, REFUSED(EPERM), ALLOWED},
+    {X86, 9, MAP_SHARED_VALIDATE | MAP_ANONYMOUS, REFUSED(EPERM), ALLOWED},
+    {ARM, 222, MAP_SHARED | MAP_ANONYMOUS, REFUSED(EPERM), ALLOWED},
+    {ARM, 222, MAP_PRIVATE | MAP_ANONYMOUS, ALLOWED, ALLOWED},
+    {X86, 9, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, REFUSED(EPERM), REFUSED(EPERM)},
+    {ARM, 222, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, REFUSED(EPERM), REFUSED(EPERM)},
+    {X86, 319, 0, REFUSED(ENOSYS), ALLOWED},
+    {ARM, 279, 0, REFUSED(ENOSYS), ALLOWED},
+    {X86, 29, 0, REFUSED(ENOSYS), ALLOWED},
+    {ARM, 194, 0, REFUSED(ENOSYS), ALLOWED},
+    {X86, 447, 0, REFUSED(ENOSYS), REFUSED(ENOSYS)},
+};
+
+static void shared_memory(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(memory); i++) {
+        const uint64_t args[4] = {0, 4096, 3, memory[i].flags};
+        uint32_t alone = judge(false, memory[i].processor, memory[i].number, args);
+        uint32_t device = judge(true, memory[i].processor, memory[i].number, args);
+        if (alone != memory[i].alone || device != memory[i].device)
+            fail_msg("case %zu: %#x and %#x", i, alone, device);
     }
 }
 
@@ -137,14 +181,20 @@ static void every_row_is_in_it(void **state)
     static const struct {
         const char *name;
         int x86_64, aarch64;
+        bool devices;
     } rows[] = {
-#define CALL(name, x86_64, aarch64, ...) {#name, x86_64, aarch64},
+#define CALL(name, x86_64, aarch64, ...) {#name, x86_64, aarch64, false},
+#define ALONE(name, x86_64, aarch64, ...) {#name, x86_64, aarch64, false},
+#define DEVICE(name, x86_64, aarch64, ...) {#name, x86_64, aarch64, true},
 #include "sandbox/calls.def"
 #undef CALL
+#undef ALONE
+#undef DEVICE
     };
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         uint64_t first = strcmp(rows[i].name, "clone") == 0 ? CLONE_NEWUSER : 99;
+        const uint64_t args[4] = {first, TIOCSTI, 0, MAP_GROWSDOWN};
         const struct {
             uint32_t processor;
             int number;
@@ -152,7 +202,7 @@ static void every_row_is_in_it(void **state)
         for (size_t j = 0; j < COUNT(both); j++) {
             if (both[j].number == NONE)
                 continue;
-            uint32_t verdict = judge(both[j].processor, both[j].number, first, TIOCSTI);
+            uint32_t verdict = judge(rows[i].devices, both[j].processor, both[j].number, args);
             if ((verdict & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO)
                 fail_msg("%s is let through: %#x", rows[i].name, verdict);
         }
@@ -163,13 +213,21 @@ static void numbers_are_this_processors(void **state)
 {
     static const struct number_row x86_64[] = {
 #define CALL(name, x86_64, aarch64, ...) {#name, x86_64, AS_TEXT(__NR_##name)},
+#define ALONE CALL
+#define DEVICE CALL
 #include "sandbox/calls.def"
 #undef CALL
+#undef ALONE
+#undef DEVICE
     };
     static const struct number_row aarch64[] = {
 #define CALL(name, x86_64, aarch64, ...) {#name, aarch64, AS_TEXT(__NR_##name)},
+#define ALONE CALL
+#define DEVICE CALL
 #include "sandbox/calls.def"
 #undef CALL
+#undef ALONE
+#undef DEVICE
     };
     (void)state;
     bool is_x86 = SYS_getpid == 39;
@@ -183,7 +241,7 @@ static void put_on(void)
     int fd;
     struct filter_step steps[FILTER_MOST];
     struct sock_fprog program = {.filter = (struct sock_filter *)(void *)steps};
-    assert_int_equal(sandbox_seccomp(&fd, NULL), OK);
+    assert_int_equal(sandbox_seccomp(false, &fd, NULL), OK);
     ssize_t n = read(fd, steps, sizeof steps);
     assert_true(n > 0 && n % 8 == 0);
     close(fd);
@@ -210,6 +268,8 @@ static int try_calls(void)
         return 4;
     if (!is_refused(ioctl(0, TIOCSTI, "x")))
         return 5;
+    if (!is_refused((long)mmap(NULL, 4096, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0)))
+        return 6;
     if (syscall(SYS_clone3, NULL, 0) != -1 || errno != ENOSYS)
         return 20;
     if (socket(AF_NETLINK, SOCK_RAW, 0) >= 0 || errno != EAFNOSUPPORT)
@@ -240,6 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(verdicts),
+        cmocka_unit_test(shared_memory),
         cmocka_unit_test(every_row_is_in_it),
         cmocka_unit_test(numbers_are_this_processors),
         cmocka_unit_test(a_process_that_has_it),

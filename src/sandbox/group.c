@@ -1,6 +1,6 @@
-/* group: a control group for the processes of one engine, made where hearth runs as root. The
- * kernel does not count root's processes (RLIMIT_NPROC), so a fork bomb would take the machine
- * down; a group counts anybody's.
+/* group: control groups for one engine, made where hearth runs as root. The kernel does not count
+ * root's processes (RLIMIT_NPROC), so a fork bomb would take the machine down; a group counts
+ * anybody's. And it counts the memory of all of them together, also what is shared.
  *
  * Each engine has a folder `hearth/PID` below the system's tree of groups. Nobody tells us when a
  * group is empty for good, so empty ones are removed whenever a new one is made: at most the last
@@ -17,14 +17,17 @@
 
 #define OURS "hearth"
 
-/* Where groups that count processes may be made, by the two ways in which the system mounts them:
- * a tree of their own (version 1), or one tree for all kinds (version 2). */
-static const struct place {
-    const char *path;
-    const char *switch_on; /* version 2: a file that lists the kinds for folders below */
-} places[] = {
-    {"/sys/fs/cgroup/pids", NULL},
-    {"/sys/fs/cgroup", "cgroup.subtree_control"},
+/* Where groups that count may be made, by the two ways in which the system mounts them: a tree of
+ * their own for each kind (version 1), or one tree for all kinds (version 2). */
+#define TREES "/sys/fs/cgroup"
+#define SWITCH "cgroup.subtree_control" /* version 2: lists the kinds for folders below */
+static const struct kind_row {
+    const char *tree, *limit; /* version 1: the tree, and the file in a group */
+    const char *name, *limit_2;
+    const char *what; /* for people */
+} kinds[] = {
+    [GROUP_PROCESSES] = {TREES "/pids", "pids.max", "+pids", "pids.max", "processes"},
+    [GROUP_MEMORY] = {TREES "/memory", "memory.limit_in_bytes", "+memory", "memory.max", "memory"},
 };
 
 static bool write_at(int folder, const char *name, const char *words)
@@ -51,28 +54,32 @@ static int make_folder(int above, const char *name)
     return open_folder(above, name);
 }
 
-/* The folder of all our groups; -1 where there can be none. */
-static int open_ours(const char *root)
+static int open_below(const char *root, const char *path)
 {
-    for (size_t i = 0; i < COUNT(places); i++) {
-        char path[PATH_MAX];
-        snprintf(path, sizeof path, "%s%s", root, places[i].path);
-        int top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (top < 0)
-            continue;
-        /* Version 2 without the file for switching is version 1's folder of trees. */
-        const char *on = places[i].switch_on;
-        bool good = !on || write_at(top, on, "+pids");
-        int ours = good ? make_folder(top, OURS) : -1;
-        close(top);
-        if (ours >= 0 && on && !write_at(ours, on, "+pids")) {
-            close(ours);
-            ours = -1;
-        }
-        if (ours >= 0)
-            return ours;
+    char whole[PATH_MAX];
+    snprintf(whole, sizeof whole, "%s%s", root, path);
+    return open(whole, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* The folder of all our groups, and the file for the limit; -1 where there can be none. */
+static int open_ours(const char *root, const struct kind_row *kind, const char **ret_limit)
+{
+    int top = open_below(root, kind->tree), ours = -1;
+    bool one_tree = top < 0;
+    if (one_tree)
+        top = open_below(root, TREES);
+    if (top < 0)
+        return -1;
+    /* Version 2 without the file for switching is version 1's folder of trees. */
+    if (!one_tree || write_at(top, SWITCH, kind->name))
+        ours = make_folder(top, OURS);
+    close(top);
+    if (ours >= 0 && one_tree && !write_at(ours, SWITCH, kind->name)) {
+        close(ours);
+        return -1;
     }
-    return -1;
+    *ret_limit = one_tree ? kind->limit_2 : kind->limit;
+    return ours;
 }
 
 /* A group with processes in it cannot be removed: the kernel says so. */
@@ -93,19 +100,22 @@ static void remove_empty(int ours)
     closedir(groups);
 }
 
-enum err group_limit(const char *root, int pid, uint64_t processes, struct why *why)
+enum err group_limit(const char *root, int pid, enum group_kind kind, uint64_t most,
+                     struct why *why)
 {
-    int ours = open_ours(root);
+    const char *limit;
+    int ours = most ? open_ours(root, &kinds[kind], &limit) : -1;
     if (ours < 0)
         return OK; /* as in most containers: then nothing counts them */
     remove_empty(ours);
-    char name[16], most[24];
+    char name[16], words[24];
     snprintf(name, sizeof name, "%d", pid);
-    snprintf(most, sizeof most, "%llu", (unsigned long long)processes);
+    snprintf(words, sizeof words, "%llu", (unsigned long long)most);
     int group = make_folder(ours, name);
     enum err e = OK;
-    if (group < 0 || !write_at(group, "pids.max", most) || !write_at(group, "cgroup.procs", name))
-        e = why_sys(why, os_err_of(errno), errno, "cannot limit the processes of %d", pid);
+    if (group < 0 || !write_at(group, limit, words) || !write_at(group, "cgroup.procs", name))
+        e = why_sys(why, os_err_of(errno), errno, "cannot limit the %s of %d", kinds[kind].what,
+                    pid);
     if (group >= 0)
         close(group);
     close(ours);

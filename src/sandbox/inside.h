@@ -14,6 +14,12 @@ struct optional_row {
 };
 extern const struct optional_row sandbox_optionals[OPTIONALS];
 
+/* What it may keep in memory as files; the limit on its data does not count those. */
+#define TMP_BYTES 268435456ull
+#define SHM_BYTES 67108864ull
+/* With what the kernel itself needs for it: programs that run, tables. */
+#define FILES_MOST (TMP_BYTES + SHM_BYTES + 134217728ull)
+
 /* recipe.c: sandbox_command, where `tree` stands before the system's own folders. */
 enum err recipe_make(const struct sandbox_plan *plan, const struct sandbox_verdict *verdict,
                      const char *tree, struct arena *a, const char *const **ret_argv,
@@ -33,8 +39,11 @@ struct filter_step { /* struct sock_filter, which only Linux has */
 };
 #define FILTER_MOST 512u
 /* How many steps it has. */
-size_t filter_make(struct filter_step into[static FILTER_MOST]);
+size_t filter_make(bool devices, struct filter_step into[static FILTER_MOST]);
 
-/* group.c: a control group with at most so many processes and threads, for pid. Only root can and
- * need: nobody counts root's. OK also where there are no groups. root: "" or a test's tree. */
-enum err group_limit(const char *root, int pid, uint64_t processes, struct why *why) MUST_USE;
+/* group.c: a control group for pid, with at most so many processes and threads, or so much memory.
+ * Only root can: and nobody counts root's processes. OK also where there are no groups, and with
+ * 0, which is no limit. root: "" or a test's tree. */
+enum group_kind { GROUP_PROCESSES, GROUP_MEMORY };
+enum err group_limit(const char *root, int pid, enum group_kind kind, uint64_t most,
+                     struct why *why) MUST_USE;

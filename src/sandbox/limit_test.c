@@ -125,7 +125,13 @@ static void clear(const char *root)
         "/sys/fs/cgroup/pids/hearth/77",
         "/sys/fs/cgroup/pids/hearth",
         "/sys/fs/cgroup/pids",
+        "/sys/fs/cgroup/memory/hearth/77/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/hearth/77/cgroup.procs",
+        "/sys/fs/cgroup/memory/hearth/77",
+        "/sys/fs/cgroup/memory/hearth",
+        "/sys/fs/cgroup/memory",
         "/sys/fs/cgroup/hearth/cgroup.subtree_control",
+        "/sys/fs/cgroup/hearth/77/memory.max",
         "/sys/fs/cgroup/hearth/77/pids.max",
         "/sys/fs/cgroup/hearth/77/cgroup.procs",
         "/sys/fs/cgroup/hearth/77",
@@ -146,27 +152,63 @@ static void clear(const char *root)
 
 static const struct {
     const char *made[12]; /* folders end in a slash */
+    enum group_kind kind;
     const char *limit_in; /* NULL: no group is made */
-    const char *removed, *switched;
+    const char *file, *removed, *switched, *on;
 } groups[] = {
-    {{"/sys/", "/sys/fs/"}, NULL, NULL, NULL},
-    {{"/sys/", "/sys/fs/", "/sys/fs/cgroup/"}, NULL, NULL, NULL}, /* trees of other kinds only */
+    {{"/sys/", "/sys/fs/"}, GROUP_PROCESSES, NULL, NULL, NULL, NULL, NULL},
+    {{"/sys/", "/sys/fs/"}, GROUP_MEMORY, NULL, NULL, NULL, NULL, NULL},
+    /* trees of other kinds only */
+    {{"/sys/", "/sys/fs/", "/sys/fs/cgroup/"}, GROUP_PROCESSES, NULL, NULL, NULL, NULL, NULL},
+    {{"/sys/", "/sys/fs/", "/sys/fs/cgroup/", "/sys/fs/cgroup/pids/"},
+     GROUP_MEMORY,
+     NULL,
+     NULL,
+     NULL,
+     NULL,
+     NULL},
     {{"/sys/", "/sys/fs/", "/sys/fs/cgroup/", "/sys/fs/cgroup/pids/", "/sys/fs/cgroup/pids/hearth/",
       "/sys/fs/cgroup/pids/hearth/66/", "/sys/fs/cgroup/pids/hearth/77/",
       "/sys/fs/cgroup/pids/hearth/77/pids.max", "/sys/fs/cgroup/pids/hearth/77/cgroup.procs"},
+     GROUP_PROCESSES,
      "/sys/fs/cgroup/pids/hearth/77",
+     "pids.max",
      "/sys/fs/cgroup/pids/hearth/66",
+     NULL,
      NULL},
+    {{"/sys/", "/sys/fs/", "/sys/fs/cgroup/", "/sys/fs/cgroup/memory/",
+      "/sys/fs/cgroup/memory/hearth/", "/sys/fs/cgroup/memory/hearth/66/",
+      "/sys/fs/cgroup/memory/hearth/77/", "/sys/fs/cgroup/memory/hearth/77/memory.limit_in_bytes",
+      "/sys/fs/cgroup/memory/hearth/77/cgroup.procs"},
+     GROUP_MEMORY,
+     "/sys/fs/cgroup/memory/hearth/77",
+     "memory.limit_in_bytes",
+     "/sys/fs/cgroup/memory/hearth/66",
+     NULL,
+     NULL},
+    {{"/sys/", "/sys/fs/", "/sys/fs/cgroup/", "/sys/fs/cgroup/cgroup.subtree_control",
+      "/sys/fs/cgroup/hearth/", "/sys/fs/cgroup/hearth/cgroup.subtree_control",
+      "/sys/fs/cgroup/hearth/66/", "/sys/fs/cgroup/hearth/77/",
+      "/sys/fs/cgroup/hearth/77/memory.max", "/sys/fs/cgroup/hearth/77/cgroup.procs"},
+     GROUP_MEMORY,
+     "/sys/fs/cgroup/hearth/77",
+     "memory.max",
+     "/sys/fs/cgroup/hearth/66",
+     "/sys/fs/cgroup/hearth/",
+     "+memory"},
     {{"/sys/", "/sys/fs/", "/sys/fs/cgroup/", "/sys/fs/cgroup/cgroup.subtree_control",
       "/sys/fs/cgroup/hearth/", "/sys/fs/cgroup/hearth/cgroup.subtree_control",
       "/sys/fs/cgroup/hearth/66/", "/sys/fs/cgroup/hearth/77/", "/sys/fs/cgroup/hearth/77/pids.max",
       "/sys/fs/cgroup/hearth/77/cgroup.procs"},
+     GROUP_PROCESSES,
      "/sys/fs/cgroup/hearth/77",
+     "pids.max",
      "/sys/fs/cgroup/hearth/66",
-     "/sys/fs/cgroup/hearth/"},
+     "/sys/fs/cgroup/hearth/",
+     "+pids"},
 };
 
-static void processes_are_counted_in_a_group(void **state)
+static void a_group_counts(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(groups); i++) {
@@ -174,9 +216,9 @@ static void processes_are_counted_in_a_group(void **state)
         assert_non_null(mkdtemp(root));
         for (size_t j = 0; groups[i].made[j]; j++)
             make(root, groups[i].made[j], slice_ends(slice_of(groups[i].made[j]), SLICE("/")));
-        assert_int_equal(group_limit(root, 77, 512, NULL), OK);
+        assert_int_equal(group_limit(root, 77, groups[i].kind, 512, NULL), OK);
         if (groups[i].limit_in) {
-            snprintf(path, sizeof path, "%s/pids.max", groups[i].limit_in);
+            snprintf(path, sizeof path, "%s/%s", groups[i].limit_in, groups[i].file);
             expect(root, path, "512");
             snprintf(path, sizeof path, "%s/cgroup.procs", groups[i].limit_in);
             expect(root, path, "77");
@@ -185,7 +227,7 @@ static void processes_are_counted_in_a_group(void **state)
         }
         if (groups[i].switched) {
             snprintf(path, sizeof path, "%scgroup.subtree_control", groups[i].switched);
-            expect(root, path, "+pids");
+            expect(root, path, groups[i].on);
         }
         clear(root);
     }
@@ -213,7 +255,7 @@ int main(void)
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(none_where_none_was_asked_for),
         cmocka_unit_test(of_nobody),
-        cmocka_unit_test(processes_are_counted_in_a_group),
+        cmocka_unit_test(a_group_counts),
         cmocka_unit_test(the_bridge_lies_beside_us),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

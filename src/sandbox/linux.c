@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "os/os.h"
@@ -13,11 +14,11 @@
 
 #define BRIDGE_NAME "hearth-bridge"
 
-enum err sandbox_seccomp(int *ret_fd, struct why *why)
+enum err sandbox_seccomp(bool devices, int *ret_fd, struct why *why)
 {
     struct filter_step steps[FILTER_MOST];
     _Static_assert(sizeof *steps == 8, "as struct sock_filter");
-    struct slice bytes = {(const char *)steps, filter_make(steps) * sizeof *steps};
+    struct slice bytes = {(const char *)steps, filter_make(devices, steps) * sizeof *steps};
     int fd = memfd_create("hearth-seccomp", MFD_CLOEXEC);
     if (fd < 0 || !os_write_all(fd, bytes) || lseek(fd, 0, SEEK_SET) != 0) {
         enum err e = why_sys(why, os_err_of(errno), errno, "cannot make the filter of calls");
@@ -49,6 +50,15 @@ enum err sandbox_bridge(struct arena *a, const char **ret_path, struct why *why)
     return OK;
 }
 
+enum err sandbox_seen(int pid, const char *name, struct arena *a, const char **ret_path)
+{
+    struct slice path = arena_format(a, "/proc/%d/root" SANDBOX_PRIVATE "/%s", pid, name);
+    if (!path.ptr)
+        return ERR_NO_MEMORY;
+    *ret_path = path.ptr;
+    return OK;
+}
+
 /* ---- limits --------------------------------------------------------------------------------- */
 
 static enum err limit(int pid, int what, uint64_t most, struct why *why)
@@ -57,6 +67,21 @@ static enum err limit(int pid, int what, uint64_t most, struct why *why)
     if (prlimit(pid, (enum __rlimit_resource)what, &both, NULL) != 0)
         return why_sys(why, os_err_of(errno), errno, "cannot limit process %d", pid);
     return OK;
+}
+
+/* Since Linux 5.14 the kernel counts in each user namespace by itself. Before, the limit would be
+ * one on all that the user has: on a desktop it is reached already. */
+static bool kernel_counts_apart(void)
+{
+    struct utsname is;
+    struct slice rest, major, minor;
+    uint64_t a = 0, b = 0;
+    if (uname(&is) != 0)
+        return false;
+    rest = slice_of(is.release);
+    bool read = slice_split(&rest, '.', &major) && slice_split(&rest, '.', &minor) &&
+                slice_u64(major, &a) && slice_u64(minor, &b);
+    return read && (a > 5 || (a == 5 && b >= 14));
 }
 
 /* Are its processes counted by themselves, and not together with all of the user's? */
@@ -72,8 +97,15 @@ static bool has_own_users(int pid)
 static enum err limit_processes(int pid, uint64_t processes, struct why *why)
 {
     if (geteuid() == 0)
-        return group_limit("", pid, processes, why); /* nobody counts root's */
-    return has_own_users(pid) ? limit(pid, RLIMIT_NPROC, processes, why) : OK;
+        return group_limit("", pid, GROUP_PROCESSES, processes, why); /* nobody counts root's */
+    return kernel_counts_apart() && has_own_users(pid) ? limit(pid, RLIMIT_NPROC, processes, why)
+                                                       : OK;
+}
+
+/* All that it has together: what it allocates, and what it keeps in memory as files. */
+static enum err limit_memory(int pid, uint64_t data_bytes, struct why *why)
+{
+    return geteuid() == 0 ? group_limit("", pid, GROUP_MEMORY, data_bytes + FILES_MOST, why) : OK;
 }
 
 static enum err set_oom_score(int pid, int score, struct why *why)
@@ -96,6 +128,8 @@ enum err sandbox_limit(int pid, const struct sandbox_limits *limits, struct why 
     enum err e = limit(pid, RLIMIT_CORE, 0, why);
     if (!e && limits->data_bytes)
         e = limit(pid, RLIMIT_DATA, limits->data_bytes, why);
+    if (!e && limits->data_bytes)
+        e = limit_memory(pid, limits->data_bytes, why);
     if (!e && limits->file_bytes)
         e = limit(pid, RLIMIT_FSIZE, limits->file_bytes, why);
     if (!e && limits->processes)

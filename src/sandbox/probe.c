@@ -75,7 +75,7 @@ static bool open_trial(struct trial *t)
         if (!make_pipe(t, (enum pipe_use)i))
             return false;
     }
-    if (sandbox_seccomp(&t->filter, NULL))
+    if (sandbox_seccomp(false, &t->filter, NULL))
         return false;
     t->filter = raise_fd(t->filter);
     return t->filter >= 0;

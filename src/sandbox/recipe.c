@@ -12,9 +12,6 @@
 #include "sandbox/inside.h"
 
 #define MOST_WORDS 1024u
-/* What it may keep in memory as files; the limit on its data does not count those. */
-#define TMP_BYTES "268435456"
-#define SHM_BYTES "67108864"
 /* Where hearth-bridge is inside: in a folder that is made anew, and read-only in the end. */
 #define BRIDGE_INSIDE "/dev/hearth-bridge"
 
@@ -54,9 +51,9 @@ static bool has(const struct words *w, enum optional o)
     return !(w->without & 1u << o);
 }
 
-static const char *format(struct words *w, const char *before, unsigned long n)
+static const char *format(struct words *w, const char *before, unsigned long long n)
 {
-    struct slice s = arena_format(w->a, "%s%lu", before, n);
+    struct slice s = arena_format(w->a, "%s%llu", before, n);
     w->failed |= !s.ptr;
     return s.ptr;
 }
@@ -94,10 +91,10 @@ static void add_system_root(struct words *w, const char *tree)
         ADD(w, "--ro-bind-try", of_etc[i], of_etc[i]);
 }
 
-static void add_memory(struct words *w, const char *bytes, const char *folder)
+static void add_memory(struct words *w, uint64_t bytes, const char *folder)
 {
     if (has(w, OPTIONAL_SIZE))
-        ADD(w, sandbox_optionals[OPTIONAL_SIZE].flag, bytes);
+        ADD(w, sandbox_optionals[OPTIONAL_SIZE].flag, format(w, "", bytes));
     ADD(w, "--tmpfs", folder);
 }
 
@@ -106,8 +103,6 @@ static const char *mount_flag(enum mount_kind kind)
     switch (kind) {
     case MOUNT_READ:
         return "--ro-bind";
-    case MOUNT_WRITE:
-        return "--bind";
     case MOUNT_DEVICE:
         return "--dev-bind";
     case MOUNT_EMPTY:
@@ -167,8 +162,11 @@ static void add_bubblewrap(struct words *w, const struct sandbox_plan *plan,
     else
         add_system_root(w, tree);
     ADD(w, "--proc", "/proc", "--dev", "/dev");
+    /* Mapped as shared, it is memory that nobody counts. What is bound so is no device there. */
+    if (!plan->devices)
+        ADD(w, "--ro-bind", "/dev/null", "/dev/zero");
     add_memory(w, SHM_BYTES, "/dev/shm");
-    add_memory(w, TMP_BYTES, "/tmp");
+    add_memory(w, TMP_BYTES, SANDBOX_PRIVATE);
     if (plan->tcp_socket)
         ADD(w, "--ro-bind", plan->bridge, BRIDGE_INSIDE);
     add_mounts(w, plan);

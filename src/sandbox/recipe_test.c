@@ -20,14 +20,17 @@
 #define WALLS_OLD                                                                                  \
     "--unshare-all --unshare-user --cap-drop ALL --as-pid-1 --die-with-parent "                    \
     "--new-session --json-status-fd 3 --block-fd 4 --seccomp 5 "
-#define MADE                                                                                       \
+#define ZERO "--ro-bind /dev/null /dev/zero "
+#define MADE_WITH_DEVICES                                                                          \
     "--proc /proc --dev /dev --size 67108864 --tmpfs /dev/shm --size 268435456 --tmpfs /tmp "
-#define MADE_OLD "--proc /proc --dev /dev --tmpfs /dev/shm --tmpfs /tmp "
+#define MADE                                                                                       \
+    "--proc /proc --dev /dev " ZERO                                                                \
+    "--size 67108864 --tmpfs /dev/shm --size 268435456 --tmpfs /tmp "
+#define MADE_OLD "--proc /proc --dev /dev " ZERO "--tmpfs /dev/shm --tmpfs /tmp "
 #define START "/opt/b start -- /usr/bin/bwrap "
 
 static const char *const program[] = {"/usr/bin/llama-server", "--port", "0", NULL};
 static const struct sandbox_mount mounts[] = {
-    {MOUNT_WRITE, "/run/user/7/hearth/e1", "/run/hearth"},
     {MOUNT_EMPTY, NULL, "/model"},
     {MOUNT_READ, "/home/u/ai_local/a model.gguf", "/model/m.gguf"},
     {MOUNT_DEVICE, "/dev/dri/renderD128", "/dev/dri/renderD128"},
@@ -47,9 +50,10 @@ static const struct {
       .mounts = mounts,
       .n_mounts = COUNT(mounts),
       .argv = program,
-      .bridge = "/opt/b"},
+      .bridge = "/opt/b",
+      .devices = true},
      START WALLS
-     "--ro-bind /d/pack/root / " MADE "--bind /run/user/7/hearth/e1 /run/hearth "
+     "--ro-bind /d/pack/root / " MADE_WITH_DEVICES
      "--tmpfs /model --ro-bind /home/u/ai_local/a model.gguf /model/m.gguf "
      "--dev-bind /dev/dri/renderD128 /dev/dri/renderD128 --remount-ro /model --remount-ro /dev "
      "--remount-ro /proc --chdir / -- /usr/bin/llama-server --port 0"},
@@ -59,14 +63,13 @@ static const struct {
      {.root = "/r",
       .argv = program,
       .bridge = "/opt/b",
-      .tcp_socket = "/run/hearth/s.sock",
+      .tcp_socket = "/tmp/s.sock",
       .tcp_port = 8000,
       .folder = "/tmp"},
-     START WALLS
-     "--ro-bind /r / " MADE
-     "--ro-bind /opt/b /dev/hearth-bridge --remount-ro /dev --remount-ro /proc "
-     "--chdir /tmp -- /dev/hearth-bridge tcp --socket /run/hearth/s.sock --port 8000 -- "
-     "/usr/bin/llama-server --port 0"},
+     START WALLS "--ro-bind /r / " MADE
+                 "--ro-bind /opt/b /dev/hearth-bridge --remount-ro /dev --remount-ro /proc "
+                 "--chdir /tmp -- /dev/hearth-bridge tcp --socket /tmp/s.sock --port 8000 -- "
+                 "/usr/bin/llama-server --port 0"},
     {"the system as root",
      SANDBOX_BUBBLEWRAP,
      0,

@@ -34,7 +34,8 @@ struct sandbox_verdict { /* of a probe */
 void sandbox_probe(const char *const *environment, const char *root,
                    struct sandbox_verdict *ret_verdict);
 
-enum mount_kind { MOUNT_READ, MOUNT_WRITE, MOUNT_DEVICE, MOUNT_EMPTY /* a folder in memory */ };
+/* Nothing of the outside can be written to: what it writes is in SANDBOX_PRIVATE. */
+enum mount_kind { MOUNT_READ, MOUNT_DEVICE, MOUNT_EMPTY /* a folder in memory, read-only */ };
 struct sandbox_mount {
     enum mount_kind kind;
     const char *from, *to; /* MOUNT_EMPTY: from is NULL */
@@ -54,7 +55,13 @@ struct sandbox_plan {
     const char *tcp_socket;  /* not NULL: it speaks only TCP. The Unix socket, inside,
                                            that hearth-bridge opens for it */
     unsigned tcp_port;       /* the port on the sandbox's own loopback it listens on */
+    bool devices;            /* it uses some of the machine's: its memory is bounded less */
 };
+#define SANDBOX_PRIVATE "/tmp" /* inside: a folder in memory, with a size */
+/* Where a file of SANDBOX_PRIVATE is seen from outside, as long as the program runs; by whoever
+ * started it. Only for os_unix_connect_own: what lies there is the program's to choose. */
+enum err sandbox_seen(int pid, const char *name, struct arena *a, const char **ret_path) MUST_USE;
+
 /* Where hearth-bridge is: beside the program that runs. */
 enum err sandbox_bridge(struct arena *a, const char **ret_path, struct why *why) MUST_USE;
 
@@ -63,11 +70,12 @@ enum err sandbox_bridge(struct arena *a, const char **ret_path, struct why *why)
 enum err sandbox_command(const struct sandbox_plan *plan, const struct sandbox_verdict *verdict,
                          struct arena *a, const char *const **ret_argv, struct why *why) MUST_USE;
 
-/* A descriptor to be passed as SANDBOX_SECCOMP_FD; the caller's. */
-enum err sandbox_seccomp(int *ret_fd, struct why *why) MUST_USE;
+/* A descriptor to be passed as SANDBOX_SECCOMP_FD; the caller's. devices: as in the plan. */
+enum err sandbox_seccomp(bool devices, int *ret_fd, struct why *why) MUST_USE;
 
 struct sandbox_limits {
-    uint64_t data_bytes; /* RLIMIT_DATA: what it may allocate; 0: no limit */
+    uint64_t data_bytes; /* RLIMIT_DATA: what a process may allocate; for root also all of them
+                            together, where there are control groups. 0: no limit */
     uint64_t file_bytes; /* RLIMIT_FSIZE: the largest file it may write; 0: no limit */
     uint64_t processes;  /* processes and threads; 0: no limit. Holds in a sandbox, where they are
                             counted by themselves, and for root where there are control groups */

@@ -3,15 +3,13 @@
 
 hearth, nginx and HAProxy as proxies of the same upstream, in one run: each held to the same one core,
 generator and upstream to the other, in turns, medians of five rounds. Every answer is checked; a cell
-in which one was wrong is printed as FAILED and has no figures. `make bench` calls this."""
+in which one was wrong is printed as FAILED and has no figures. `make bench` calls this. With --decode,
+decode.py is run instead, with the other words."""
 
 import argparse
-import datetime
 import json
 import os
 import pathlib
-import platform
-import re
 import signal
 import statistics
 import subprocess
@@ -23,9 +21,9 @@ TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "tests/scenarios"))
 import contenders  # noqa: E402
 import harness  # noqa: E402
+import report  # noqa: E402
+from report import busy_seconds, judge, number, progress, spread, table  # noqa: E402
 
-PAGE = TOP / "docs/performance.md"
-BEGIN, END = "<!-- written by `make bench BENCH=--write`: begin -->", "<!-- end -->"
 STARTS = 10
 OPEN_RATE = 500
 
@@ -41,11 +39,6 @@ CELLS |= {
 CELLS["1k-open"] = ["--connections", "16", "--rate", str(OPEN_RATE)]
 EXTRA = ("memory", "start")
 LATENCY = [c for c in CELLS if c.endswith(("-1", "-open"))]
-
-
-def progress(words):
-    if sys.stderr.isatty():
-        print(f"\r\033[K{words}", end="", file=sys.stderr, flush=True)
 
 
 # --- one measurement -------------------------------------------------------------------------------
@@ -66,12 +59,6 @@ class Watch(threading.Thread):
         self.over.set()
         self.join()
         return self.most
-
-
-def busy_seconds():
-    """Of all cores, whoever worked on them; what the host took away too."""
-    ticks = [int(n) for n in pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
-    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")  # not idle, not waiting
 
 
 def generate(ground, url, cell, seconds):
@@ -183,38 +170,6 @@ def run_starts(ground, mock, results):
 # --- words ------------------------------------------------------------------------------------------
 
 
-def number(value, digits=None):
-    if digits is None:
-        digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
-    return f"{value:,.{digits}f}"
-
-
-def spread(values, digits=None):
-    """median (least to most)"""
-    if not values:
-        return "-"
-    middle = number(statistics.median(values), digits)
-    if len(values) == 1:
-        return middle
-    return f"{middle} ({number(min(values), digits)} to {number(max(values), digits)})"
-
-
-def table(titles, rows):
-    lines = ["| " + " | ".join(titles) + " |", "|" + " --- |" * len(titles)]
-    return lines + ["| " + " | ".join(row) + " |" for row in rows]
-
-
-def judge(what, values, unit, limit, at_least=False, digits=None):
-    """A row: what, the figure, the target, whether it is reached; judged by the median."""
-    sign = "≥" if at_least else "≤"
-    target = f"{sign} {limit}{unit}"
-    if not values:
-        return [what, "FAILED or not measured", target, "MISS"]
-    middle = statistics.median(values)
-    is_ok = middle >= limit if at_least else middle <= limit
-    return [what, spread(values, digits) + unit, target, "ok" if is_ok else "**MISS**"]
-
-
 def target_rows(results, cells):
     rows = []
     for cell, limit in (("1k-64", 1.5), ("32k-64", 2.5), ("256k-64", 5)):
@@ -260,23 +215,11 @@ def memory_rows(results):
             yield [name, *(number(kib / 1024) for kib in (rss, anonymous, busy["rss"], busy["anonymous"]))]
 
 
-def version(command, pattern):
-    if not command[0]:
-        return None
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    found = re.search(pattern, done.stdout + done.stderr)
-    return found[1] if found else "?"
-
-
 def machine():
-    text = pathlib.Path("/proc/cpuinfo").read_text()
-    model = re.search(r"^model name\s*:\s*(.*)$", text, re.M)
-    versions = [f"{name} {version(command, pattern)}" for name, command, pattern in (
+    return report.machine(
         ("hearth", [harness.program("hearth"), "--version"], r"(\d\S*)"),
         ("nginx", [contenders.where_is("nginx"), "-v"], r"nginx/(\S+)"),
-        ("HAProxy", [contenders.where_is("haproxy"), "-v"], r"version (\d[\d.]*)")) if command[0]]
-    return (f"{datetime.date.today()}; {model[1] if model else platform.machine()}, "
-            f"{os.cpu_count()} cores, Linux {platform.release()}; {', '.join(versions)}.")
+        ("HAProxy", [contenders.where_is("haproxy"), "-v"], r"version (\d[\d.]*)"))
 
 
 def page(results, cells, names, asked):
@@ -299,15 +242,6 @@ def page(results, cells, names, asked):
     return "\n".join(lines)
 
 
-def write_page(words):
-    text = PAGE.read_text()
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit(f"{PAGE} lacks the lines that the table stands between")
-    PAGE.write_text(f"{head}{BEGIN}\n\n{words}\n{END}{tail}")
-
-
 # --- the command ------------------------------------------------------------------------------------
 
 
@@ -328,6 +262,9 @@ def arguments():
 
 
 def main():
+    if "--decode" in sys.argv[1:]:
+        import decode  # it needs more than this does: a pack of llama.cpp
+        return decode.main([word for word in sys.argv[1:] if word != "--decode"])
     asked = arguments()
     os.environ.setdefault("HEARTH_BIN", str(TOP / "build/release/hearth"))
     kinds = [k for k in contenders.PROXIES if k.name in asked.only]
@@ -356,7 +293,7 @@ def main():
     words = page(results, cells, ["direct", *(k.name for k in kinds)], asked)
     print(words)
     if asked.write:
-        write_page(words)
+        report.write_page(words, "make bench BENCH=--write")
     return any(results.failed(*key) for key in results.rounds)
 
 

@@ -112,7 +112,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     poll(NULL, 0, (int)strtol(argv[2], NULL, 10));
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(listener, (const struct sockaddr *)&at, sizeof at) != 0 || listen(listener, 64) != 0)
+    if (bind(listener, (const struct sockaddr *)&at, sizeof at) != 0 || listen(listener, 512) != 0)
         return 1;
     printf("listening\n");
     fflush(stdout);

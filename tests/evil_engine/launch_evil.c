@@ -4,11 +4,11 @@
  *   launch_evil NAME=VALUE... -- PROGRAM...
  *
  * kind=sandbox|none|probe: what the probe says, none whatever it says, or only print the probe.
- * bridge=, root=, folder=: as in struct sandbox_plan. read=FROM:TO, write=FROM:TO, empty=TO:
- * mounts.
+ * bridge=, root=, folder=: as in struct sandbox_plan. read=FROM:TO, empty=TO: mounts.
  * tcp=SOCKET:PORT. data=, file=, processes=, oom=: limits. env=NAME=VALUE: of the program.
- * hold=1: never lets it go. thread=1: all that is done by a thread that ends then. late=N: ends
- * itself with SIGKILL N microseconds after it has started it.
+ * devices=1: as one that uses some of the machine's. hold=1: never lets it go. thread=1: all that
+ * is done by a thread that ends then. late=N: ends itself with SIGKILL N microseconds after it has
+ * started it.
  *
  * Prints "started COMMAND PROGRAM" (pids), then the program prints; ends with its exit code. */
 #include <errno.h>
@@ -30,7 +30,7 @@ extern char **environ;
 
 struct launch {
     const char *kind;
-    uint64_t hold, thread, late_us;
+    uint64_t hold, thread, late_us, devices;
     struct sandbox_plan plan;
     struct sandbox_limits limits;
     struct sandbox_mount mounts[MOST];
@@ -101,6 +101,7 @@ static bool read_number(struct launch *l, const char *name, const char *value)
                    {"processes", &l->limits.processes},
                    {"late", &l->late_us},
                    {"hold", &l->hold},
+                   {"devices", &l->devices},
                    {"thread", &l->thread}};
     for (size_t i = 0; i < COUNT(numbers); i++) {
         if (strcmp(name, numbers[i].name) == 0) {
@@ -121,8 +122,6 @@ static void read_word(struct launch *l, char *word)
         return;
     if (strcmp(word, "read") == 0)
         add_mount(l, MOUNT_READ, value);
-    else if (strcmp(word, "write") == 0)
-        add_mount(l, MOUNT_WRITE, value);
     else if (strcmp(word, "empty") == 0)
         add_mount(l, MOUNT_EMPTY, value);
     else if (strcmp(word, "env") == 0 && l->n_env < MOST)
@@ -230,6 +229,7 @@ int main(int argc, char **argv)
         read_word(&l, argv[i]);
     l.plan.argv = (const char *const *)(void *)(argv + i + (i < argc));
     l.plan.mounts = l.mounts;
+    l.plan.devices = l.devices;
     sandbox_probe((const char *const *)(void *)environ, "", &v);
     if (strcmp(l.kind, "probe") == 0) {
         printf("%s\n%s\n%s\n", v.kind == SANDBOX_NONE ? "none" : "bubblewrap", v.why, v.mend);
@@ -239,7 +239,7 @@ int main(int argc, char **argv)
         v = (struct sandbox_verdict){.kind = SANDBOX_NONE};
     if (sandbox_command(&l.plan, &v, &a, &l.argv, &why))
         die("command", &why);
-    if (sandbox_seccomp(&l.filter, &why))
+    if (sandbox_seccomp(l.devices, &l.filter, &why))
         die("filter", &why);
     l.filter = high(l.filter);
     make_pipe(l.status);

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 import client
+import engines
 import harness
 
 EXAMPLES = harness.TOP / "examples"
@@ -124,6 +125,30 @@ def test_readme_first_steps(make):
             code, out, err = home.hearth(*command.split(), *more)
             assert code == 0 and not err, (command, out, err)
         address = re.search(r"http://127\.0\.0\.1:\d+", out)[0]
+        curl = block("sh", "curl -sN").replace("http://127.0.0.1:8420", address)
+        code, out, err = run(None, "sh", "-c", curl, port=1)
+        events = client.split_events(out.encode())
+        assert code == 0 and client.contents(events) and client.is_done(events[-1]), (out, err)
+    finally:
+        assert home.hearth("down")[0] == 0
+        harness.wait_for(lambda: not harness.processes_with(home.home))
+
+
+def test_readme_model_of_yours(make):
+    """Its commands with a file in the place of theirs, and its curl line."""
+    home = make.home()
+    engines.fake_pack(home.home, make.ground)
+    file = engines.fake_model(home.home, ground=make.ground)
+    commands = re.findall(r"^hearth ([^#\n]+)", block("sh", "hearth models add"), re.M)
+    assert [c.split()[:2] for c in commands] == [["models", "add"], ["models", "set"], ["status"]]
+    try:
+        code, out, _ = home.hearth("up", "--detach", "--listen", "127.0.0.1:0")
+        address = re.search(r"http://127\.0\.0\.1:\d+", out)[0]
+        for command in commands:
+            words = [str(file) if w.endswith(".gguf") else w for w in command.split()]
+            code, out, err = home.hearth(*words)
+            assert code == 0 and not err, (command, out, err)
+        assert MODEL in out
         curl = block("sh", "curl -sN").replace("http://127.0.0.1:8420", address)
         code, out, err = run(None, "sh", "-c", curl, port=1)
         events = client.split_events(out.encode())

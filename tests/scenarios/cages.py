@@ -19,7 +19,7 @@ import time
 import harness
 
 PROGRAMS = ("evil_engine", "bad_child", "echo_tcp", "launch_evil")
-MOUNT_POINTS = ("proc", "dev", "tmp", "run/hearth", "model", "usr/bin")
+MOUNT_POINTS = ("proc", "dev", "tmp", "model", "usr/bin")
 # Where the kernel counts the processes of a group: without it nobody counts root's.
 GROUPS = (pathlib.Path("/sys/fs/cgroup/pids/hearth"), pathlib.Path("/sys/fs/cgroup/hearth"))
 SECRET = "HEARTH_TEST_SECRET"
@@ -145,7 +145,7 @@ class Prey:
 
     def words(self, inside):
         """For the evil engine; inside: the sandbox has places of its own."""
-        files = dict(model="/model/m.gguf", folder="/run/hearth", pack="/usr", tmp="/tmp") if inside \
+        files = dict(model="/model/m.gguf", folder="/tmp", pack="/usr", tmp="/tmp") if inside \
             else dict(model=self.home / "models/m.gguf", folder=self.home / "run",
                       pack=self.home, tmp=self.home / "tmp")
         return [f"{k}={v}" for k, v in dict(
@@ -193,8 +193,8 @@ class Launched:
         self.bench, self.family = bench, set()
         root, errors = words.pop("root", bench.pack), words.pop("errors", None)
         mounts = [f"env={words.pop('env_of')}"] if "env_of" in words else []
-        mounts += [f"{k}={v}" for k, v in words.items() if k not in ("read", "write", "empty")]
-        for k in ("write", "empty", "read"):
+        mounts += [f"{k}={v}" for k, v in words.items() if k not in ("read", "empty")]
+        for k in ("empty", "read"):
             values = words.get(k, [])
             mounts += [f"{k}={v}" for v in ([values] if isinstance(values, str) else values)]
         environment = {"PATH": os.environ["PATH"], SECRET: "canary", "TMPDIR": str(bench.folder),
@@ -226,6 +226,10 @@ class Launched:
         self.command, self.program = map(int, line.split()[1:])
         assert self.program > 0
         return self
+
+    def seen(self, name):
+        """A file of its /tmp, as the daemon sees it."""
+        return pathlib.Path(f"/proc/{self.program}/root/tmp") / name
 
     def all_of_it(self):
         self.family = descendants(self.proc.pid)
@@ -263,7 +267,7 @@ def attempts(bench, prey, seconds=120, **more):
         words.append(f"setuid_program={'/usr/bin/setuid' if inside else bench.setuid}")
     launched = Launched(
         bench, program, *words, data=256 << 20, file=8 << 20, processes=64, oom=500,
-        write=f"{prey.home / 'run'}:/run/hearth", empty="/model",
+        empty="/model",
         read=f"{prey.home / 'models/m.gguf'}:/model/m.gguf", **more)
     try:
         out, err = launched.proc.communicate(timeout=seconds)

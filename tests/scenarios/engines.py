@@ -160,23 +160,25 @@ def real_pack_folder(ground):
     return target
 
 
+def put_real_pack(ground, source, home):
+    """The real llama.cpp of real_pack_folder in a daemon's home; returns the pack's folder."""
+    engines = made(ground, pathlib.Path(home) / "data/engines")
+    if (source / "pack.json").exists():
+        target = engines / source.name
+        shutil.copytree(source, target, symlinks=True)
+        for path in [target, *target.rglob("*")]:
+            os.chown(path, ground.uid, ground.gid, follow_symlinks=False)
+        return target
+    target = made(ground, engines / "llama.cpp-given")
+    shutil.copytree(source, target / "root", symlinks=True)
+    return write_pack(target, ground, version="given")
+
+
 @pytest.fixture(scope="session")
 def real_pack(ground):
     """Puts the real llama.cpp into a daemon's home: real_pack(home) returns the pack's folder."""
     source = real_pack_folder(ground)
-
-    def put(home):
-        engines = made(ground, pathlib.Path(home) / "data/engines")
-        if (source / "pack.json").exists():
-            target = engines / source.name
-            shutil.copytree(source, target, symlinks=True)
-            for path in [target, *target.rglob("*")]:
-                os.chown(path, ground.uid, ground.gid, follow_symlinks=False)
-            return target
-        target = made(ground, engines / "llama.cpp-given")
-        shutil.copytree(source, target / "root", symlinks=True)
-        return write_pack(target, ground, version="given")
-    return put
+    return lambda home: put_real_pack(ground, source, home)
 
 
 # --- a fake engine by itself ----------------------------------------------------------------------

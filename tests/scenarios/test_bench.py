@@ -12,6 +12,7 @@ import threading
 import pytest
 
 import client
+import engines
 import harness
 
 
@@ -222,6 +223,22 @@ def test_the_table_is_made():
             assert any(row[1:3] == [cell, name] and float(row[3].replace(",", "")) > 0
                        for row in rows if len(row) > 3), done.stdout
     assert "FAILED: " not in done.stdout
+
+
+def test_the_table_of_decoding_is_made(ground):
+    """`make bench BENCH=--decode`, with a model that answers quickly."""
+    engines.real_pack_folder(ground)  # or it is skipped
+    env = {**os.environ, "HEARTH_BIN": str(harness.program("hearth"))}
+    done = subprocess.run(
+        [sys.executable, harness.TOP / "tests/bench/run.py", "--decode", "--model", "tiny", "--rounds", "1", "--times",
+         "1", "--tokens", "16", "--past"], env=env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines()]
+    for streams in ("1", "4"):
+        for name in ("llama-server", "hearth", "the same, past hearth"):
+            assert any(row[:2] == [streams, name] and float(row[2].replace(",", "")) > 0 for row in rows), done.stdout
+    times = [row for row in rows if len(row) == 3 and row[1] not in ("hearth", "---")]
+    assert len(times) == 6 and all(0 < float(row[1].split()[0]) < 60 for row in times), done.stdout
 
 
 def test_a_failed_cell_has_no_figures():

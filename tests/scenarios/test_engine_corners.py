@@ -278,7 +278,7 @@ def test_it_dies_and_nobody_noticed_yet(shop):
     """Who is let in meanwhile finds nobody there: he waits for the next one."""
     s = shop({"a": "tokens=1", "b": "tokens=1"})
     assert s.chat("a").status == 200
-    folder, = s.folders()
+    folder = s.place_of(s.engine("a")["pid"])
     shops.kill(bridge(s), signal.SIGSTOP)  # which would tell us
     stopped = bridge(s)
     shops.kill(s.engine("a")["pid"])

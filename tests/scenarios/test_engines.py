@@ -511,6 +511,5 @@ def test_an_engine_of_another_key_is_not_ours(shop):
     """Whoever answers must hold the key of this start: an engine that asks for another one refuses us."""
     s = shop({"a": "tokens=1"})
     assert s.chat("a").status == 200
-    folder, = s.folders()
-    refused = client.ask(folder / "engine.sock", "GET", "/slots")
+    refused = client.ask(s.place_of(s.engine("a")["pid"]) / "engine.sock", "GET", "/slots")
     assert refused.status == 401

@@ -116,8 +116,8 @@ FAKE = """\
 def test_there_are_none_at_first(make):
     home = make.home()
     assert home.hearth("engines", "list", env={"PATH": "/nowhere"}) == (
-        0, "There are no engines. Get one with `hearth engines install llama.cpp`, or add your own "
-           "with `hearth engines add FOLDER`.\n", "")
+        0, "There are no engines. Get one with `hearth engines install llama.cpp`,\n"
+           "or add your own with `hearth engines add FOLDER`.\n", "")
     assert not (home.home / "data/engines").exists()  # looking makes nothing
 
 

@@ -37,6 +37,8 @@ ROWS = {
     "POST /hearth/v1/verify": ("admin", 415, None, GZIP, None),
     "GET /hearth/v1/status": ("admin", 200, None, (), None),
     "GET /hearth/v1/devices": ("admin", 200, None, (), None),
+    "GET /hearth/v1/engines": ("admin", 200, None, (), None),
+    "POST /hearth/v1/engines/restart": ("admin", 404, None, (), None),
     "GET /hearth/v1/bus": ("admin", 200, None, (), None),
     "POST /hearth/v1/reload": ("admin", 415, None, GZIP, None),
     "POST /hearth/v1/shutdown": ("admin", 415, None, GZIP, None),
