@@ -17,6 +17,7 @@
 #define DEAF_MS 1000u /* who did not end so long after it was asked to is not asked again */
 /* What is read of one child before the others get their turn again. */
 #define MOST_READ (1024u * 1024)
+#define LINE_COST 64u /* a line is as much work as so many bytes, though it be empty */
 #define READ_REST_MS 50u
 
 /* ---- what it says --------------------------------------------------------------------------- */
@@ -51,7 +52,6 @@ static void take_line(struct child_pipe *p, struct slice line)
 static void add_part(struct child_pipe *p, struct slice part)
 {
     size_t room = MOST_LINE - p->line.len;
-    p->cut |= part.len > room;
     text_add(&p->line, slice_to(part, min_size(part.len, room)));
 }
 
@@ -74,18 +74,19 @@ static void on_bytes(struct stream *s, struct slice bytes)
 {
     struct child_pipe *p = owner_of(s, struct child_pipe, stream);
     struct child *c = p->child;
-    rest_if_flooded(c, bytes.len);
+    size_t cost = bytes.len;
     while (bytes.len && s->open) {
         size_t end = slice_find(bytes, '\n');
         add_part(p, slice_to(bytes, end));
         if (end == bytes.len)
-            return;
+            break;
         bytes = slice_from(bytes, end + 1);
+        cost += LINE_COST;
         if (!p->line.failed)
             take_line(p, text_slice(&p->line));
         text_clear(&p->line);
-        p->cut = false;
     }
+    rest_if_flooded(c, cost);
 }
 
 /* ---- its end -------------------------------------------------------------------------------- */

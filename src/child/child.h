@@ -26,9 +26,10 @@ struct child_ops {
 
 struct child_pipe {
     struct stream stream;
-    struct text line; /* what came of the line that is not over */
+    struct text
+        line; /* what came of the line that is not over; the rest of a long one is dropped */
     struct child *child;
-    bool cut, over; /* the rest of this line is dropped; no more comes */
+    bool over; /* no more comes */
 };
 
 struct child_terms {

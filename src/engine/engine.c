@@ -60,11 +60,12 @@ static const struct sampling_row {
 #undef AT
 };
 
-static void write_sampling(struct engine *e, const struct config_model *model)
+/* False: no memory, and what was said before holds on. */
+static bool write_sampling(struct engine *e, const struct config_model *model)
 {
     const char *base = (const char *)&model->sampling;
-    struct json_writer w = json_writer(&e->sampling);
-    text_clear(&e->sampling);
+    struct text said = {0};
+    struct json_writer w = json_writer(&said);
     json_open_object(&w);
     for (size_t i = 0; i < COUNT(samplings); i++) {
         const char *value = *(const char *const *)(const void *)(base + samplings[i].at);
@@ -74,8 +75,15 @@ static void write_sampling(struct engine *e, const struct config_model *model)
         json_put_raw(&w, slice_of(value)); /* checked to be a number when it was read */
     }
     json_close_object(&w);
-    if (e->sampling.len == 2)
-        text_clear(&e->sampling); /* nothing is set */
+    if (said.failed) {
+        text_fini(&said);
+        return false;
+    }
+    if (said.len == 2)
+        text_clear(&said); /* nothing is set */
+    text_fini(&e->sampling);
+    e->sampling = said;
+    return true;
 }
 
 static void hold_is_empty(struct hold *h)
@@ -109,13 +117,13 @@ struct backend *engine_new(struct engines *all, const struct config_model *model
     if (!e)
         return NULL;
     struct slice name = arena_dup(&e->arena, slice_of(model->name));
-    if (!name.ptr) {
+    if (!name.ptr || !write_sampling(e, model)) {
+        arena_fini(&e->arena);
         mem_free(e);
         return NULL;
     }
     e->all = all;
     e->model = model;
-    write_sampling(e, model);
     e->hold = (struct hold){.count = 1, .gone = hold_is_empty};
     hold_add(all->hold);
     e->backend = (struct backend){.ops = &ops,
@@ -164,12 +172,14 @@ static bool would_start_the_same(struct engine *e, const struct config_model *mo
 void engine_set(struct backend *b, const struct config_model *model)
 {
     struct engine *e = engine_of(b);
-    if (e->spawn && e->all->facts && !would_start_the_same(e, model)) {
+    bool stays = e->spawn && e->all->facts && e->sm.state != STOPPING;
+    if (stays && !would_start_the_same(e, model)) {
         e->stale = true;
         e->comes_back = true;
     }
     e->model = model;
-    write_sampling(e, model);
+    if (!write_sampling(e, model))
+        log_warn("engine", "no memory for what %.*s is to be sampled by", SLICE_ARG(b->name));
     b->queue.length = e->all->settings.queue_length;
     engine_rested(e);
     place_look(e->all);
@@ -190,8 +200,8 @@ void engine_drop(struct backend *b)
 enum err engines_restart(struct engines *all, struct slice model, struct why *why)
 {
     struct engine *e = all->first;
-    while (e && !slice_is(e->backend.name, model))
-        e = e->next;
+    while (e && (!e->model || !slice_is(e->backend.name, model)))
+        e = e->next; /* of one that is not configured any more another may have the name */
     if (!e)
         return why_set(why, ERR_NOT_FOUND, "no model of an engine is named \"%.*s\"",
                        SLICE_ARG(model));

@@ -77,6 +77,8 @@ void engines_each(const struct engines *all, void (*each)(void *context, const s
 {
     for (const struct engine *e = all->first; e; e = e->next) {
         const struct spawn *s = e->spawn;
+        if (!e->model)
+            continue; /* it goes, and another one may have its name */
         each(context, &(struct engine_now){
                           .model = e->backend.name,
                           .up = s && s->ready_ms,

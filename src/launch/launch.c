@@ -237,8 +237,8 @@ static enum err make_command(struct making *m, struct launch *launch)
     return sandbox_command(&plan, t->sandbox, m->arena, &launch->argv, m->why);
 }
 
-/* All that this machine has but for a reserve, so that an engine that takes too much fails by itself
- * and not with everything else. Models are mapped files, which are not counted. */
+/* All that this machine has but for a reserve, so that an engine that takes too much fails by
+ * itself and not with everything else. Models are mapped files, which are not counted. */
 static uint64_t most_data(const struct machine *m)
 {
     uint64_t all = m ? m->memory_total : 0, reserve = max_u64(LEAST_RESERVE, all / 8);

@@ -34,8 +34,7 @@ MUST_USE enum err os_open_append(int dirfd, const char *name, int *ret_fd, struc
 
 /* Without a name in this folder, gone with its last descriptor. */
 MUST_USE enum err os_temp_file(int dirfd, int *ret_fd, struct why *why);
-/* A folder of ours with all that somebody put into it, at most so many entries; no link is
- * followed. Blocks. */
+/* A folder of ours with all that is in it, at most so many entries; no link is followed. */
 MUST_USE enum err os_remove_folder(const char *path, size_t most);
 
 /* ---- one daemon a home ---- */
@@ -57,13 +56,12 @@ MUST_USE enum err os_lock_holder(int dirfd, const char *name, pid_t *ret_pid);
  * a descriptor this changes the working folder for a moment, so no other thread may care. */
 MUST_USE enum err os_unix_listen(int dirfd, const char *name, int *ret_fd, struct why *why);
 
-/* Never waits, so the loop may call it: connected at once, or ERR_CONNECT_REFUSED with the errno
- * in why->sys (ENOENT, ECONNREFUSED, EACCES, EAGAIN when its queue is full). The folder's path
- * may have any length, as above. `nonblocking` is for what comes after. */
+/* Never waits, so the loop may call it: connected at once, or ERR_CONNECT_REFUSED with the errno in
+ * why->sys (ENOENT, ECONNREFUSED, EACCES, EAGAIN when its queue is full). `nonblocking`: after. */
 MUST_USE enum err os_unix_connect(const char *path, bool nonblocking, int *ret_fd, struct why *why);
 
-/* The same for a path in a folder that is somebody's who is not trusted: only a socket that belongs
- * to our own user, and not one that a link of theirs leads to. Else ERR_PERMISSION. */
+/* The same in a folder of somebody who is not trusted: only a socket of our own user's, and no link
+ * to one. Else ERR_PERMISSION. */
 MUST_USE enum err os_unix_connect_own(const char *path, bool nonblocking, int *ret_fd,
                                       struct why *why);
 
@@ -144,9 +142,8 @@ void os_random(void *bytes, size_t n);
 uint64_t os_wall_ms(void);                   /* since 1970, may jump */
 uint64_t os_mono_ms(void), os_mono_us(void); /* since some moment, only grow */
 void os_sleep_ms(unsigned ms);               /* not on the loop; ends early on a signal */
-
-bool os_has_loopback6(void); /* may a listener on ::1 be made here? */
-struct os_address {          /* of this machine's interfaces */
+bool os_has_loopback6(void);                 /* may a listener on ::1 be made here? */
+struct os_address {                          /* of this machine's interfaces */
     char interface[32];
     struct sockaddr_storage at; /* its port is 0 */
 };

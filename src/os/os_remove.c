@@ -32,12 +32,11 @@ static DIR *open_folder(int dirfd, const char *name)
 }
 
 /* Of a folder: it may have been made one that nobody may look into. */
-static void open_up(int dirfd, const char *name)
+static bool open_up(int dirfd, const char *name)
 {
     struct stat is;
-    if (fstatat(dirfd, name, &is, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(is.st_mode) &&
-        (is.st_mode & S_IRWXU) != S_IRWXU)
-        (void)fchmodat(dirfd, name, S_IRWXU, 0);
+    return fstatat(dirfd, name, &is, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(is.st_mode) &&
+           (is.st_mode & S_IRWXU) != S_IRWXU && fchmodat(dirfd, name, S_IRWXU, 0) == 0;
 }
 
 static const char *next_name(DIR *dir)
@@ -65,8 +64,8 @@ static bool empty_inner(struct removal *r, const char *name)
     bool all = dir != NULL;
     for (const char *inner; all && (inner = next_name(dir));) {
         open_up(dirfd(dir), inner);
-        all = may_go_on(r) &&
-              (unlinkat(dirfd(dir), inner, 0) == 0 || move_up(r, dirfd(dir), inner));
+        all =
+            may_go_on(r) && (unlinkat(dirfd(dir), inner, 0) == 0 || move_up(r, dirfd(dir), inner));
     }
     if (dir)
         closedir(dir);

@@ -17,6 +17,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import resource
 import signal
 import statistics
@@ -82,13 +83,13 @@ class Answer:
         """When the first word came, and the last; Wrong when it is no whole answer."""
         raw, mark = self.raw, b'"content":"'
         first, last, words = raw.find(mark), raw.rfind(mark), raw.count(mark)
-        used = client.re.findall(rb'"completion_tokens":(\d+)', raw)
+        used = re.findall(rb'"completion_tokens":(\d+)', raw)
         if self.status() != 200 or b"data: [DONE]" not in raw or words < self.tokens * 0.9 or not used or \
                 int(used[-1]) != self.tokens:
             raise Wrong(f"asked for {self.tokens} tokens; {words} words, usage {used}: {raw[-600:]!r}")
         at, found = 0, []
         for moment, piece in self.pieces:
-            found += [moment for place in (first, last) if at <= place < at + len(piece)]
+            found += [moment for word in (first, last) if at <= word < at + len(piece)]
             at += len(piece)
         return found[0], found[-1]
 
@@ -151,9 +152,10 @@ class Here:
 
     def past(self):
         """The daemon's own engine, asked at its socket."""
-        environ = pathlib.Path(f"/proc/{self.engine()['pid']}/environ").read_bytes()
+        pid = self.engine()["pid"]
+        environ = pathlib.Path(f"/proc/{pid}/environ").read_bytes()
         key = next(v.partition(b"=")[2].decode() for v in environ.split(b"\0") if v.startswith(b"LLAMA_API_KEY="))
-        socket = next((self.home / "run/engines").glob("*/engine.sock"))
+        socket = pathlib.Path(f"/proc/{pid}/root/tmp/engine.sock")  # in its sandbox's own memory
         return Place("the same, past hearth", socket, "a", [("Authorization", f"Bearer {key}")])
 
     def direct(self):
@@ -234,13 +236,13 @@ def run_decoding(here, asked):
             places.append(here.past())
         for place in places:  # each slot reads the question once
             rate(place, SLOTS, 8)
-        busy, ours, began = report.busy_seconds(), 0, time.monotonic()
+        busy, began = report.busy_seconds(), time.monotonic()
         spent = [cpu_of(here.daemon.proc.pid), cpu_of(run.proc.pid), cpu_here()]
-        for number_ in range(asked.rounds):
+        for turn in range(asked.rounds):
             for streams in asked.streams:
-                turn = number_ % len(places)
-                for place in places[turn:] + places[:turn]:
-                    progress(f"round {number_ + 1} of {asked.rounds}: {streams} streams, {place.name}")
+                first = turn % len(places)
+                for place in places[first:] + places[:first]:
+                    progress(f"round {turn + 1} of {asked.rounds}: {streams} streams, {place.name}")
                     daemon, here_cpu = cpu_alone(here.daemon.proc.pid), cpu_here()
                     got.add(streams, place, rate(place, streams, asked.tokens))
                     if place.name == "hearth":
@@ -313,8 +315,8 @@ def run_times(here, asked):
 
     def add(what, value):
         times.setdefault(what, []).append(value)
-    for number_ in range(asked.times):
-        progress(f"times {number_ + 1} of {asked.times}")
+    for turn in range(asked.times):
+        progress(f"times {turn + 1} of {asked.times}")
         for kind in ("cold", "warm"):
             up, load = time_start(here, kind == "cold")
             add(f"up {kind}", up)

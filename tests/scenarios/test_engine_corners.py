@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -16,6 +17,8 @@ import client
 import shop as shops
 from harness import wait_for
 from test_engines import in_thread, most_inside, shop  # noqa: F401  a fixture
+
+SOAK = os.environ.get("HEARTH_SOAK") == "1"
 
 
 def moves(s, model):
@@ -77,6 +80,24 @@ def test_who_waits_for_a_model_that_goes_gets_another(shop):
     s.daemon.write(s.config)
     s.reload()
     assert answer().status == 200
+
+
+def test_a_model_goes_and_comes_while_it_answers(shop):
+    """There are two of the name for a while: commands and figures are about the new one."""
+    s = shop({"a": "tokens=1"})
+    entry = s.config["models"].pop("a")
+    with s.stream("a", "tokens=300 token_ms=10") as stream:
+        stream.take(1)
+        s.daemon.write({**s.config, "models": {}})
+        s.reload()
+        s.daemon.write({**s.config, "models": {"a": entry}})
+        s.reload()
+        assert s.daemon.ask("GET", "/metrics").body.count(b'hearth_engine_up{model="a"}') == 1
+        assert s.daemon.hearth("engines", "restart", "a")[0] == 0
+        assert client.is_done(stream.rest()[-1])
+    wait_for(lambda: starts(s, "a") == 2)
+    s.until("a", "READY")
+    assert s.chat("a").status == 200
 
 
 # --- slots ---------------------------------------------------------------------------------------
@@ -459,3 +480,117 @@ def test_nobody_is_left_who_waits(shop):
         wait_for(lambda: s.engine("b")["waiting"] == 1)
         stream.close()
     assert other(5).status == 200
+
+
+# --- anything, in any order ----------------------------------------------------------------------
+
+
+class Chaos:
+    """Does anything to a shop, as a seed says; whatever it asks may fail, but each is answered."""
+
+    MODELS = {
+        "a": ("tokens=5 token_ms=5", {"parallel": 2}),
+        "b": ("tokens=5 token_ms=5 load_ms=80 steps=4", {"parallel": 1, "keep_alive": "0s"}),
+        "c": ("tokens=5 token_ms=5 fork=2", {"parallel": 4, "keep_alive": "200ms"}),
+        "d": ("tokens=9 die_after=4", {}),
+    }
+    CONFIG = {"queue": {"wait": "2s"}, "engines": {"turn": "50ms", "load_stall": "2s", "rest": "1s", "health": "500ms"},
+              "upstream": {"first_byte": "2s", "idle": "2s"}, "request": {"total": "8s"},
+              "roles": {"any": ["a", "b", "c"]}}
+
+    def __init__(self, make, seed):
+        self.random = random.Random(seed)
+        self.s = shops.Shop(make, self.MODELS, config=self.CONFIG)
+        self.all = dict(self.s.config["models"])
+        self.under_way, self.lived = [], []
+
+    def model(self):
+        return self.random.choice(["a", "a", "b", "c", "d", "role/any"])
+
+    def chat(self):
+        model, words = self.model(), self.random.choice(["", "tokens=30", "status=500", "tokens=1 prompt_ms=60"])
+        self.under_way.append(in_thread(lambda: self.s.chat(model, words, timeout=30)))
+
+    def leave(self):
+        with self.s.stream(self.model(), "tokens=200", timeout=30) as stream:
+            if self.random.random() < 0.6:
+                self.under_way.append(in_thread(lambda: quietly(stream.event)))
+            time.sleep(self.random.random() * 0.1)
+
+    def hurt(self):
+        """A process of an engine, whichever is there."""
+        with contextlib.suppress(ProcessLookupError):
+            pids = sorted(self.s.children())
+            if pids:
+                how = self.random.choice([signal.SIGKILL] * 8 + [signal.SIGSEGV, signal.SIGTERM, signal.SIGSTOP])
+                shops.kill(self.random.choice(pids), how)
+
+    def reload(self):
+        self.s.daemon.write(self.s.config)
+        assert self.s.daemon.admin("POST", "/hearth/v1/reload").status in (200, 429)
+
+    def restart(self):
+        model = self.random.choice("abcd")
+        assert self.s.daemon.admin("POST", f"/hearth/v1/engines/restart?model={model}").status in (200, 404)
+
+    def drop(self):
+        models = self.s.config["models"]
+        model = self.random.choice("abcd")
+        if model in models:
+            del models[model]
+        else:
+            models[model] = self.all[model]
+        self.reload()
+
+    def change(self):
+        models = self.s.config["models"]
+        model = self.random.choice(sorted(models) or ["a"])
+        models[model] = self.all[model] = {**self.all[model], "ctx": self.random.randrange(256, 9999)}
+        self.reload()
+
+    def look(self):
+        assert self.s.daemon.admin("GET", "/hearth/v1/engines").status == 200
+        assert self.s.daemon.ask("GET", "/metrics").status == 200
+        self.s.daemon.admin("GET", "/hearth/v1/devices")
+
+    def step(self):
+        do = self.random.choice([self.chat] * 8 + [self.leave] * 4 + [self.hurt] * 2 +
+                                [self.reload, self.restart, self.drop, self.change, self.look])
+        do()
+        time.sleep(self.random.random() * 0.05)
+        while len(self.under_way) > 24:
+            self.under_way.pop(0)(60)
+        assert self.s.daemon.proc.poll() is None, self.s.daemon.said()[-6000:]
+
+    def settle(self):
+        for answer in self.under_way:
+            answer(60)
+        self.s.config["models"] = dict(self.all)
+        self.reload()
+        self.s.daemon.idle(20)
+
+
+def quietly(work):
+    try:
+        return work() or True
+    except (OSError, client.Cut, ValueError, AssertionError):
+        return True
+
+
+@pytest.mark.parametrize("seed", range(1, 40) if SOAK else [1])
+def test_anything_in_any_order(make, seed):
+    chaos = Chaos(make, seed)
+    for _ in range(300):
+        chaos.step()
+    chaos.settle()
+    s = chaos.s
+    for model in "abc":
+        s.daemon.admin("POST", f"/hearth/v1/engines/restart?model={model}")
+        assert wait_for(lambda m=model: s.chat(m, timeout=20).status == 200, 30)
+        engine = wait_for(lambda m=model: (e := s.engine(m))["held"] == 0 and e)
+        assert (engine["busy"], engine["waiting"]) == (0, 0), engine
+    wait_for(lambda: len(s.folders()) <= 1)
+    counts = s.daemon.counts()
+    assert (counts["requests"], counts["readers"], counts["attempts"]) == (0, 0, 0), counts
+    s.daemon.stop()
+    shops.nothing_left(s.home, 1)

@@ -146,7 +146,7 @@ def test_two_models_in_turns(llama):
         assert re.match(r"llama\.cpp-", engine["build"])
         code, out, _ = llama.daemon.hearth("status")
         line, = [ln for ln in out.splitlines() if ln.startswith(f"{model} ")]
-        assert code == 0 and engine["build"] in line and "context 4096" in line
+        assert code == 0 and engine["build"] in line and "ctx 4096" in line
     assert llama.state("b") == "ABSENT" and len(llama.folders()) == 1
 
 

@@ -11,6 +11,7 @@ import pytest
 
 import client
 import harness
+import shop as shops
 
 EVERY = 1 if os.environ.get("HEARTH_SOAK") == "1" else 7
 FIELDS = ("count", "fail_at", "forever", "failed")
@@ -120,9 +121,7 @@ def attempt(scenario, daemon):
         return None
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
-@pytest.mark.parametrize("forever", [0, 1], ids=["once", "for-a-while"])
-def test_allocations_fail_in_turn(daemon, orders, scenario, forever):
+def fail_in_turn(daemon, orders, scenario, forever, mend=lambda: None):
     scenario(daemon)
     before = orders["count"]
     scenario(daemon)
@@ -139,8 +138,15 @@ def test_allocations_fail_in_turn(daemon, orders, scenario, forever):
         met += orders["failed"] > failed
         assert daemon.proc.poll() is None, f"allocation {i} of {n}: {daemon.said()[-5000:]}"
         assert daemon.ask("GET", "/health").status == 200
+        mend()
     assert met > 0, "no allocation failed: nothing was tried"
     assert daemon.idle()["body_bytes"] == 0
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
+@pytest.mark.parametrize("forever", [0, 1], ids=["once", "for-a-while"])
+def test_allocations_fail_in_turn(daemon, orders, scenario, forever):
+    fail_in_turn(daemon, orders, scenario, forever)
     assert daemon.chat("events=2").status == 200
 
 
@@ -148,3 +154,62 @@ def test_nothing_is_held_afterwards(daemon):
     daemon.idle()
     counts = daemon.counts()
     assert (counts["requests"], counts["readers"], counts["attempts"]) == (0, 0, 0), counts
+
+
+# --- models that are served by engines -------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def engine_orders(ground):
+    return Orders(ground)
+
+
+@pytest.fixture(scope="module")
+def shop(shared, engine_orders):
+    """a stays; b leaves as soon as nobody asks, and so is started for each who does."""
+    s = shops.Shop(shared, {"a": "tokens=3", "b": ("tokens=3 load_ms=1", {"keep_alive": "0s"})},
+                   config={"queue": {"wait": "2s"}, "engines": {"load_stall": "1s"}},
+                   env={"HEARTH_FAIL_ALLOC": str(engine_orders.path)})
+    harness.wait_for(lambda: s.chat("a").status == 200)
+    return s
+
+
+def served(daemon):
+    return daemon.chat(model="a", timeout=4).status
+
+
+def served_anew(daemon):
+    return daemon.chat(model="b", timeout=4).status
+
+
+def looked_at(daemon):
+    return daemon.admin("GET", "/hearth/v1/engines").status
+
+
+def reloads(daemon):
+    """A model comes or goes, and the one that is there changes."""
+    models = daemon.config["models"]
+    models["b"]["ctx"] = models["b"].get("ctx", 512) + 1
+    models.pop("c") if "c" in models else models.update(c=dict(models["b"]))
+    daemon.write(daemon.config)
+    return daemon.admin("POST", "/hearth/v1/reload", timeout=4).status
+
+
+def leaves_one_that_serves(daemon):
+    with daemon.stream("tokens=50 token_ms=2", model="a", timeout=4) as s:
+        s.take(1)
+
+
+@pytest.mark.parametrize("scenario", [served, served_anew, looked_at, leaves_one_that_serves, reloads], ids=lambda s: s.__name__)
+@pytest.mark.parametrize("forever", [0, 1], ids=["once", "for-a-while"])
+def test_of_engines_too(shop, engine_orders, scenario, forever):
+    def mend():  # one that was given up would only be refused
+        for model in "ab":
+            if shop.state(model) == "FAILED":
+                shop.daemon.admin("POST", f"/hearth/v1/engines/restart?model={model}")
+    fail_in_turn(shop.daemon, engine_orders, scenario, forever, mend)
+    for model in "ab":
+        harness.wait_for(lambda m=model: shop.chat(m).status == 200)
+        engine = shop.engine(model)
+        assert (engine["busy"], engine["waiting"]) == (0, 0), engine
+    harness.wait_for(lambda: len(shop.folders()) <= 1)
