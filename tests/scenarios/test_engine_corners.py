@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -275,6 +276,27 @@ def test_another_place_answers_when_no_process_is_to_be_had(make):
     s = shops.Shop(make, {"fake-model": "tokens=1"}, config={"providers": {"spare": fake.provider(1)}})
     with no_more_processes(s):
         assert s.chat("fake-model", "events=2", timeout=30).status == 200
+
+
+def test_a_sandbox_that_stops_working_is_not_left_out(make, ground):
+    """bubblewrap worked when the daemon was started: engines start in it, or not at all."""
+    folder = ground.folder("p")
+    program, aside = folder / "bwrap", folder / "aside"
+    shutil.copy(shutil.which("bwrap"), program)
+    s = shops.Shop(make, {"a": ("tokens=1", {"keep_alive": "0s"})}, env={"PATH": str(folder)})
+    assert s.chat("a").status == 200
+    s.until("a", "ABSENT")
+    program.rename(aside)
+    s.reload()
+    wait_for(lambda: "when it was tried again" in s.daemon.said())
+    answer = s.chat("a", timeout=30)
+    assert answer.status == 503 and answer.error == "engine_failed", answer.body
+    aside.rename(program)
+    s.reload()
+    assert wait_for(lambda: s.chat("a").status == 200)
+    with s.stream("a", "tokens=100 token_ms=10") as stream:
+        stream.take(1)
+        assert s.engine("a")["sandbox"] == "bubblewrap"
 
 
 def test_it_dies_and_nobody_noticed_yet(shop):
