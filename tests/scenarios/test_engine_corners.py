@@ -15,6 +15,7 @@ import time
 import pytest
 
 import client
+import engines
 import shop as shops
 from harness import wait_for
 from test_engines import in_thread, most_inside, shop  # noqa: F401  a fixture
@@ -443,6 +444,21 @@ def test_reloads_and_restarts_while_it_loads(shop):
     wait_for(lambda: starts(s, "a") == 3)
     assert answer().status == 200
     assert starts(s, "a") == 3 and s.engine("a")["waiting"] == 0
+
+
+def test_a_reload_when_its_file_or_its_pack_is_gone(shop):
+    """It runs, and could not be started again: it goes on."""
+    s = shop({"a": "tokens=1", "b": "tokens=1"})
+    assert s.chat("a").status == 200
+    first = s.engine("a")["pid"]
+    os.unlink(s.config["models"]["a"]["file"])
+    s.reload()
+    shutil.rmtree(s.home / "data/engines" / engines.FAKE_ID)
+    for _ in range(2):  # the second one knows what the first one saw
+        s.reload()
+        time.sleep(0.3)
+    assert s.chat("a").status == 200
+    assert s.engine("a")["pid"] == first
 
 
 def test_a_key_is_revoked_while_it_waits(shop):
