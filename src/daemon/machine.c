@@ -20,7 +20,7 @@ struct look { /* and what came of it: the engines use it until the next one */
     struct engine_facts facts;
     uint64_t at_ms;
     struct why why;
-    bool again;
+    bool again, partly; /* partly: something could not be looked at */
 };
 
 static const char *path_of(const struct daemon *d)
@@ -43,11 +43,16 @@ static void look_on_thread(struct job *j)
     snprintf(packs, sizeof packs, "%s/engines", d->up->sources->paths->data);
     l->why.code = machine_read("", &l->arena, &l->machine, &l->why);
     f->machine = l->why.code ? NULL : &l->machine;
-    if (packs_read(packs, path_of(d), &l->arena, &f->packs, &f->n_packs, &why))
+    l->partly = l->why.code != OK;
+    if (packs_read(packs, path_of(d), &l->arena, &f->packs, &f->n_packs, &why)) {
         log_warn("engine", "packs could not be looked at: %s", why.text);
+        l->partly = true;
+    }
     sandbox_probe(d->up->sources->environment, "", &f->sandbox);
-    if (sandbox_bridge(&l->arena, &f->bridge, &why))
-        log_warn("engine", "engines that need hearth-bridge cannot start: %s", why.text);
+    if (sandbox_bridge(&l->arena, &f->bridge, &why)) {
+        log_warn("engine", "engines cannot start without hearth-bridge: %s", why.text);
+        l->partly = true;
+    }
 }
 
 void machine_write(const struct daemon *d, struct json_writer *w)
@@ -86,15 +91,30 @@ static void free_look(struct look *l)
     mem_free(l);
 }
 
+/* What it tried may have failed for a moment: for lack of memory, processes or time. Whoever was
+ * promised a sandbox is not left without one for that; where bubblewrap is gone for good, engines
+ * do not start until the daemon does. */
+static void keep_sandbox(struct look *l, const struct look *before)
+{
+    bool boxed = l->facts.sandbox.kind != SANDBOX_NONE;
+    if (!boxed && !before)
+        log_warn("engine", "engines run without a sandbox: %s", l->facts.sandbox.why);
+    if (boxed || !before || before->facts.sandbox.kind == SANDBOX_NONE)
+        return;
+    log_warn("engine",
+             "the sandbox did not work when it was tried again (%s); engines start in it "
+             "all the same, or not at all",
+             l->facts.sandbox.why);
+    l->facts.sandbox = before->facts.sandbox;
+}
+
 static void take_over(struct look *l)
 {
     struct daemon *d = l->daemon;
     struct look *before = d->workshop.seen;
-    bool boxed = l->facts.sandbox.kind != SANDBOX_NONE;
     if (!before && !l->why.code)
         log_machine(&l->machine);
-    if (!boxed && (!before || before->facts.sandbox.kind != SANDBOX_NONE))
-        log_warn("engine", "engines run without a sandbox: %s", l->facts.sandbox.why);
+    keep_sandbox(l, before);
     l->at_ms = loop_now_ms(&d->loop);
     d->workshop.seen = l;
     engines_know(&d->workshop.engines, &l->facts);
@@ -120,10 +140,14 @@ static void looked(struct job *j)
     struct look *l = owner_of(j, struct look, job);
     struct daemon *d = l->daemon;
     bool again = l->again && !d->closed;
+    bool useful = !l->partly || !d->workshop.seen; /* else what was seen before is better */
     d->workshop.looking = NULL;
-    take_over(l);
+    if (useful)
+        take_over(l);
     answer_all(l);
     l->n_asking = 0;
+    if (!useful)
+        free_look(l);
     if (again)
         machine_look(d, NULL);
 }

@@ -148,6 +148,8 @@ struct backend *engine_new(struct engines *all, const struct config_model *model
 
 /* ---- changes -------------------------------------------------------------------------------- */
 
+/* One that could be started with neither settings, for its file or its pack is gone, goes on: there
+ * is nothing better to be had. */
 static bool would_start_the_same(struct engine *e, const struct config_model *model)
 {
     const struct engine_facts *f = e->all->facts;
@@ -161,12 +163,14 @@ static bool would_start_the_same(struct engine *e, const struct config_model *mo
                              .bridge = f->bridge,
                              .folder = "/",
                              .key = ""};
-    bool same = t.pack && slice_is(slice_of(t.pack->id), slice_of(e->spawn->pack_id)) &&
-                !launch_make(&t, &arena, &then, NULL);
+    if (!t.pack)
+        return true;
+    bool can_then = !launch_make(&t, &arena, &then, NULL);
     t.model = e->model;
-    same = same && !launch_make(&t, &arena, &now, NULL) && launch_same(&now, &then);
+    bool can_now = !launch_make(&t, &arena, &now, NULL);
+    bool same = can_now && can_then ? launch_same(&now, &then) : can_now == can_then;
     arena_fini(&arena);
-    return same;
+    return same && slice_is(slice_of(t.pack->id), slice_of(e->spawn->pack_id));
 }
 
 void engine_set(struct backend *b, const struct config_model *model)

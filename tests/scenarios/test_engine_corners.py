@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import time
 import pytest
 
 import client
+import engines
 import shop as shops
 from harness import wait_for
 from test_engines import in_thread, most_inside, shop  # noqa: F401  a fixture
@@ -277,6 +279,27 @@ def test_another_place_answers_when_no_process_is_to_be_had(make):
         assert s.chat("fake-model", "events=2", timeout=30).status == 200
 
 
+def test_a_sandbox_that_stops_working_is_not_left_out(make, ground):
+    """bubblewrap worked when the daemon was started: engines start in it, or not at all."""
+    folder = ground.folder("p")
+    program, aside = folder / "bwrap", folder / "aside"
+    shutil.copy(shutil.which("bwrap"), program)
+    s = shops.Shop(make, {"a": ("tokens=1", {"keep_alive": "0s"})}, env={"PATH": str(folder)})
+    assert s.chat("a").status == 200
+    s.until("a", "ABSENT")
+    program.rename(aside)
+    s.reload()
+    wait_for(lambda: "when it was tried again" in s.daemon.said())
+    answer = s.chat("a", timeout=30)
+    assert answer.status == 503 and answer.error == "engine_failed", answer.body
+    aside.rename(program)
+    s.reload()
+    assert wait_for(lambda: s.chat("a").status == 200)
+    with s.stream("a", "tokens=100 token_ms=10") as stream:
+        stream.take(1)
+        assert s.engine("a")["sandbox"] == "bubblewrap"
+
+
 def test_it_dies_and_nobody_noticed_yet(shop):
     """Who is let in meanwhile finds nobody there: he waits for the next one."""
     s = shop({"a": "tokens=1", "b": "tokens=1"})
@@ -421,6 +444,21 @@ def test_reloads_and_restarts_while_it_loads(shop):
     wait_for(lambda: starts(s, "a") == 3)
     assert answer().status == 200
     assert starts(s, "a") == 3 and s.engine("a")["waiting"] == 0
+
+
+def test_a_reload_when_its_file_or_its_pack_is_gone(shop):
+    """It runs, and could not be started again: it goes on."""
+    s = shop({"a": "tokens=1", "b": "tokens=1"})
+    assert s.chat("a").status == 200
+    first = s.engine("a")["pid"]
+    os.unlink(s.config["models"]["a"]["file"])
+    s.reload()
+    shutil.rmtree(s.home / "data/engines" / engines.FAKE_ID)
+    for _ in range(2):  # the second one knows what the first one saw
+        s.reload()
+        time.sleep(0.3)
+    assert s.chat("a").status == 200
+    assert s.engine("a")["pid"] == first
 
 
 def test_a_key_is_revoked_while_it_waits(shop):
