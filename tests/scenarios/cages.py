@@ -20,8 +20,8 @@ import harness
 
 PROGRAMS = ("evil_engine", "bad_child", "echo_tcp", "launch_evil")
 MOUNT_POINTS = ("proc", "dev", "tmp", "model", "usr/bin")
-# Where the kernel counts the processes of a group: without it nobody counts root's.
-GROUPS = (pathlib.Path("/sys/fs/cgroup/pids/hearth"), pathlib.Path("/sys/fs/cgroup/hearth"))
+# Where the kernel counts for a group: without it nobody counts root's processes.
+GROUPS = [pathlib.Path("/sys/fs/cgroup") / name for name in ("pids/hearth", "memory/hearth", "hearth")]
 SECRET = "HEARTH_TEST_SECRET"
 
 
