@@ -17,6 +17,8 @@
 #define PROGRAM "bwrap"
 #define PATIENCE_MS 5000u
 #define MOST_SAID 4096u
+#define LOOK_MS 10u /* while it is made to end */
+#define MOST_LOOKS 100u
 /* Above all descriptors that the child gets, so that none is overwritten before it is given. */
 #define LEAST_FD 16
 
@@ -187,11 +189,25 @@ static bool listen_to(struct trial *t)
     return true;
 }
 
+/* hearth-bridge ends what is below it when it is asked to, which it could not when it is killed. It
+ * was not waited for, so the pid is still its own. */
+static void make_end(const struct trial *t)
+{
+    siginfo_t ended = {0};
+    kill(t->pid, SIGTERM);
+    for (unsigned i = 0; i < MOST_LOOKS && !ended.si_pid; i++) {
+        os_sleep_ms(LOOK_MS);
+        if (waitid(P_PID, (id_t)t->pid, &ended, WEXITED | WNOHANG | WNOWAIT) != 0)
+            break;
+    }
+    kill(t->pid, SIGKILL);
+}
+
 /* Its exit code; -1 when it was ended. */
 static int outcome(struct trial *t)
 {
     if (!listen_to(t)) {
-        kill(t->pid, SIGKILL); /* a child that was not waited for: the pid is still its own */
+        make_end(t);
         text_clear(&t->said);
         text_format(&t->said, "it did nothing for %u s", PATIENCE_MS / 1000u);
     }
@@ -252,8 +268,11 @@ static enum err try_once(struct sandbox_verdict *v, uint64_t until_ms, struct te
     struct arena a = {0};
     struct trial t;
     const char *const program[] = {nothing_program(), NULL};
-    const struct sandbox_plan plan = {.argv = program};
+    struct sandbox_plan plan = {.argv = program};
     const char *const *argv;
+    /* Were we killed meanwhile, bubblewrap alone would leave a process behind that waits for ever. */
+    if (sandbox_bridge(&a, &plan.bridge, NULL))
+        plan.bridge = NULL;
     enum err e = recipe_make(&plan, v, "", &a, &argv, NULL);
     if (!e && !open_trial(&t)) {
         close_trial(&t);

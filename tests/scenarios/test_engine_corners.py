@@ -348,6 +348,29 @@ def test_the_bridge_is_stopped(shop):
     shops.nothing_left(s.home, 1)
 
 
+def boxes(ground):
+    """Processes of bubblewrap that the daemon's user has."""
+    found = []
+    for entry in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if entry.isdigit() and os.stat(f"/proc/{entry}").st_uid == ground.uid and \
+                    b"bwrap" in pathlib.Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")[0]:
+                found.append(int(entry))
+    return found
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the user is not the test's own")
+def test_the_daemon_is_killed_while_it_tries_the_sandbox(make, ground):
+    """What it tries is between two processes' beginnings then: nothing of it stays."""
+    daemon, before = make.home(), boxes(ground)
+    for n in range(60 if SOAK else 15):
+        daemon.up(wait=False)
+        wait_for(lambda: set(boxes(ground)) - set(before), 10, 0.0002)
+        time.sleep(n % 5 / 2000)
+        daemon.kill()
+    wait_for(lambda: not set(boxes(ground)) - set(before), 2)
+
+
 # --- children that hang, lie and litter ----------------------------------------------------------
 
 
