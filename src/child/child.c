@@ -149,6 +149,11 @@ static void on_ring(struct timer *t)
 static void note_exit(struct child *c, int64_t code, int signal)
 {
     c->alive = false;
+    /* Killed, hearth-bridge ended nothing. It led a group, and whoever began after it and is not
+     * held yet is in it: bubblewrap's own process, which would wait for ever. As long as there is
+     * one, the group's number is no other's. */
+    if (signal)
+        uv_kill(-c->pid, SIGKILL);
     if (c->over)
         return;
     c->end = (struct child_end){(int)code, signal};

@@ -337,6 +337,33 @@ def test_the_bridge_is_killed(make, boxed):
     assert answer.status == 200, (answer.body, s.daemon.row(answer), s.daemon.said()[-1500:])
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="the user is not the test's own")
+def test_the_bridge_is_killed_while_it_begins(make, ground):
+    """Whatever bubblewrap was about to do: nothing of it stays."""
+    s = shops.Shop(make, {"a": ("tokens=1", {"keep_alive": "0s"})})
+    pid = s.daemon.proc.pid
+    wait_for(lambda: s.daemon.admin("GET", "/hearth/v1/devices").status == 200)
+    before = set(boxes(ground))
+    for n in range(100 if SOAK else 25):
+        s.daemon.admin("POST", "/hearth/v1/engines/restart?model=a")  # it starts, though nobody asks
+        pids = wait_for(lambda: children_of_pid(pid), 10, 0.0002)
+        time.sleep(n % 10 / 2000)
+        for pid_of_bridge in pids:
+            with contextlib.suppress(ProcessLookupError):
+                shops.kill(pid_of_bridge)
+        wait_for(lambda: not children_of_pid(pid))
+    s.daemon.stop()
+    wait_for(lambda: not set(boxes(ground)) - before, 2)
+
+
+def children_of_pid(pid):
+    found = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(OSError):
+            found += map(int, pathlib.Path(f"/proc/{pid}/task/{task}/children").read_text().split())
+    return found
+
+
 def test_the_bridge_is_stopped(shop):
     """It does not end when it is asked to: then it is made to, and nobody waits for ever."""
     s = shop({"a": "tokens=1", "b": "tokens=1"})
