@@ -270,7 +270,7 @@ static enum err try_once(struct sandbox_verdict *v, uint64_t until_ms, struct te
     const char *const program[] = {nothing_program(), NULL};
     struct sandbox_plan plan = {.argv = program};
     const char *const *argv;
-    /* Were we killed meanwhile, bubblewrap alone would leave a process behind that waits for ever. */
+    /* Were we killed meanwhile, bubblewrap alone could leave a process that waits for ever. */
     if (sandbox_bridge(&a, &plan.bridge, NULL))
         plan.bridge = NULL;
     enum err e = recipe_make(&plan, v, "", &a, &argv, NULL);
