@@ -7,8 +7,6 @@
 #include "cli/inner.h"
 #include "os/os.h"
 
-#define LOOK_MS 2000u
-
 int cli_exit_of(enum err e)
 {
     static const struct {
@@ -39,36 +37,6 @@ static bool may_colour(int fd)
     return isatty(fd) && !(no && *no) && !(terminal && !strcmp(terminal, "dumb"));
 }
 
-/* `hearth` alone: the state, and what to do next. Not running is an answer here, no failure. */
-static int show_state(struct cli *c)
-{
-    struct answer a = {0};
-    struct why why = {0};
-    enum err e = cli_ask_status(c, LOOK_MS, &a, &why);
-    if (e == ERR_NOT_RUNNING) {
-        text_add(&c->out, SLICE("hearth is not running.\n\n"
-                                "Start it:           hearth up --detach\n"
-                                "Its configuration:  "));
-        text_visible(&c->out, slice_of(c->paths.config));
-        text_add(&c->out, SLICE("/hearth.yaml\n"
-                                "All commands:       hearth help\n"));
-        return CLI_OK;
-    }
-    if (e)
-        return cli_fail(c, e, &why, NULL);
-    struct json_doc doc;
-    e = json_read(text_slice(&a.body), &json_usual_limits, NULL, &doc, &why);
-    if (!e) {
-        status_headline(doc.root, c->out_colours, &c->out);
-        text_byte(&c->out, '\n');
-        status_next(doc.root, c->paths.config, &c->out);
-        text_add(&c->out, SLICE("More: hearth status\nAll commands: hearth help\n"));
-        json_done(&doc);
-    }
-    answer_fini(&a);
-    return e ? cli_fail(c, e, &why, NULL) : CLI_OK;
-}
-
 /* These two must work wherever they are called. */
 static bool needs_paths(const struct cli *c)
 {
@@ -90,7 +58,7 @@ static int run(struct cli *c, int argc, char **argv)
             return cli_fail(c, e, &why, "");
     }
     if (c->command == COMMAND_COUNT)
-        return show_state(c);
+        return first_run(c);
     if (c->options.help) {
         help_command(&c->out, c->command, c->out_colours);
         return CLI_OK;

@@ -1,17 +1,7 @@
 /* models: `hearth models list|show`: what there is, and how it is set. */
 #include "cli/inner.h"
 
-#include <sys/stat.h>
-
 /* ---- list ----------------------------------------------------------------------------------- */
-
-static bool size_of(const char *path, uint64_t *ret_bytes)
-{
-    struct stat st;
-    bool there = stat(path, &st) == 0 && S_ISREG(st.st_mode);
-    *ret_bytes = there ? (uint64_t)st.st_size : 0;
-    return there;
-}
 
 static struct config_origin origin_of(struct cli *c, const struct config *config, const char *name)
 {
@@ -22,29 +12,38 @@ static struct config_origin origin_of(struct cli *c, const struct config *config
     return o;
 }
 
-static const char *join(struct cli *c, const struct config_list *list)
+#define ALIASES_SHOWN 2u
+
+static const char *kept(struct cli *c, struct text *t)
 {
-    struct text t = {0};
-    for (size_t i = 0; i < list->n; i++) {
-        text_add(&t, i ? SLICE(", ") : SLICE(""));
-        text_add(&t, list->items[i]);
-    }
-    const char *s = arena_cstr(&c->arena, t.len ? text_slice(&t) : SLICE(""));
-    text_fini(&t);
+    const char *s = t->failed ? NULL : arena_cstr(&c->arena, t->len ? text_slice(t) : SLICE(""));
+    c->out.failed |= !s;
+    text_fini(t);
     return s ? s : "";
 }
 
-static const char *place_of(struct cli *c, const struct config_model *m)
+static const char *aliases_of(struct cli *c, const struct config_list *list)
+{
+    struct text t = {0};
+    size_t shown = list->n > ALIASES_SHOWN + 1 ? ALIASES_SHOWN : list->n;
+    for (size_t i = 0; i < shown; i++) {
+        text_add(&t, i ? SLICE(", ") : SLICE(""));
+        text_add(&t, list->items[i]);
+    }
+    if (shown < list->n)
+        text_format(&t, " and %zu more", list->n - shown);
+    return kept(c, &t);
+}
+
+static const char *size_of(struct cli *c, const struct config *config, const struct config_model *m)
 {
     struct text t = {0};
     uint64_t bytes;
-    if (size_of(m->file, &bytes))
-        cli_bytes(&t, bytes);
+    if (stores_bytes(config, m, &bytes))
+        stores_size(&t, bytes);
     else
         text_add(&t, SLICE("missing"));
-    const char *s = arena_cstr(&c->arena, text_slice(&t));
-    text_fini(&t);
-    return s ? s : "";
+    return kept(c, &t);
 }
 
 enum { COLUMNS = 5 };
@@ -55,8 +54,8 @@ static void fill_model(struct cli *c, const struct config *config, const struct 
     struct config_origin o = origin_of(c, config, m->name);
     const char *where = arena_format(&c->arena, o.line ? "%s:%u" : "%s", o.name, o.line).ptr;
     row[0] = m->name;
-    row[1] = place_of(c, m);
-    row[2] = join(c, &m->aliases);
+    row[1] = size_of(c, config, m);
+    row[2] = aliases_of(c, &m->aliases);
     row[3] = where ? cli_short(c, where) : "";
     row[4] = m->file;
 }
@@ -95,6 +94,13 @@ static void print_models(struct cli *c, const struct config *config)
                                 "or name a provider in hearth.yaml.\n"));
     else
         cli_table(&c->out, cells, COLUMNS, rows);
+    struct text found = {0};
+    if (stores_print(config_library(config), true, &found)) {
+        text_byte(&c->out, '\n');
+        text_add(&c->out, text_slice(&found));
+    }
+    c->out.failed |= found.failed;
+    text_fini(&found);
 }
 
 static void put_model(struct cli *c, struct json_writer *w, const struct config *config,
@@ -102,7 +108,7 @@ static void put_model(struct cli *c, struct json_writer *w, const struct config 
 {
     struct config_origin o = origin_of(c, config, m->name);
     uint64_t bytes;
-    bool there = size_of(m->file, &bytes);
+    bool there = stores_bytes(config, m, &bytes);
     json_open_object(w);
     json_put_pair(w, "name", slice_of(m->name));
     json_put_pair(w, "file", slice_of(m->file));
@@ -118,6 +124,7 @@ static void put_model(struct cli *c, struct json_writer *w, const struct config 
     json_put_pair(w, "set_in", slice_of(o.name));
     json_key(w, "line");
     json_put_u64(w, o.line);
+    stores_put_doubles(config_library(config), m->file, w);
     json_close_object(w);
 }
 
@@ -145,6 +152,7 @@ static void put_models(struct cli *c, const struct config *config)
         }
     }
     json_close_array(&w);
+    stores_put(config_library(config), &w);
     json_close_object(&w);
     c->out.failed |= line.failed;
     cli_json(&c->out, text_slice(&line));

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "library/library.h"
 #include "settings/settings.h"
 
 /* ---- where things are ---- */
@@ -17,6 +18,7 @@ struct config_paths {
     const char *data;    /* databases, engines */
     const char *run;     /* sockets */
     const char *library; /* the model folder unless `library` says otherwise */
+    bool apart;          /* HEARTH_HOME says where; the machine's own folders are not ours */
 };
 /* environment: as environ. Absolute paths, allocated in *a. HEARTH_HOME=DIR puts all under DIR. */
 enum err config_paths_find(struct arena *a, const char *const *environment,
@@ -69,6 +71,10 @@ bool config_show_entry(const struct config *c, const char *section, const char *
                        struct text *out);
 bool config_show_entry_json(const struct config *c, const char *section, const char *name,
                             struct text *out);
+
+/* What lies on this machine, as it was when this was loaded. Models of it are models of the
+ * configuration, unless their names were taken. */
+const struct library *config_library(const struct config *c);
 
 struct config_origin {
     const char *name; /* a file's path, or words */

@@ -77,6 +77,16 @@ static struct entry *get_entry(struct loader *l, const struct section *section, 
     return e;
 }
 
+struct entry *config_add_entry(struct loader *l, enum section_id id, const struct source *source,
+                               struct slice name)
+{
+    const struct section *section = &config_sections[id];
+    bool full = l->whole->entries[id].n == section->most;
+    if (full && !config_find_entry(l->whole, id, name))
+        return NULL;
+    return get_entry(l, section, &(struct at){source, name}, name, 0);
+}
+
 static void say_map(struct loader *l, const struct at *at, const struct yaml_node *node,
                     const struct row *row)
 {

@@ -98,7 +98,7 @@ struct section {
 extern const struct section config_sections[SECTION_COUNT];
 
 /* ---- where settings come from ---- */
-enum rank { COMMAND_LINE, ENVIRONMENT, DOTENV, FILES, SEED_FILE }; /* lower ones win */
+enum rank { COMMAND_LINE, ENVIRONMENT, DOTENV, FILES, SEED_FILE, FOUND }; /* lower ones win */
 
 struct source {
     enum rank rank;
@@ -144,6 +144,7 @@ struct whole {            /* what a struct config * points into */
     struct arena arena;
     struct setting *set[OPTION_COUNT];
     struct entries entries[SECTION_COUNT]; /* sorted as they are in config */
+    struct library library;
 };
 static inline const struct whole *config_whole(const struct config *c)
 {
@@ -222,18 +223,27 @@ void config_add(struct loader *l, const struct at *at, struct setting **chain,
 /* A path out of a source: cut, and without anything that fools a terminal. */
 const char *config_visible(struct loader *l, struct slice path);
 
+/* found.c: models that lie on this machine, as a source of the least weight. */
+void config_gather_found(struct loader *l);
+
 /* entries.c */
 const struct section *config_section_of(struct slice path); /* NAME. begins it; NULL: none */
 /* path: what follows the section's name and dot. */
 void config_take_entry(struct loader *l, const struct section *section, const struct at *at,
                        const struct yaml_node *node);
 struct entry *config_find_entry(const struct whole *w, enum section_id id, struct slice name);
+/* The one of this name, or a new one. NULL: there are too many, or there is no memory. */
+struct entry *config_add_entry(struct loader *l, enum section_id id, const struct source *source,
+                               struct slice name);
 void config_take_fields(struct loader *l, struct entry *e);
 /* SECTION.NAME, or SECTION.NAME.FIELD. */
 const char *config_entry_key(struct loader *l, const struct entry *e, const char *field);
 /* Variables that nobody set are errors, where no section has a use for them. */
 void config_check_unset(struct loader *l, const struct entry *e);
 void config_sort_entries(struct entries *all); /* in the order of the files */
+
+/* names.c */
+struct slice config_plain_name(struct slice name); /* without :latest */
 
 /* load.c */
 void config_resolve_options(struct loader *l);

@@ -115,6 +115,10 @@ enum err config_load_from(const struct config_sources *sources, struct config **
     if (!l.failed)
         config_resolve_providers(&l);
     if (!l.failed)
+        place_library(&l);
+    if (!l.failed)
+        config_gather_found(&l);
+    if (!l.failed)
         config_resolve_models(&l);
     if (!l.failed)
         config_resolve_roles(&l);
@@ -127,7 +131,6 @@ enum err config_load_from(const struct config_sources *sources, struct config **
     if (!l.failed && !report->errors) {
         parse_listen(&l);
         parse_trusted(&l);
-        place_library(&l);
     }
     l.failed |= !config_report_finish(&l);
     if (l.failed || report->errors) {

@@ -19,7 +19,7 @@ struct names { /* sorted by name, then by what they mean, then as they were said
     size_t n;
 };
 
-static struct slice plain(struct slice name)
+struct slice config_plain_name(struct slice name)
 {
     struct slice tag = SLICE(":latest");
     return slice_ends(name, tag) && name.len > tag.len ? slice_to(name, name.len - tag.len) : name;
@@ -52,7 +52,7 @@ static void add(struct names *all, struct slice name, enum means means, const st
                 size_t field)
 {
     const struct setting *s = e->set[field];
-    all->list[all->n++] = (struct named){plain(name), means, e, s};
+    all->list[all->n++] = (struct named){config_plain_name(name), means, e, s};
 }
 
 static void gather(const struct whole *w, struct names *all)
@@ -85,7 +85,7 @@ static const struct named *find(const struct names *all, struct slice name)
 {
     const struct named *low = all->list, *end = all->list + all->n;
     size_t n = all->n;
-    name = plain(name);
+    name = config_plain_name(name);
     while (n) { /* the first that is not before it */
         const struct named *middle = low + n / 2;
         if (slice_order(middle->name, name) < 0) {
@@ -138,7 +138,7 @@ static bool agree(const struct named *first, const struct named *n)
         return true; /* the same model at another place */
     if (n->means == OF_FILE || first->means == OF_ALIAS)
         return slice_is(one, two);
-    return slice_is(plain(two), n->name); /* an alias of the model that has the name anyway */
+    return slice_is(config_plain_name(two), n->name); /* an alias of the model that has the name anyway */
 }
 
 static void check_clashes(struct loader *l, const struct names *all)

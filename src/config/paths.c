@@ -59,6 +59,7 @@ static enum err find_under(struct arena *a, const char *dir, struct config_paths
     p->data = join(a, dir, "/data");
     p->run = join(a, dir, "/run");
     p->library = join(a, dir, "/ai_local");
+    p->apart = true;
     return OK;
 }
 

@@ -236,7 +236,10 @@ void config_allowed(const struct row *row, struct text *out)
         text_format(out, "at most %llu visible ASCII characters without blanks", most);
         break;
     case NAMES:
-        text_format(out, "at most %llu names of 1 to 256 bytes", most);
+        if (row->choices[0])
+            choices(row, out);
+        else
+            text_format(out, "at most %llu names of 1 to 256 bytes", most);
         break;
     case ALIASES:
         text_format(out, "at most %llu names of letters, digits, - _ . : / @ and +", most);

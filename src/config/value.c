@@ -217,7 +217,8 @@ static bool is_word(const struct row *row, struct slice s)
         return s.len <= 256 && is_clean(s);
     case NAMES:
     case ALIASES:
-        return s.len >= 1 && s.len <= 256 && is_clean(s);
+        return row->choices[0] ? take_choice(row->choices, s, &(unsigned){0})
+                               : s.len >= 1 && s.len <= 256 && is_clean(s);
     case PATHS:
     case ENV:
     case FLAGS:
@@ -497,14 +498,22 @@ void config_say_unset(struct loader *l, enum config_severity severity, const str
 bool config_take_standard(struct arena *a, const struct row *row, const char *home, void *base)
 {
     void *to = (char *)base + row->at;
-    struct slice s = slice_of(row->standard);
+    struct slice s = slice_of(row->standard), item;
     bool failed = false;
     if (!config_is_list(row))
         return !s.len || take_scalar(a, row, s, home, to, &failed);
-    struct slice *items = arena_array(a, struct slice, 1);
+    size_t n = 0, room = 1;
+    for (size_t i = 0; i < s.len; i++)
+        room += s.ptr[i] == ',';
+    struct slice *items = arena_array(a, struct slice, room);
     if (!items)
         return false;
-    items[0] = s;
-    *(struct config_list *)to = (struct config_list){items, s.len > 0};
-    return !s.len || is_item(a, row, s);
+    while (slice_split(&s, ',', &item)) {
+        items[n] = arena_dup(a, item);
+        if (!items[n].ptr || !is_item(a, row, items[n]))
+            return false;
+        n++;
+    }
+    *(struct config_list *)to = (struct config_list){items, n};
+    return true;
 }

@@ -134,20 +134,23 @@ static enum err add_models(struct registry *r, struct route_target *targets,
         struct slice owner = arena_dup(&r->arena, slice_of(p->name));
         if (!model.ptr || !owner.ptr)
             return ERR_NO_MEMORY;
-        targets[r->routes.n++] = (struct route_target){model, b, p->priority};
+        targets[r->routes.n++] = (struct route_target){model, b, p->priority, ROUTE_MAY};
         if (!is_listed(r, model))
             r->models[r->n_models++] = (struct model_entry){model, owner};
     }
     return OK;
 }
 
-static enum err add_engines(struct registry *r, struct route_target *targets)
+static enum err add_engines(struct registry *r, const struct config *c,
+                            struct route_target *targets)
 {
     for (size_t i = 0; i < r->n_engines; i++) {
         struct slice model = arena_dup(&r->arena, r->engines[i]->name);
+        bool chats = !c->models[i].embedding && !c->models[i].rerank;
         if (!model.ptr)
             return ERR_NO_MEMORY;
-        targets[r->routes.n++] = (struct route_target){model, r->engines[i], 0};
+        targets[r->routes.n++] = (struct route_target){model, r->engines[i], 0,
+                                                       chats ? ROUTE_MAY : ROUTE_NEVER};
         r->models[r->n_models++] = (struct model_entry){model, SLICE("hearth")};
     }
     return OK;
@@ -223,7 +226,7 @@ enum err registry_make(struct daemon *d, const struct config *c, struct registry
     if (!e)
         e = workshop_make(d, c, &r);
     if (!e)
-        e = add_engines(&r, targets);
+        e = add_engines(&r, c, targets);
     for (size_t i = 0; !e && i < c->providers_n; i++) {
         e = make_backend(d, c, &r, i);
         if (!e && r.backends[i])

@@ -106,6 +106,9 @@ uint64_t os_raise_files(uint64_t least);
 /* Prompts and keys are in memory: no dump of it, neither to a file nor to a collector. */
 void os_no_core_dumps(void);
 void os_private_umask(void); /* what we make is ours alone, whoever makes it */
+/* The file of this very program, NUL-ended; after an update Linux adds " (deleted)" to its name.
+ * False: the system does not tell, or there is too little room. */
+MUST_USE bool os_program(char *into, size_t room);
 
 struct os_memory {
     uint64_t rss, anonymous; /* bytes */

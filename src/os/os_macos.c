@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <mach-o/dyld.h>
 #include <mach/mach.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,6 +168,12 @@ bool os_fact(const char *name, char *into, size_t room)
     }
     snprintf(into, room, "%llu", (unsigned long long)n);
     return true;
+}
+
+bool os_program(char *into, size_t room)
+{
+    uint32_t size = (uint32_t)min_size(room, UINT32_MAX);
+    return _NSGetExecutablePath(into, &size) == 0;
 }
 
 /* Nobody is known by his TCP connection here: a key is needed. */

@@ -264,12 +264,18 @@ static void find_nearest(const struct route_table *t, struct slice name, struct 
 
 /* ---- all of it ------------------------------------------------------------------------------ */
 
+static bool is_before(const struct route_target *a, const struct route_target *b)
+{
+    return a->unnamed != b->unnamed ? a->unnamed < b->unnamed : a->priority < b->priority;
+}
+
 static const struct route_target *first_of(const struct route_table *t, struct slice scope)
 {
     const struct route_target *best = NULL;
     for (size_t i = 0; i < t->n; i++) {
         const struct route_target *target = &t->targets[i];
-        if ((!best || target->priority < best->priority) && route_may(scope, target->model))
+        if (target->unnamed != ROUTE_NEVER && (!best || is_before(target, best)) &&
+            route_may(scope, target->model))
             best = target;
     }
     return best;

@@ -8,10 +8,12 @@
 #define MOST_NEAREST 3u
 #define MOST_REASON 96u /* bytes, with its NUL */
 
+enum route_unnamed { ROUTE_MAY, ROUTE_LAST, ROUTE_NEVER };
 struct route_target { /* one place that can answer: a backend and its name for a model */
     struct slice model;
     struct backend *backend;
-    uint64_t priority; /* lower first; equal: the order in the table */
+    uint64_t priority;          /* lower first; equal: the order in the table */
+    enum route_unnamed unnamed; /* does it answer who named no model? LAST: if nothing else may */
 };
 
 struct route_alias { /* another name of a model */
@@ -49,7 +51,7 @@ struct route_plan {
 
 /* A name is that of a model, else an alias, else a role; model/NAME and role/NAME mean that alone.
  * `:latest` at its end is no part of it. An empty name, or what clients send who were never told
- * one, means the first model that may be asked.
+ * one, means the first model that may be asked so.
  * scope: names and NAME* with blanks between them, of what may be asked; empty: all. What is not
  * in it is not there: neither as a candidate nor among the nearest. A right to the name that was
  * asked is one to all that it leads to; else only what may be asked by its own name is left.

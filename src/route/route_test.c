@@ -10,10 +10,10 @@
 
 static struct backend one, two, three;
 static const struct route_target targets[] = {
-    {SLICE("llama3.2"), &one, 2},
-    {SLICE("qwen2.5:14b"), &two, 1},
-    {SLICE("llama3.2"), &three, 1},
-    {SLICE("llama3.2"), &two, 2},
+    {SLICE("llama3.2"), &one, 2, ROUTE_MAY},
+    {SLICE("qwen2.5:14b"), &two, 1, ROUTE_MAY},
+    {SLICE("llama3.2"), &three, 1, ROUTE_MAY},
+    {SLICE("llama3.2"), &two, 2, ROUTE_MAY},
 };
 static const struct route_table table = {.targets = targets, .n = COUNT(targets)};
 
@@ -40,6 +40,26 @@ static void no_name_means_the_first(void **state)
         assert_true(slice_is(p.list[0].target->model, SLICE("qwen2.5:14b")));
     }
     assert_int_equal(route_plan(&(struct route_table){0}, SLICE(""), NONE, &p), ERR_NO_MODEL);
+}
+
+static void some_are_not_asked_without_a_name(void **state)
+{
+    (void)state;
+    struct route_target targets[] = {
+        {SLICE("embeds"), &one, 0, ROUTE_NEVER},
+        {SLICE("guide"), &two, 0, ROUTE_LAST},
+        {SLICE("far"), &three, 9, ROUTE_MAY},
+    };
+    struct route_table t = {.targets = targets, .n = 3};
+    struct route_plan p;
+    assert_int_equal(route_plan(&t, SLICE(""), NONE, &p), OK);
+    assert_ptr_equal(p.list[0].target->backend, &three);
+    t.n = 2;
+    assert_int_equal(route_plan(&t, SLICE(""), NONE, &p), OK);
+    assert_ptr_equal(p.list[0].target->backend, &two);
+    t.n = 1;
+    assert_int_equal(route_plan(&t, SLICE(""), NONE, &p), ERR_NO_MODEL);
+    assert_int_equal(route_plan(&t, SLICE("embeds"), NONE, &p), OK);
 }
 
 static void the_nearest_are_named(void **state)
@@ -106,7 +126,7 @@ static void more_than_fit(void **state)
     struct route_target many[20];
     struct route_plan p;
     for (size_t i = 0; i < COUNT(many); i++)
-        many[i] = (struct route_target){SLICE("m"), &one, 20 - i};
+        many[i] = (struct route_target){SLICE("m"), &one, 20 - i, ROUTE_MAY};
     assert_int_equal(
         route_plan(&(struct route_table){.targets = many, .n = COUNT(many)}, SLICE("m"), NONE, &p),
         OK);
@@ -118,8 +138,8 @@ static void more_than_fit(void **state)
 /* ---- names that are no model's -------------------------------------------------------------- */
 
 static const struct route_target places[] = {
-    {SLICE("a"), &one, 2},        {SLICE("b"), &one, 1},          {SLICE("b"), &two, 2},
-    {SLICE("c:latest"), &two, 1}, {SLICE("org/d:q4"), &three, 1},
+    {SLICE("a"), &one, 2, ROUTE_MAY},        {SLICE("b"), &one, 1, ROUTE_MAY},          {SLICE("b"), &two, 2, ROUTE_MAY},
+    {SLICE("c:latest"), &two, 1, ROUTE_MAY}, {SLICE("org/d:q4"), &three, 1, ROUTE_MAY},
 };
 static const struct route_alias aliases[] = {{SLICE("bee"), SLICE("b")},
                                              {SLICE("nothing"), SLICE("gone")},
@@ -260,6 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_priority_then_order),
         cmocka_unit_test(no_name_means_the_first),
+        cmocka_unit_test(some_are_not_asked_without_a_name),
         cmocka_unit_test(the_nearest_are_named),
         cmocka_unit_test(a_scope_holds_names_and_beginnings),
         cmocka_unit_test(only_what_is_in_scope_is_there),

@@ -30,14 +30,13 @@ enum err sandbox_seccomp(bool devices, int *ret_fd, struct why *why)
     return OK;
 }
 
-/* The kernel appends " (deleted)" to the name after an update; the folder stays right. */
+/* After an update the program's name is not right any more; the folder is. */
 enum err sandbox_bridge(struct arena *a, const char **ret_path, struct why *why)
 {
     char own[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", own, sizeof own);
-    if (n <= 0 || (size_t)n >= sizeof own)
+    if (!os_program(own, sizeof own))
         return why_sys(why, ERR_SYSTEM, errno, "cannot tell where this program lies");
-    size_t folder = (size_t)n;
+    size_t folder = strlen(own);
     while (folder && own[folder - 1] != '/')
         folder--;
     struct slice path = arena_format(a, "%.*s" BRIDGE_NAME, (int)folder, own);

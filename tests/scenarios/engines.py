@@ -153,10 +153,16 @@ def real_pack_folder(ground):
     if code or not found:
         pytest.skip(f"no llama.cpp pack and none to be had: {(err or out).strip()[-200:]}")
     target = kept / found[-1].parent.relative_to(daemon.home)
-    shutil.copytree(found[-1].parent, target, symlinks=True)
-    for path in [target, *target.rglob("*")]:  # the plain user of a later run is another one
+    new = kept / f"new{os.getpid()}"  # another run may be at it too: it is there as a whole, or not
+    shutil.copytree(found[-1].parent, new, symlinks=True)
+    for path in [new, *new.rglob("*")]:  # the plain user of a later run is another one
         if not path.is_symlink():
             path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        new.rename(target)
+    except OSError:
+        shutil.rmtree(new)
     return target
 
 

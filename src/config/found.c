@@ -1,0 +1,238 @@
+/* found: the models that lie on this machine, as a source that weighs less than all others. What a
+ * person says of one of them, by its name or a pattern, holds; and no name that stands anywhere in
+ * the configuration is taken away from what it means there. So nothing that is found can make a
+ * configuration invalid. */
+#include "config/inner.h"
+
+#define MOST_ALIASES 64u /* as the table of fields has it */
+
+struct taken { /* names, without :latest */
+    struct slice *list;
+    size_t n, room;
+};
+
+static bool is_taken(const struct taken *t, struct slice name)
+{
+    name = config_plain_name(name);
+    for (size_t i = 0; i < t->n; i++) {
+        if (slice_is(t->list[i], name))
+            return true;
+    }
+    return false;
+}
+
+static void take_name(struct loader *l, struct taken *t, struct slice name)
+{
+    if (t->n == t->room) {
+        size_t room = t->room ? t->room * 2 : 256;
+        struct slice *list = arena_array(l->arena, struct slice, room);
+        if (!list) {
+            l->failed = true;
+            return;
+        }
+        if (t->n)
+            memcpy(list, t->list, t->n * sizeof *list);
+        t->list = list;
+        t->room = room;
+    }
+    t->list[t->n++] = config_plain_name(name);
+}
+
+/* ---- what has a meaning already ------------------------------------------------------------- */
+
+static void take_nodes(struct loader *l, struct taken *t, const struct setting *s)
+{
+    for (; s; s = s->hides) {
+        if (s->node->kind == IS_SCALAR)
+            take_name(l, t, s->node->text);
+        for (const struct yaml_node *n = s->node->first; n; n = n->next)
+            take_name(l, t, n->text);
+    }
+}
+
+static void take_all(struct loader *l, struct taken *t)
+{
+    static const char *const roles[] = {"code", "chat", "raw", "embed"}; /* always there */
+    const struct entries *entries = l->whole->entries;
+    const struct config *c = &l->whole->config;
+    for (size_t i = 0; i < COUNT(roles); i++)
+        take_name(l, t, slice_of(roles[i]));
+    for (size_t i = 0; i < entries[ROLES].n; i++)
+        take_name(l, t, slice_of(entries[ROLES].list[i]->name));
+    for (size_t i = 0; i < entries[MODELS].n; i++) {
+        const struct entry *e = entries[MODELS].list[i];
+        if (e->set[MODEL_FILE])
+            take_name(l, t, slice_of(e->name));
+        take_nodes(l, t, e->set[MODEL_ALIASES]);
+    }
+    for (size_t i = 0; i < c->providers_n; i++) {
+        for (size_t k = 0; c->providers[i].on && k < c->providers[i].models.n; k++)
+            take_name(l, t, c->providers[i].models.items[k]);
+    }
+}
+
+/* ---- as settings ---------------------------------------------------------------------------- */
+
+static struct yaml_node *scalar(struct loader *l, struct slice text)
+{
+    struct yaml_node *n = arena_new(l->arena, struct yaml_node);
+    struct text t = {0};
+    for (size_t i = 0; i < text.len; i++) { /* a $ in a path begins no variable */
+        text_byte(&t, text.ptr[i]);
+        if (text.ptr[i] == '$')
+            text_byte(&t, '$');
+    }
+    struct slice kept = t.len ? arena_dup(l->arena, text_slice(&t)) : (struct slice){0};
+    l->failed |= !n || t.failed || !kept.ptr;
+    text_fini(&t);
+    if (n)
+        *n = (struct yaml_node){.kind = IS_SCALAR, .text = kept};
+    return n;
+}
+
+static void set(struct loader *l, const struct source *source, struct entry *e,
+                enum model_field field, const struct yaml_node *node)
+{
+    const struct at at = {source, slice_of(config_entry_key(l, e, NULL))};
+    if (!l->failed)
+        config_add(l, &at, &e->set[field], node);
+}
+
+static void set_text(struct loader *l, const struct source *source, struct entry *e,
+                     enum model_field field, const char *text)
+{
+    if (text[0] && !l->failed)
+        set(l, source, e, field, scalar(l, slice_of(text)));
+}
+
+static void set_list(struct loader *l, const struct source *source, struct entry *e,
+                     enum model_field field, const struct config_list *items)
+{
+    struct yaml_node *list = arena_new(l->arena, struct yaml_node);
+    const struct yaml_node **end = list ? &list->first : NULL;
+    l->failed |= !list;
+    for (size_t i = 0; i < items->n && !l->failed; i++) {
+        struct yaml_node *n = scalar(l, items->items[i]);
+        if (!l->failed) {
+            *end = n;
+            end = &n->next;
+        }
+    }
+    if (l->failed || !items->n)
+        return;
+    list->kind = IS_LIST;
+    list->count = items->n;
+    set(l, source, e, field, list);
+}
+
+/* ---- models --------------------------------------------------------------------------------- */
+
+/* Its first name that is free; NULL: none is. */
+static const char *name_of(const struct taken *t, const struct library_model *m)
+{
+    if (!is_taken(t, slice_of(m->name)))
+        return m->name;
+    for (size_t i = 0; i < m->n_aliases; i++) {
+        if (!is_taken(t, m->aliases[i]))
+            return m->aliases[i].ptr;
+    }
+    return NULL;
+}
+
+static void add_name(struct loader *l, struct taken *t, struct slice name,
+                     struct config_list *names, struct slice *room)
+{
+    if (is_taken(t, name) || names->n == MOST_ALIASES || l->failed)
+        return;
+    take_name(l, t, name);
+    room[names->n++] = name;
+}
+
+/* Its other names, and those of its doubles. */
+static void set_aliases(struct loader *l, struct taken *t, const struct source *source,
+                        struct entry *e, size_t at)
+{
+    const struct library *lib = &l->whole->library;
+    struct slice *room = arena_array(l->arena, struct slice, MOST_ALIASES);
+    struct config_list names = {room, 0};
+    l->failed |= !room;
+    for (size_t i = at; i < lib->n && !l->failed; i++) {
+        const struct library_model *m = &lib->models[i];
+        if (m->same_as != at)
+            continue;
+        add_name(l, t, slice_of(m->name), &names, room);
+        for (size_t k = 0; k < m->n_aliases; k++)
+            add_name(l, t, m->aliases[k], &names, room);
+    }
+    if (!e->set[MODEL_ALIASES])
+        set_list(l, source, e, MODEL_ALIASES, &names);
+}
+
+static struct entry *add_model(struct loader *l, const struct source *source, const char *name,
+                               const struct library_model *m)
+{
+    struct entry *e = config_add_entry(l, MODELS, source, slice_of(name));
+    struct slice lora = slice_of(m->lora);
+    if (!e || l->failed)
+        return e;
+    set_text(l, source, e, MODEL_FILE, m->file);
+    if (!e->set[MODEL_MMPROJ])
+        set_text(l, source, e, MODEL_MMPROJ, m->mmproj);
+    if (!e->set[MODEL_EMBEDDING] && m->embeds)
+        set_text(l, source, e, MODEL_EMBEDDING, "true");
+    if (!e->set[MODEL_LORA])
+        set_list(l, source, e, MODEL_LORA, &(struct config_list){&lora, lora.len > 0});
+    return e;
+}
+
+static void add_models(struct loader *l, const struct source *const *sources)
+{
+    const struct library *lib = &l->whole->library;
+    struct entry **entries = arena_array(l->arena, struct entry *, max_size(lib->n, 1));
+    struct taken t = {0};
+    l->failed |= !entries;
+    take_all(l, &t);
+    for (size_t i = 0; i < lib->n && !l->failed; i++) {
+        const struct library_model *m = &lib->models[i];
+        const char *name = m->same_as == i ? name_of(&t, m) : NULL;
+        if (!name)
+            continue;
+        take_name(l, &t, slice_of(name));
+        entries[i] = add_model(l, sources[m->store], name, m);
+    }
+    for (size_t i = 0; i < lib->n && !l->failed; i++) { /* a name of its own comes before an alias */
+        if (entries[i])
+            set_aliases(l, &t, sources[lib->models[i].store], entries[i], i);
+    }
+}
+
+void config_gather_found(struct loader *l)
+{
+    const struct config_paths *paths = l->sources->paths;
+    const struct config *c = &l->whole->config;
+    const struct source *sources[LIBRARY_STORES] = {0};
+    struct library_where where = {
+        .home = paths->home,
+        .folder = c->library,
+        .environment = l->sources->environment,
+        .apart = paths->apart,
+    };
+    for (size_t i = 0; i < c->stores.n; i++) {
+        enum library_store s = library_store_of(c->stores.items[i]);
+        if (s < LIBRARY_STORES)
+            where.stores[s] = true;
+    }
+    l->failed |= library_look(l->arena, &where, &l->whole->library) != OK;
+    for (enum library_store s = 0; s < LIBRARY_STORES && !l->failed; s++) {
+        struct slice words = arena_format(l->arena, "found: %s", library_title(s));
+        sources[s] = words.ptr ? config_source(l, FOUND, words.ptr) : NULL;
+        l->failed |= !sources[s];
+    }
+    if (!l->failed && l->whole->library.n)
+        add_models(l, sources);
+}
+
+const struct library *config_library(const struct config *c)
+{
+    return &config_whole(c)->library;
+}

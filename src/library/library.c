@@ -1,0 +1,111 @@
+/* library: all stores one after the other, and which of their models are the same. */
+#include "library/library.h"
+
+#include "library/inside.h"
+
+#define MOST_ENTRIES 50000u /* of folders, in one look */
+#define OWN_DEPTH 5u
+
+static const struct {
+    const char *word, *title;
+} stores[LIBRARY_STORES] = {
+#define X(id, word, title) {word, title},
+    LIBRARY_STORES_OF(X)
+#undef X
+};
+
+const char *library_word(enum library_store s)
+{
+    return stores[s].word;
+}
+
+const char *library_title(enum library_store s)
+{
+    return stores[s].title;
+}
+
+enum library_store library_store_of(struct slice word)
+{
+    enum library_store s = 0;
+    while (s < LIBRARY_STORES && !slice_is(word, slice_of(stores[s].word)))
+        s++;
+    return s;
+}
+
+/* ---- the library itself --------------------------------------------------------------------- */
+
+static void walk(struct looking *l, struct library_place *place, const char *path, unsigned depth)
+{
+    struct listing all = library_list(l, path);
+    for (size_t i = 0; i < all.n && !l->failed; i++) {
+        const char *inner = library_join(l, path, all.names[i]);
+        struct find f = {.store = LIBRARY_OWN, .file = inner};
+        if (!inner)
+            return;
+        if (!library_is_gguf(all.names[i])) {
+            if (depth < OWN_DEPTH && library_is_folder(inner))
+                walk(l, place, inner, depth + 1);
+            continue;
+        }
+        struct library_model *m = library_add(l, place, &f);
+        if (m && !library_name(l, m, library_stem(slice_of(all.names[i]))))
+            library_drop(l, place);
+    }
+}
+
+void library_own(struct looking *l)
+{
+    struct library_place *place = library_enter(l, LIBRARY_OWN, l->where->folder);
+    if (place)
+        walk(l, place, place->path, 0);
+}
+
+/* ---- the same ------------------------------------------------------------------------------- */
+
+bool library_is_one_file(const struct library_model *a, const struct library_model *b)
+{
+    return a->device == b->device && a->inode == b->inode;
+}
+
+static bool is_same(const struct library_model *a, const struct library_model *b)
+{
+    bool stated = a->digest[0] && strcmp(a->digest, b->digest) == 0;
+    /* another projector or adapter makes another model of it */
+    return (stated || library_is_one_file(a, b)) && strcmp(a->lora, b->lora) == 0 &&
+           !a->mmproj[0] == !b->mmproj[0];
+}
+
+static void find_same(struct looking *l)
+{
+    for (size_t i = 1; i < l->n; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (l->models[k].same_as != k || !is_same(&l->models[i], &l->models[k]))
+                continue;
+            l->models[i].same_as = k;
+            break;
+        }
+    }
+}
+
+enum err library_look(struct arena *a, const struct library_where *where,
+                      struct library *ret_library)
+{
+    static void (*const looks[LIBRARY_STORES])(struct looking *) = {
+        [LIBRARY_OWN] = library_own,
+        [LIBRARY_OLLAMA] = library_ollama,
+        [LIBRARY_LMSTUDIO] = library_lmstudio,
+        [LIBRARY_HUGGINGFACE] = library_huggingface,
+    };
+    struct arena scratch = {0};
+    struct looking l = {.where = where, .arena = a, .scratch = &scratch, .left = MOST_ENTRIES};
+    for (enum library_store s = 0; s < LIBRARY_STORES && !l.failed; s++) {
+        if (where->stores[s])
+            looks[s](&l);
+    }
+    arena_fini(&scratch);
+    if (l.failed)
+        return ERR_NO_MEMORY;
+    find_same(&l);
+    *ret_library = (struct library){l.models, l.n, l.places, l.n_places, l.more};
+    return OK;
+}
