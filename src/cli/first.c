@@ -107,7 +107,10 @@ static void print_next(struct cli *c, const struct config *config)
 
 static void print_found(struct cli *c, const struct config *config)
 {
-    if (!stores_print(config_library(config), true, &c->out) && !config->models_n)
+    size_t models = 0;
+    for (size_t i = 0; i < config->models_n; i++)
+        models += !config->models[i].guide;
+    if (!stores_print(config_library(config), true, &c->out) && !models)
         text_add(&c->out, SLICE("found   no models yet\n"));
 }
 

@@ -171,7 +171,7 @@ const struct config_model *stores_best(const struct config *config, uint64_t mem
     for (size_t i = 0; i < config->models_n; i++) {
         const struct config_model *m = &config->models[i];
         uint64_t bytes;
-        if (m->embedding || m->rerank || !stores_bytes(config, m, &bytes) || bytes <= *ret_bytes ||
+        if (m->embedding || m->rerank || m->guide || !stores_bytes(config, m, &bytes) || bytes <= *ret_bytes ||
             !fits(bytes, memory))
             continue;
         best = m;

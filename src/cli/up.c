@@ -335,7 +335,11 @@ static bool has_models(const struct config *config)
         if (config->providers[i].on && config->providers[i].models.n)
             return true;
     }
-    return config->models_n > 0;
+    for (size_t i = 0; i < config->models_n; i++) {
+        if (!config->models[i].guide)
+            return true;
+    }
+    return false;
 }
 
 /* A model for trying is a setting of this run: it lies with our data, and no file of the

@@ -2,7 +2,10 @@
  * person says of one of them, by its name or a pattern, holds; and no name that stands anywhere in
  * the configuration is taken away from what it means there. So nothing that is found can make a
  * configuration invalid. */
+#include <limits.h>
+
 #include "config/inner.h"
+#include "os/os.h"
 
 #define MOST_ALIASES 64u /* as the table of fields has it */
 
@@ -211,9 +214,11 @@ void config_gather_found(struct loader *l)
     const struct config_paths *paths = l->sources->paths;
     const struct config *c = &l->whole->config;
     const struct source *sources[LIBRARY_STORES] = {0};
+    char program[PATH_MAX];
     struct library_where where = {
         .home = paths->home,
         .folder = c->library,
+        .program = os_program(program, sizeof program) ? program : NULL,
         .environment = l->sources->environment,
         .apart = paths->apart,
     };

@@ -99,6 +99,7 @@ static void resolve(struct loader *l, struct entry *e)
     config_take_fields(l, e);
     fill(e);
     m->name = e->name;
+    m->guide = strcmp(e->name, LIBRARY_GUIDE_NAME) == 0;
     config_check_unset(l, e);
     if (config_is_pattern(e->name))
         check_pattern(l, e);

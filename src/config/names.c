@@ -154,19 +154,26 @@ static void check_clashes(struct loader *l, const struct names *all)
 
 /* ---- what roles name ------------------------------------------------------------------------ */
 
+static bool is_the_guide(const struct named *n)
+{
+    return strcmp(n->entry->name, LIBRARY_GUIDE_NAME) == 0;
+}
+
 static void check_item(struct loader *l, const struct names *all, const struct entry *role,
                        struct slice item)
 {
     bool forced = slice_begins(item, SLICE("model/"));
     const struct named *n = find(all, forced ? slice_from(item, 6) : item);
     bool is_role = slice_begins(item, SLICE("role/")) || (n && n->means == OF_ROLE);
+    bool is_guide = n && !is_role && is_the_guide(n);
     struct text words = {0};
-    if (n && !is_role)
+    if (n && !is_role && !is_guide)
         return;
     text_visible(&words, slice_to(item, min_size(item.len, 100)));
-    text_add(&words, is_role ? SLICE(" is a role; a role holds models")
-                             : SLICE(" is no model's name: neither a file's nor a provider's"));
-    config_say_words(l, is_role ? CONFIG_ERROR : CONFIG_WARNING, role->set[0]->source,
+    text_add(&words, is_role    ? SLICE(" is a role; a role holds models")
+                     : is_guide ? SLICE(" answers questions about hearth alone; no role holds it")
+                                : SLICE(" is no model's name: neither a file's nor a provider's"));
+    config_say_words(l, is_role || is_guide ? CONFIG_ERROR : CONFIG_WARNING, role->set[0]->source,
                      &(struct config_problem){.line = role->set[0]->line,
                                               .key = config_entry_key(l, role, NULL)},
                      &words);
@@ -191,6 +198,12 @@ static void check_aliases(struct loader *l, const struct names *all)
         const struct entry *e = models->list[i];
         const struct config_model *m = e->values;
         const struct named *n = m->aliases.n ? find(all, slice_of(e->name)) : NULL;
+        if (n && is_the_guide(n))
+            config_say(l, CONFIG_ERROR, e->set[MODEL_ALIASES]->source,
+                       &(struct config_problem){
+                           .line = e->set[MODEL_ALIASES]->line,
+                           .key = config_entry_key(l, e, "aliases"),
+                           .text = "answers questions about hearth alone; it has no other name"});
         if (!m->aliases.n || config_is_pattern(e->name) || (n && n->means <= OF_PROVIDER))
             continue;
         config_say(

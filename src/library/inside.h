@@ -20,6 +20,7 @@ void library_own(struct looking *l);
 void library_ollama(struct looking *l);
 void library_lmstudio(struct looking *l);
 void library_huggingface(struct looking *l);
+void library_guide(struct looking *l);
 
 /* The same file, under whatever names. */
 bool library_is_one_file(const struct library_model *a, const struct library_model *b);

@@ -60,6 +60,30 @@ void library_own(struct looking *l)
         walk(l, place, place->path, 0);
 }
 
+/* ---- what comes with hearth ------------------------------------------------------------------ */
+
+/* Beside the program, where `make install` puts it, or in the source that the program was built of. */
+void library_guide(struct looking *l)
+{
+    static const char *const folders[] = {".", "../share/hearth", "../../models/guide"};
+    struct slice program = slice_of(l->where->program);
+    while (program.len && program.ptr[program.len - 1] != '/')
+        program.len--;
+    for (size_t i = 0; program.len && i < COUNT(folders) && !l->failed; i++) {
+        const char *folder =
+            arena_format(l->scratch, "%.*s%s", SLICE_ARG(program), folders[i]).ptr;
+        struct find f = {.store = LIBRARY_GUIDE};
+        f.file = folder ? library_join(l, folder, LIBRARY_GUIDE_NAME ".gguf") : NULL;
+        struct library_place none = {0}; /* it is nobody's to count */
+        struct library_model *m = f.file ? library_add(l, &none, &f) : NULL;
+        l->failed |= !folder;
+        if (!m)
+            continue;
+        (void)library_name(l, m, SLICE(LIBRARY_GUIDE_NAME));
+        return;
+    }
+}
+
 /* ---- the same ------------------------------------------------------------------------------- */
 
 bool library_is_one_file(const struct library_model *a, const struct library_model *b)
@@ -95,6 +119,7 @@ enum err library_look(struct arena *a, const struct library_where *where,
         [LIBRARY_OLLAMA] = library_ollama,
         [LIBRARY_LMSTUDIO] = library_lmstudio,
         [LIBRARY_HUGGINGFACE] = library_huggingface,
+        [LIBRARY_GUIDE] = library_guide,
     };
     struct arena scratch = {0};
     struct looking l = {.where = where, .arena = a, .scratch = &scratch, .left = MOST_ENTRIES};

@@ -1,5 +1,5 @@
-/* library: the models that lie on this machine already, in the model folder and in the stores of
- * Ollama, LM Studio and Hugging Face. They are named where they are: nothing is copied, hashed or
+/* library: the models that lie on this machine already, in the model folder, in the stores of
+ * Ollama, LM Studio and Hugging Face, and the one that comes with hearth. They are named where they are: nothing is copied, hashed or
  * written, and no model's file is opened. What a store states (names, digests, sizes) is taken as
  * it says; what is in a file is not looked at. Names and manifests are somebody else's words:
  * sizes, depths and numbers are bounded, and what is not understood is passed over.
@@ -15,7 +15,8 @@
     X(OWN,         "own",         "Library")                                                       \
     X(OLLAMA,      "ollama",      "Ollama")                                                        \
     X(LMSTUDIO,    "lmstudio",    "LM Studio")                                                     \
-    X(HUGGINGFACE, "huggingface", "Hugging Face")
+    X(HUGGINGFACE, "huggingface", "Hugging Face")                                                  \
+    X(GUIDE,       "guide",       "hearth")
 /* clang-format on */
 enum library_store {
 #define X(id, word, title) LIBRARY_##id,
@@ -25,11 +26,14 @@ enum library_store {
 };
 const char *library_word(enum library_store s);  /* ollama */
 const char *library_title(enum library_store s); /* Ollama */
+/* The model that comes with hearth and answers questions about it; GUIDE is the store that has it. */
+#define LIBRARY_GUIDE_NAME "hearth-guide"
 /* LIBRARY_STORES: no store is called so. */
 enum library_store library_store_of(struct slice word);
 
 struct library_where {
     const char *home, *folder;      /* folder: of all models, the library itself */
+    const char *program;            /* hearth's own file; NULL: not known */
     const char *const *environment; /* as environ; NULL: none. Programs are told there where */
     bool apart; /* from the rest of the machine: only what is in home, no system-wide store */
     bool stores[LIBRARY_STORES]; /* which are looked at */

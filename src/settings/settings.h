@@ -103,6 +103,7 @@ struct config_model {
     struct config_list env, extra;    /* NAME=VALUE; words of its command line. From files only */
     uint64_t keep_alive_ms;           /* when idle; CONFIG_FOREVER */
     bool embedding, rerank, pin;
+    bool guide; /* it comes with hearth, and answers only where there is no other */
     struct config_sampling sampling;
 };
 struct config_alias {
