@@ -72,14 +72,15 @@ static void check(const struct config *c, const struct config *again, struct tex
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const environment[] = {"A=1", "URL=http://127.0.0.1:1/v1", "EMPTY=", NULL};
-    static const struct config_paths paths = {"/home/me", "/c", "/d", "/r", "/home/me/ai_local"};
+    static const struct config_paths paths = {"/home/me", "/c", "/d", "/r", "/home/me/ai_local",
+                                              true};
     const struct input in = {{&paths, environment, NULL, NULL}, {(const char *)data, size}};
     struct config_report report, second;
     struct config *c = NULL, *again = NULL;
     struct text t = {0};
-    enum err e = config_load_from(&in.sources, &c, &report, gather);
+    enum err e = config_load_from(&in.sources, &c, &report, gather, NULL);
     MUST(e == (report.errors ? ERR_CONFIG : OK));
-    MUST(config_load_from(&in.sources, &again, &second, gather) == e);
+    MUST(config_load_from(&in.sources, &again, &second, gather, NULL) == e);
     MUST(report.n == second.n && report.n <= 2 * CONFIG_MOST_PROBLEMS);
     config_report_print(&report, &t);
     text_clear(&t);

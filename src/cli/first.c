@@ -9,7 +9,8 @@
 #include "os/os.h"
 
 #define LOOK_MS 2000u
-#define LEFT 39u /* columns before what a suggestion is for */
+#define LABEL 11u /* columns of what a row is about, as the rows of `make up` */
+#define LEFT 39u  /* before what a suggestion is for */
 
 /* ---- is hearth on PATH? --------------------------------------------------------------------- */
 
@@ -51,7 +52,7 @@ static void tell_path(struct cli *c, struct text *out)
         text_visible(out, slice_of(found));
     } else if (is_us(linked, us)) {
         text_add(out, SLICE("not on your PATH; add to your shell's profile:\n"
-                            "        export PATH=\"$HOME/.local/bin:$PATH\""));
+                            "           export PATH=\"$HOME/.local/bin:$PATH\""));
     }
 }
 
@@ -111,7 +112,7 @@ static void print_found(struct cli *c, const struct config *config)
     for (size_t i = 0; i < config->models_n; i++)
         models += !config->models[i].guide;
     if (!stores_print(config_library(config), true, &c->out) && !models)
-        text_add(&c->out, SLICE("found   no models yet\n"));
+        text_format(&c->out, "%-*sno models yet\n", (int)LABEL, "found");
 }
 
 /* What keeps it from answering, if anything does. */
@@ -121,12 +122,13 @@ static void print_trouble(struct cli *c, const struct json_value *status)
     size_t n = json_count(warnings);
     if (!n)
         return;
+    size_t from = c->out.len;
     cli_paint(&c->out, c->out_colours, COLOUR_YELLOW, "trouble");
-    text_byte(&c->out, ' ');
+    cli_pad(&c->out, from, LABEL);
     text_visible(&c->out, json_text(json_at(warnings, 0)));
     text_byte(&c->out, '\n');
     if (n > 1)
-        text_format(&c->out, "        and %zu more: hearth status\n", n - 1);
+        text_format(&c->out, "%-*sand %zu more: hearth status\n", (int)LABEL, "", n - 1);
 }
 
 static void print_running(struct cli *c, const struct json_value *status)
@@ -135,13 +137,14 @@ static void print_running(struct cli *c, const struct json_value *status)
     int64_t pid;
     struct text path = {0};
     cli_paint(&c->out, c->out_colours, COLOUR_GREEN, "ready");
-    text_add(&c->out, SLICE("   "));
+    cli_pad(&c->out, from, LABEL);
     from = c->out.len;
     if (!cli_who(status, &c->out, &pid))
         text_add(&c->out, SLICE("its status is not understood"));
     tell_path(c, &path);
     if (path.len) {
-        cli_pad(&c->out, from, LEFT - 8);
+        cli_pad(&c->out, from, LEFT - LABEL);
+        text_add(&c->out, SLICE("  "));
         text_add(&c->out, text_slice(&path));
     }
     text_fini(&path);
@@ -172,13 +175,13 @@ int first_run(struct cli *c)
         return cli_fail(c, e, &why, NULL);
     }
     if (config_load(&sources, &config, &report))
-        text_add(&c->out, SLICE("config  is not valid: hearth config check\n"));
+        text_format(&c->out, "%-*sis not valid: hearth config check\n", (int)LABEL, "settings");
     else
         print_found(c, config);
     if (runs)
         print_running(c, doc.root);
     else
-        text_add(&c->out, SLICE("stopped hearth up --detach starts it\n"));
+        text_format(&c->out, "%-*shearth up --detach starts it\n", (int)LABEL, "stopped");
     print_next(c, config);
     config_report_fini(&report);
     config_free(config);

@@ -73,7 +73,7 @@ bool stores_print(const struct library *l, bool look, struct text *out)
         struct sum s = sum_of(l, store);
         if (!s.there)
             continue;
-        text_add(out, any ? SLICE("\n        ") : SLICE("found   "));
+        text_add(out, any ? SLICE("\n           ") : SLICE("found      "));
         print_sum(out, store, &s);
         any = true;
     }
@@ -85,7 +85,7 @@ bool stores_print(const struct library *l, bool look, struct text *out)
     if (any)
         text_byte(out, '\n');
     if (l->more)
-        text_format(out, "        more than %u models: the rest is left out\n", LIBRARY_MOST);
+        text_format(out, "           more than %u models: the rest is left out\n", LIBRARY_MOST);
     return any;
 }
 

@@ -247,8 +247,10 @@ struct slice config_plain_name(struct slice name); /* without :latest */
 
 /* load.c */
 void config_resolve_options(struct loader *l);
+/* found: adds what lies on this machine, once it is known where to look; NULL: nothing does. */
 enum err config_load_from(const struct config_sources *sources, struct config **ret_config,
-                          struct config_report *report, void (*gather)(struct loader *l));
+                          struct config_report *report, void (*gather)(struct loader *l),
+                          void (*found)(struct loader *l)) MUST_USE;
 
 /* nearest.c: the row, or group of rows, that was meant; empty when none is near. */
 struct slice config_nearest(struct slice path, const struct row *rows, size_t n);

@@ -101,7 +101,8 @@ static void place_library(struct loader *l)
 }
 
 enum err config_load_from(const struct config_sources *sources, struct config **ret_config,
-                          struct config_report *report, void (*gather)(struct loader *l))
+                          struct config_report *report, void (*gather)(struct loader *l),
+                          void (*found)(struct loader *l))
 {
     struct loader l = {.sources = sources, .whole = mem_new(struct whole), .report = report};
     *report = (struct config_report){0};
@@ -116,8 +117,8 @@ enum err config_load_from(const struct config_sources *sources, struct config **
         config_resolve_providers(&l);
     if (!l.failed)
         place_library(&l);
-    if (!l.failed)
-        config_gather_found(&l);
+    if (!l.failed && found)
+        found(&l);
     if (!l.failed)
         config_resolve_models(&l);
     if (!l.failed)
@@ -144,7 +145,7 @@ enum err config_load_from(const struct config_sources *sources, struct config **
 enum err config_load(const struct config_sources *sources, struct config **ret_config,
                      struct config_report *report)
 {
-    return config_load_from(sources, ret_config, report, config_gather);
+    return config_load_from(sources, ret_config, report, config_gather, config_gather_found);
 }
 
 void config_free(struct config *c)
