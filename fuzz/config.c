@@ -72,8 +72,8 @@ static void check(const struct config *c, const struct config *again, struct tex
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const environment[] = {"A=1", "URL=http://127.0.0.1:1/v1", "EMPTY=", NULL};
-    static const struct config_paths paths = {"/home/me", "/c", "/d", "/r", "/home/me/ai_local",
-                                              true};
+    static const struct config_paths paths = {"/home/me",          "/c", "/d", "/r",
+                                              "/home/me/ai_local", true};
     const struct input in = {{&paths, environment, NULL, NULL}, {(const char *)data, size}};
     struct config_report report, second;
     struct config *c = NULL, *again = NULL;

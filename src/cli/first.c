@@ -16,10 +16,8 @@
 
 static bool is_us(const char *path, const char *us)
 {
-    char *real = realpath(path, NULL);
-    bool is = real && strcmp(real, us) == 0;
-    free(real);
-    return is;
+    char real[PATH_MAX];
+    return realpath(path, real) && strcmp(real, us) == 0;
 }
 
 /* The folder in which PATH finds `hearth` first; NULL: nowhere. */
@@ -41,7 +39,7 @@ static void tell_path(struct cli *c, struct text *out)
     const char *linked = arena_format(&c->arena, "%s/.local/bin/hearth", c->paths.home).ptr;
     const char *folder = on_path(c);
     const char *found = folder ? arena_format(&c->arena, "%s/hearth", folder).ptr : NULL;
-    if (!os_program(us, sizeof us) || !local || !linked)
+    if (!os_fact("program", us, sizeof us) || !local || !linked)
         return;
     if (found && is_us(found, us)) {
         text_add(out, SLICE("hearth is on your PATH ("));
@@ -71,7 +69,7 @@ static void suggest(struct text *out, const char *command, const char *words)
     text_byte(out, '\n');
 }
 
-static void suggest_model(struct cli *c, const struct config *config)
+static void suggest_model(struct cli *c, struct config *config)
 {
     struct arena a = {0};
     struct machine m = {0};
@@ -95,7 +93,7 @@ static void suggest_model(struct cli *c, const struct config *config)
     arena_fini(&a);
 }
 
-static void print_next(struct cli *c, const struct config *config)
+static void print_next(struct cli *c, struct config *config)
 {
     text_byte(&c->out, '\n');
     suggest_model(c, config);
@@ -106,12 +104,14 @@ static void print_next(struct cli *c, const struct config *config)
 
 /* ---- the screen ----------------------------------------------------------------------------- */
 
-static void print_found(struct cli *c, const struct config *config)
+static void print_found(struct cli *c, struct config *config)
 {
+    struct library *found = config_library(config);
     size_t models = 0;
     for (size_t i = 0; i < config->models_n; i++)
         models += !config->models[i].guide;
-    if (!stores_print(config_library(config), true, &c->out) && !models)
+    library_compare(found);
+    if (!stores_print(found, &c->out) && !models)
         text_format(&c->out, "%-*sno models yet\n", (int)LABEL, "found");
 }
 

@@ -260,16 +260,14 @@ int first_run(struct cli *c);
 
 /* stores.c: what was found on this machine. */
 void stores_size(struct text *out, uint64_t bytes); /* 4.7 GB */
-/* A row a store; false: nothing was found. look: doubles of which no store says so are looked for,
- * which reads a little of each file of the same size. */
-bool stores_print(const struct library *l, bool look, struct text *out);
+/* A row a store; false: nothing was found. */
+bool stores_print(const struct library *l, struct text *out);
 void stores_put(const struct library *l, struct json_writer *w); /* members of an object */
 void stores_put_doubles(const struct library *l, const char *file, struct json_writer *w);
 /* Of all its parts; false: it is not there. */
-bool stores_bytes(const struct config *config, const struct config_model *m, uint64_t *ret_bytes);
+bool stores_bytes(const struct library *l, const struct config_model *m, uint64_t *ret_bytes);
 /* The largest model that answers chats and fits this much memory; NULL: there is none. */
-const struct config_model *stores_best(const struct config *config, uint64_t memory,
-                                       uint64_t *ret_bytes);
+const struct config_model *stores_best(struct config *config, uint64_t memory, uint64_t *ret_bytes);
 /* table.c */
 /* conf.d/model-x.yaml:4 of a place in the folder of the configuration; others as they are. */
 const char *cli_short(const struct cli *c, const char *place);

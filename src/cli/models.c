@@ -3,7 +3,7 @@
 
 /* ---- list ----------------------------------------------------------------------------------- */
 
-static struct config_origin origin_of(struct cli *c, const struct config *config, const char *name)
+static struct config_origin origin_of(struct cli *c, struct config *config, const char *name)
 {
     struct config_origin o = {"", 0, false};
     const char *path = arena_format(&c->arena, "models.%s.file", name).ptr;
@@ -35,11 +35,11 @@ static const char *aliases_of(struct cli *c, const struct config_list *list)
     return kept(c, &t);
 }
 
-static const char *size_of(struct cli *c, const struct config *config, const struct config_model *m)
+static const char *size_of(struct cli *c, struct config *config, const struct config_model *m)
 {
     struct text t = {0};
     uint64_t bytes;
-    if (stores_bytes(config, m, &bytes))
+    if (stores_bytes(config_library(config), m, &bytes))
         stores_size(&t, bytes);
     else
         text_add(&t, SLICE("missing"));
@@ -48,7 +48,7 @@ static const char *size_of(struct cli *c, const struct config *config, const str
 
 enum { COLUMNS = 5 };
 
-static void fill_model(struct cli *c, const struct config *config, const struct config_model *m,
+static void fill_model(struct cli *c, struct config *config, const struct config_model *m,
                        const char **row)
 {
     struct config_origin o = origin_of(c, config, m->name);
@@ -60,7 +60,7 @@ static void fill_model(struct cli *c, const struct config *config, const struct 
     row[4] = m->file;
 }
 
-static size_t count_of_providers(const struct config *config)
+static size_t count_of_providers(struct config *config)
 {
     size_t n = 0;
     for (size_t i = 0; i < config->providers_n; i++)
@@ -68,7 +68,7 @@ static size_t count_of_providers(const struct config *config)
     return n;
 }
 
-static void print_models(struct cli *c, const struct config *config)
+static void print_models(struct cli *c, struct config *config)
 {
     static const char *const titles[COLUMNS] = {"name", "size", "aliases", "set in", "file"};
     size_t rows = 1, most = config->models_n + count_of_providers(config) + 1;
@@ -95,7 +95,7 @@ static void print_models(struct cli *c, const struct config *config)
     else
         cli_table(&c->out, cells, COLUMNS, rows);
     struct text found = {0};
-    if (stores_print(config_library(config), true, &found)) {
+    if (stores_print(config_library(config), &found)) {
         text_byte(&c->out, '\n');
         text_add(&c->out, text_slice(&found));
     }
@@ -103,12 +103,12 @@ static void print_models(struct cli *c, const struct config *config)
     text_fini(&found);
 }
 
-static void put_model(struct cli *c, struct json_writer *w, const struct config *config,
+static void put_model(struct cli *c, struct json_writer *w, struct config *config,
                       const struct config_model *m)
 {
     struct config_origin o = origin_of(c, config, m->name);
     uint64_t bytes;
-    bool there = stores_bytes(config, m, &bytes);
+    bool there = stores_bytes(config_library(config), m, &bytes);
     json_open_object(w);
     json_put_pair(w, "name", slice_of(m->name));
     json_put_pair(w, "file", slice_of(m->file));
@@ -128,7 +128,7 @@ static void put_model(struct cli *c, struct json_writer *w, const struct config 
     json_close_object(w);
 }
 
-static void put_models(struct cli *c, const struct config *config)
+static void put_models(struct cli *c, struct config *config)
 {
     struct text line = {0};
     struct json_writer w = json_writer(&line);
@@ -165,6 +165,7 @@ int models_list_run(struct cli *c)
     int code = CLI_OK;
     if (!change_load(c, &config, &code))
         return code;
+    library_compare(config_library(config));
     if (c->options.json)
         put_models(c, config);
     else
@@ -181,7 +182,7 @@ int models_run(struct cli *c)
 /* ---- show ----------------------------------------------------------------------------------- */
 
 /* An alias shows its model. */
-static const char *entry_of(struct cli *c, const struct config *config, const char *name)
+static const char *entry_of(struct cli *c, struct config *config, const char *name)
 {
     for (size_t i = 0; i < config->aliases_n; i++) {
         if (slice_is(config->aliases[i].alias, slice_of(name))) {
@@ -192,7 +193,7 @@ static const char *entry_of(struct cli *c, const struct config *config, const ch
     return name;
 }
 
-static bool is_providers(const struct config *config, const char *name)
+static bool is_providers(struct config *config, const char *name)
 {
     for (size_t i = 0; i < config->providers_n; i++) {
         for (size_t k = 0; k < config->providers[i].models.n; k++) {
@@ -203,7 +204,7 @@ static bool is_providers(const struct config *config, const char *name)
     return false;
 }
 
-static int show(struct cli *c, const struct config *config, const char *name)
+static int show(struct cli *c, struct config *config, const char *name)
 {
     struct why why = {0};
     struct text line = {0};
@@ -216,7 +217,7 @@ static int show(struct cli *c, const struct config *config, const char *name)
     for (size_t i = 0; found && !c->options.json && i < config->models_n; i++) {
         const struct config_model *m = &config->models[i];
         if (strcmp(m->name, name) == 0)
-            text_format(&c->out, "# the file: %s\n", place_of(c, m));
+            text_format(&c->out, "# the file: %s\n", size_of(c, config, m));
     }
     if (found)
         return CLI_OK;

@@ -1,6 +1,6 @@
-/* stores: what was found on this machine, by where it was found: as rows of the first screen, as the
- * end of `hearth models`, as JSON; and which of it fits. Sizes of files are told as their stores
- * tell them, in powers of ten. */
+/* stores: what was found on this machine, by where it was found: as rows of the first screen, as
+ * the end of `hearth models`, as JSON; and which of it fits. Sizes of files are told as their
+ * stores tell them, in powers of ten. */
 #include "cli/inner.h"
 
 #include <sys/stat.h>
@@ -64,11 +64,10 @@ static void print_sum(struct text *out, enum library_store store, const struct s
     }
 }
 
-bool stores_print(const struct library *l, bool look, struct text *out)
+bool stores_print(const struct library *l, struct text *out)
 {
-    size_t doubles;
     bool any = false;
-    uint64_t twice = library_twice(l, look, &doubles);
+    uint64_t twice = library_twice(l);
     for (enum library_store store = 0; store < LIBRARY_STORES; store++) {
         struct sum s = sum_of(l, store);
         if (!s.there)
@@ -77,7 +76,7 @@ bool stores_print(const struct library *l, bool look, struct text *out)
         print_sum(out, store, &s);
         any = true;
     }
-    if (any && doubles) {
+    if (any && twice) {
         text_add(out, SLICE("      "));
         stores_size(out, twice);
         text_add(out, SLICE(" of these are the same bytes twice"));
@@ -93,7 +92,6 @@ bool stores_print(const struct library *l, bool look, struct text *out)
 
 void stores_put(const struct library *l, struct json_writer *w)
 {
-    size_t doubles;
     json_key(w, "stores");
     json_open_array(w);
     for (size_t i = 0; i < l->n_places; i++) {
@@ -111,7 +109,7 @@ void stores_put(const struct library *l, struct json_writer *w)
     }
     json_close_array(w);
     json_key(w, "twice_bytes");
-    json_put_u64(w, library_twice(l, true, &doubles));
+    json_put_u64(w, library_twice(l));
     json_key(w, "more");
     json_put_bool(w, l->more);
 }
@@ -127,7 +125,8 @@ void stores_put_doubles(const struct library *l, const char *file, struct json_w
     for (size_t i = 0; at < l->n && i < l->n; i++) {
         const struct library_model *m = &l->models[i];
         bool same = m->same_as == l->models[at].same_as;
-        if (i == at || (!same && !library_looks_same(m, &l->models[at])))
+        bool alike = m->looks_as == l->models[at].looks_as;
+        if (i == at || (!same && !alike))
             continue;
         json_open_object(w);
         json_put_pair(w, "store", slice_of(library_word(m->store)));
@@ -148,9 +147,8 @@ static bool fits(uint64_t bytes, uint64_t memory)
     return bytes + bytes / 10 + 512ull * MB <= memory - memory / 4;
 }
 
-bool stores_bytes(const struct config *config, const struct config_model *m, uint64_t *ret_bytes)
+bool stores_bytes(const struct library *l, const struct config_model *m, uint64_t *ret_bytes)
 {
-    const struct library *l = config_library(config);
     struct stat st;
     for (size_t i = 0; i < l->n; i++) {
         if (strcmp(l->models[i].file, m->file) == 0) {
@@ -163,16 +161,16 @@ bool stores_bytes(const struct config *config, const struct config_model *m, uin
     return there;
 }
 
-const struct config_model *stores_best(const struct config *config, uint64_t memory,
-                                       uint64_t *ret_bytes)
+const struct config_model *stores_best(struct config *config, uint64_t memory, uint64_t *ret_bytes)
 {
+    const struct library *l = config_library(config);
     const struct config_model *best = NULL;
     *ret_bytes = 0;
     for (size_t i = 0; i < config->models_n; i++) {
         const struct config_model *m = &config->models[i];
         uint64_t bytes;
-        if (m->embedding || m->rerank || m->guide || !stores_bytes(config, m, &bytes) || bytes <= *ret_bytes ||
-            !fits(bytes, memory))
+        if (m->embedding || m->rerank || m->guide || !stores_bytes(l, m, &bytes) ||
+            bytes <= *ret_bytes || !fits(bytes, memory))
             continue;
         best = m;
         *ret_bytes = bytes;

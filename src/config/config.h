@@ -73,8 +73,8 @@ bool config_show_entry_json(const struct config *c, const char *section, const c
                             struct text *out);
 
 /* What lies on this machine, as it was when this was loaded. Models of it are models of the
- * configuration, unless their names were taken. */
-const struct library *config_library(const struct config *c);
+ * configuration, unless their names were taken. Who loaded it may compare them. */
+struct library *config_library(struct config *c);
 
 struct config_origin {
     const char *name; /* a file's path, or words */

@@ -9,12 +9,12 @@
 
 #define MOST_ALIASES 64u /* as the table of fields has it */
 
-struct taken { /* names, without :latest */
+struct known { /* names, without :latest */
     struct slice *list;
     size_t n, room;
 };
 
-static bool is_taken(const struct taken *t, struct slice name)
+static bool is_known(const struct known *t, struct slice name)
 {
     name = config_plain_name(name);
     for (size_t i = 0; i < t->n; i++) {
@@ -24,7 +24,7 @@ static bool is_taken(const struct taken *t, struct slice name)
     return false;
 }
 
-static void take_name(struct loader *l, struct taken *t, struct slice name)
+static void know(struct loader *l, struct known *t, struct slice name)
 {
     if (t->n == t->room) {
         size_t room = t->room ? t->room * 2 : 256;
@@ -43,34 +43,34 @@ static void take_name(struct loader *l, struct taken *t, struct slice name)
 
 /* ---- what has a meaning already ------------------------------------------------------------- */
 
-static void take_nodes(struct loader *l, struct taken *t, const struct setting *s)
+static void know_nodes(struct loader *l, struct known *t, const struct setting *s)
 {
     for (; s; s = s->hides) {
         if (s->node->kind == IS_SCALAR)
-            take_name(l, t, s->node->text);
+            know(l, t, s->node->text);
         for (const struct yaml_node *n = s->node->first; n; n = n->next)
-            take_name(l, t, n->text);
+            know(l, t, n->text);
     }
 }
 
-static void take_all(struct loader *l, struct taken *t)
+static void know_all(struct loader *l, struct known *t)
 {
     static const char *const roles[] = {"code", "chat", "raw", "embed"}; /* always there */
     const struct entries *entries = l->whole->entries;
     const struct config *c = &l->whole->config;
     for (size_t i = 0; i < COUNT(roles); i++)
-        take_name(l, t, slice_of(roles[i]));
+        know(l, t, slice_of(roles[i]));
     for (size_t i = 0; i < entries[ROLES].n; i++)
-        take_name(l, t, slice_of(entries[ROLES].list[i]->name));
+        know(l, t, slice_of(entries[ROLES].list[i]->name));
     for (size_t i = 0; i < entries[MODELS].n; i++) {
         const struct entry *e = entries[MODELS].list[i];
         if (e->set[MODEL_FILE])
-            take_name(l, t, slice_of(e->name));
-        take_nodes(l, t, e->set[MODEL_ALIASES]);
+            know(l, t, slice_of(e->name));
+        know_nodes(l, t, e->set[MODEL_ALIASES]);
     }
     for (size_t i = 0; i < c->providers_n; i++) {
         for (size_t k = 0; c->providers[i].on && k < c->providers[i].models.n; k++)
-            take_name(l, t, c->providers[i].models.items[k]);
+            know(l, t, c->providers[i].models.items[k]);
     }
 }
 
@@ -131,28 +131,28 @@ static void set_list(struct loader *l, const struct source *source, struct entry
 /* ---- models --------------------------------------------------------------------------------- */
 
 /* Its first name that is free; NULL: none is. */
-static const char *name_of(const struct taken *t, const struct library_model *m)
+static const char *name_of(const struct known *t, const struct library_model *m)
 {
-    if (!is_taken(t, slice_of(m->name)))
+    if (!is_known(t, slice_of(m->name)))
         return m->name;
     for (size_t i = 0; i < m->n_aliases; i++) {
-        if (!is_taken(t, m->aliases[i]))
+        if (!is_known(t, m->aliases[i]))
             return m->aliases[i].ptr;
     }
     return NULL;
 }
 
-static void add_name(struct loader *l, struct taken *t, struct slice name,
+static void add_name(struct loader *l, struct known *t, struct slice name,
                      struct config_list *names, struct slice *room)
 {
-    if (is_taken(t, name) || names->n == MOST_ALIASES || l->failed)
+    if (is_known(t, name) || names->n == MOST_ALIASES || l->failed)
         return;
-    take_name(l, t, name);
+    know(l, t, name);
     room[names->n++] = name;
 }
 
 /* Its other names, and those of its doubles. */
-static void set_aliases(struct loader *l, struct taken *t, const struct source *source,
+static void set_aliases(struct loader *l, struct known *t, const struct source *source,
                         struct entry *e, size_t at)
 {
     const struct library *lib = &l->whole->library;
@@ -192,18 +192,18 @@ static void add_models(struct loader *l, const struct source *const *sources)
 {
     const struct library *lib = &l->whole->library;
     struct entry **entries = arena_array(l->arena, struct entry *, max_size(lib->n, 1));
-    struct taken t = {0};
+    struct known t = {0};
     l->failed |= !entries;
-    take_all(l, &t);
+    know_all(l, &t);
     for (size_t i = 0; i < lib->n && !l->failed; i++) {
         const struct library_model *m = &lib->models[i];
         const char *name = m->same_as == i ? name_of(&t, m) : NULL;
         if (!name)
             continue;
-        take_name(l, &t, slice_of(name));
+        know(l, &t, slice_of(name));
         entries[i] = add_model(l, sources[m->store], name, m);
     }
-    for (size_t i = 0; i < lib->n && !l->failed; i++) { /* a name of its own comes before an alias */
+    for (size_t i = 0; i < lib->n && !l->failed; i++) { /* names come before aliases */
         if (entries[i])
             set_aliases(l, &t, sources[lib->models[i].store], entries[i], i);
     }
@@ -218,7 +218,7 @@ void config_gather_found(struct loader *l)
     struct library_where where = {
         .home = paths->home,
         .folder = c->library,
-        .program = os_program(program, sizeof program) ? program : NULL,
+        .program = os_fact("program", program, sizeof program) ? program : NULL,
         .environment = l->sources->environment,
         .apart = paths->apart,
     };
@@ -237,7 +237,7 @@ void config_gather_found(struct loader *l)
         add_models(l, sources);
 }
 
-const struct library *config_library(const struct config *c)
+struct library *config_library(struct config *c)
 {
-    return &config_whole(c)->library;
+    return &owner_of(c, struct whole, config)->library;
 }

@@ -138,7 +138,8 @@ static bool agree(const struct named *first, const struct named *n)
         return true; /* the same model at another place */
     if (n->means == OF_FILE || first->means == OF_ALIAS)
         return slice_is(one, two);
-    return slice_is(config_plain_name(two), n->name); /* an alias of the model that has the name anyway */
+    return slice_is(config_plain_name(two),
+                    n->name); /* an alias of the model that has the name anyway */
 }
 
 static void check_clashes(struct loader *l, const struct names *all)

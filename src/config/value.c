@@ -508,7 +508,7 @@ bool config_take_standard(struct arena *a, const struct row *row, const char *ho
     struct slice *items = arena_array(a, struct slice, room);
     if (!items)
         return false;
-    while (slice_split(&s, ',', &item)) {
+    while (s.len && slice_split(&s, ',', &item)) {
         items[n] = arena_dup(a, item);
         if (!items[n].ptr || !is_item(a, row, items[n]))
             return false;

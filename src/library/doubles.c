@@ -42,17 +42,13 @@ static bool is_alike(int a, int b, uint64_t bytes, char *room)
     return true;
 }
 
-bool library_looks_same(const struct library_model *a, const struct library_model *b)
+/* room: for one end of each. Of a model in parts the first ones are compared. */
+static bool looks_same(const struct library_model *a, const struct library_model *b, char *room)
 {
-    if (a->bytes != b->bytes || (a->digest[0] && b->digest[0]))
-        return false;
     int one = open_file(a->file), two = open_file(b->file);
-    char *room = mem_alloc(2 * END);
     off_t size = one >= 0 ? lseek(one, 0, SEEK_END) : -1;
-    /* of a model in parts that is the first one */
-    bool same = room && size > 0 && two >= 0 && lseek(two, 0, SEEK_END) == size &&
+    bool same = size > 0 && two >= 0 && lseek(two, 0, SEEK_END) == size &&
                 is_alike(one, two, (uint64_t)size, room);
-    mem_free(room);
     if (one >= 0)
         close(one);
     if (two >= 0)
@@ -60,30 +56,42 @@ bool library_looks_same(const struct library_model *a, const struct library_mode
     return same;
 }
 
+static bool may_be_same(const struct library_model *a, const struct library_model *b)
+{
+    bool both_stated = a->digest[0] && b->digest[0];
+    return a->bytes == b->bytes && !both_stated && !library_is_one_file(a, b);
+}
+
+void library_compare(struct library *l)
+{
+    char *room = mem_alloc(2 * END);
+    for (size_t i = 1; room && i < l->n; i++) {
+        for (size_t k = 0; k < i && l->models[i].looks_as == i; k++) {
+            if (l->models[k].looks_as == k && may_be_same(&l->models[i], &l->models[k]) &&
+                looks_same(&l->models[i], &l->models[k], room))
+                l->models[i].looks_as = k;
+        }
+    }
+    mem_free(room);
+}
+
 /* Does an earlier one have these bytes, in a file of its own? */
-static bool is_double(const struct library *l, size_t i, bool look)
+static bool is_double(const struct library *l, size_t i)
 {
     const struct library_model *m = &l->models[i];
-    bool twice = false;
+    bool twice = m->looks_as != i;
     for (size_t k = 0; k < i; k++) {
-        const struct library_model *other = &l->models[k];
-        if (library_is_one_file(m, other))
+        if (library_is_one_file(m, &l->models[k]))
             return false;
-        bool stated = m->digest[0] && strcmp(m->digest, other->digest) == 0;
-        twice |= stated || (look && !twice && library_looks_same(m, other));
+        twice |= m->digest[0] && strcmp(m->digest, l->models[k].digest) == 0;
     }
     return twice;
 }
 
-uint64_t library_twice(const struct library *l, bool look, size_t *ret_models)
+uint64_t library_twice(const struct library *l)
 {
     uint64_t bytes = 0;
-    *ret_models = 0;
-    for (size_t i = 1; i < l->n; i++) {
-        if (!is_double(l, i, look))
-            continue;
-        bytes += l->models[i].bytes;
-        ++*ret_models;
-    }
+    for (size_t i = 1; i < l->n; i++)
+        bytes += is_double(l, i) ? l->models[i].bytes : 0;
     return bytes;
 }

@@ -1,6 +1,6 @@
-/* huggingface: the cache of its libraries, which llama.cpp uses too. models--ORG--NAME/ has refs/main
- * with a commit, and snapshots/COMMIT/... with links into blobs/, whose names are the SHA-256 of
- * large files. */
+/* huggingface: the cache of its libraries, which llama.cpp uses too. models--ORG--NAME/ has
+ * refs/main with a commit, and snapshots/COMMIT/... with links into blobs/, whose names are the
+ * SHA-256 of large files. */
 #include <unistd.h>
 
 #include "library/inside.h"
@@ -19,7 +19,9 @@ struct repository {
 /* Without a quantisation llama.cpp takes Q4_K_M, else Q8_0, else the first. */
 static unsigned rank_of(struct slice quant)
 {
-    return slice_is_nocase(quant, SLICE("Q4_K_M")) ? 3 : slice_is_nocase(quant, SLICE("Q8_0")) ? 2 : 1;
+    return slice_is_nocase(quant, SLICE("Q4_K_M")) ? 3
+           : slice_is_nocase(quant, SLICE("Q8_0")) ? 2
+                                                   : 1;
 }
 
 /* What a link into blobs/ says of the bytes; NULL: nothing. */
@@ -48,8 +50,7 @@ static void take_file(struct looking *l, struct repository *r, const char *path,
     if (!m)
         return;
     struct slice tag = quant.len ? quant : stem;
-    struct slice full =
-        arena_format(l->scratch, "%.*s:%.*s", SLICE_ARG(r->name), SLICE_ARG(tag));
+    struct slice full = arena_format(l->scratch, "%.*s:%.*s", SLICE_ARG(r->name), SLICE_ARG(tag));
     l->failed |= !full.ptr;
     if (!full.ptr || (!library_name(l, m, full) && !library_name(l, m, stem))) {
         library_drop(l, r->place);
@@ -120,9 +121,8 @@ static void look_at(struct looking *l, const char *path)
     for (size_t i = 0; i < all.n && !l->failed; i++) {
         struct repository r = {.place = place};
         const char *inner = library_join(l, place->path, all.names[i]);
-        const char *snapshot = inner && name_of(l, slice_of(all.names[i]), &r.name)
-                                   ? snapshot_of(l, inner)
-                                   : NULL;
+        const char *snapshot =
+            inner && name_of(l, slice_of(all.names[i]), &r.name) ? snapshot_of(l, inner) : NULL;
         if (snapshot)
             walk(l, &r, snapshot, 0);
         if (r.best && !l->failed)

@@ -15,12 +15,8 @@ struct looking {
     bool failed;   /* no memory */
 };
 
-/* ---- one function a store ---- */
-void library_own(struct looking *l);
-void library_ollama(struct looking *l);
-void library_lmstudio(struct looking *l);
-void library_huggingface(struct looking *l);
-void library_guide(struct looking *l);
+typedef void library_fn(struct looking *l); /* one a store */
+library_fn library_own, library_ollama, library_lmstudio, library_huggingface, library_guide;
 
 /* The same file, under whatever names. */
 bool library_is_one_file(const struct library_model *a, const struct library_model *b);
@@ -45,7 +41,7 @@ const char *library_variable(const struct looking *l, const char *name); /* NULL
 /* ---- models: names.c ---- */
 struct find { /* a file that may be a model */
     enum library_store store;
-    const char *file; /* in scratch is enough, as all of these */
+    const char *file;                   /* in scratch is enough, as all of these */
     const char *mmproj, *lora, *digest; /* NULL: none */
 };
 /* Its sizes are looked at: all parts must be there. NULL: it is none, or there are too many. The
@@ -56,7 +52,7 @@ struct library_model *library_add(struct looking *l, struct library_place *place
  * no name. */
 bool library_name(struct looking *l, struct library_model *m, struct slice name);
 void library_drop(struct looking *l, struct library_place *place);
-bool library_is_gguf(const char *name);      /* of a model: no mmproj, no later part of several */
+bool library_is_gguf(const char *name); /* of a model: no mmproj, no later part of several */
 bool library_is_mmproj(const char *name);
 struct slice library_stem(struct slice name); /* without .gguf and the number of its part */
 /* Q4_K_M of NAME-Q4_K_M or NAME.Q4_K_M; empty: it does not say. */

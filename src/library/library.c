@@ -62,7 +62,7 @@ void library_own(struct looking *l)
 
 /* ---- what comes with hearth ------------------------------------------------------------------ */
 
-/* Beside the program, where `make install` puts it, or in the source that the program was built of. */
+/* Beside the program, where `make install` puts it, or in the source that it was built of. */
 void library_guide(struct looking *l)
 {
     static const char *const folders[] = {".", "../share/hearth", "../../models/guide"};
@@ -70,8 +70,7 @@ void library_guide(struct looking *l)
     while (program.len && program.ptr[program.len - 1] != '/')
         program.len--;
     for (size_t i = 0; program.len && i < COUNT(folders) && !l->failed; i++) {
-        const char *folder =
-            arena_format(l->scratch, "%.*s%s", SLICE_ARG(program), folders[i]).ptr;
+        const char *folder = arena_format(l->scratch, "%.*s%s", SLICE_ARG(program), folders[i]).ptr;
         struct find f = {.store = LIBRARY_GUIDE};
         f.file = folder ? library_join(l, folder, LIBRARY_GUIDE_NAME ".gguf") : NULL;
         struct library_place none = {0}; /* it is nobody's to count */
@@ -114,11 +113,9 @@ static void find_same(struct looking *l)
 enum err library_look(struct arena *a, const struct library_where *where,
                       struct library *ret_library)
 {
-    static void (*const looks[LIBRARY_STORES])(struct looking *) = {
-        [LIBRARY_OWN] = library_own,
-        [LIBRARY_OLLAMA] = library_ollama,
-        [LIBRARY_LMSTUDIO] = library_lmstudio,
-        [LIBRARY_HUGGINGFACE] = library_huggingface,
+    static library_fn *const looks[LIBRARY_STORES] = {
+        [LIBRARY_OWN] = library_own,           [LIBRARY_OLLAMA] = library_ollama,
+        [LIBRARY_LMSTUDIO] = library_lmstudio, [LIBRARY_HUGGINGFACE] = library_huggingface,
         [LIBRARY_GUIDE] = library_guide,
     };
     struct arena scratch = {0};

@@ -1,8 +1,9 @@
 /* library: the models that lie on this machine already, in the model folder, in the stores of
- * Ollama, LM Studio and Hugging Face, and the one that comes with hearth. They are named where they are: nothing is copied, hashed or
- * written, and no model's file is opened. What a store states (names, digests, sizes) is taken as
- * it says; what is in a file is not looked at. Names and manifests are somebody else's words:
- * sizes, depths and numbers are bounded, and what is not understood is passed over.
+ * Ollama, LM Studio and Hugging Face, and the one that comes with hearth. They are named where they
+ * are: nothing is copied, hashed or written, and no model's file is opened. What a store states
+ * (names, digests, sizes) is taken as it says; what is in a file is not looked at. Names and
+ * manifests are somebody else's words: sizes, depths and numbers are bounded, and what is not
+ * understood is passed over.
  * Blocks on the disk: at the start, in jobs and in the command line only. */
 #pragma once
 
@@ -26,7 +27,7 @@ enum library_store {
 };
 const char *library_word(enum library_store s);  /* ollama */
 const char *library_title(enum library_store s); /* Ollama */
-/* The model that comes with hearth and answers questions about it; GUIDE is the store that has it. */
+/* The model that comes with hearth and answers questions about it; GUIDE is its store. */
 #define LIBRARY_GUIDE_NAME "hearth-guide"
 /* LIBRARY_STORES: no store is called so. */
 enum library_store library_store_of(struct slice word);
@@ -43,14 +44,15 @@ struct library_model {
     const char *name;
     const struct slice *aliases; /* further names, each ends in a NUL; any of them may be taken */
     size_t n_aliases;
-    const char *file;           /* the only or the first part */
-    const char *mmproj, *lora;  /* "": none */
-    const char *digest;         /* what the store says that its SHA-256 is; "": it does not say */
+    const char *file;          /* the only or the first part */
+    const char *mmproj, *lora; /* "": none */
+    const char *digest;        /* what the store says that its SHA-256 is; "": it does not say */
     enum library_store store;
-    bool embeds;                /* by its name */
-    uint64_t bytes;             /* of all parts */
-    uint64_t device, inode;     /* of the file */
-    size_t same_as;             /* the first model of the same bytes; its own place if it is that */
+    bool embeds;            /* by its name */
+    uint64_t bytes;         /* of all parts */
+    uint64_t device, inode; /* of the file */
+    size_t same_as;         /* the first model of the same bytes; its own place if it is that */
+    size_t looks_as;        /* likewise, by library_compare */
 };
 
 struct library_place { /* a folder that is there */
@@ -62,7 +64,7 @@ struct library_place { /* a folder that is there */
 };
 
 struct library { /* all in the arena */
-    const struct library_model *models;
+    struct library_model *models;
     size_t n;
     const struct library_place *places;
     size_t n_places;
@@ -74,9 +76,9 @@ struct library { /* all in the arena */
 enum err library_look(struct arena *a, const struct library_where *where,
                       struct library *ret_library) MUST_USE;
 
-/* Do these two look the same, though no store says so? Same size, and the same first and last MiB:
- * reads up to 4 MiB. */
-bool library_looks_same(const struct library_model *a, const struct library_model *b);
-/* Bytes that lie on the disk more than once: doubles by what the stores state and, with `look`, by
- * looking. What is one file under two names is not counted. *ret_models: how many such doubles. */
-uint64_t library_twice(const struct library *l, bool look, size_t *ret_models);
+/* Which models look the same, though no store says so? Those of the same size with the same first
+ * and last MiB, which are read. */
+void library_compare(struct library *l);
+/* Bytes that lie on the disk more than once, as far as that is known. What is one file under two
+ * names is not counted. */
+uint64_t library_twice(const struct library *l);

@@ -85,8 +85,9 @@ static bool is_quant(struct slice s)
             return true;
     }
     size_t q = s.len && lower(s.ptr[0]) != 'q';
-    return s.len > q + 1 && s.len <= 12 && (!q || lower(s.ptr[0]) == 'i' || lower(s.ptr[0]) == 't') &&
-           lower(s.ptr[q]) == 'q' && is_digit(s.ptr[q + 1]);
+    return s.len > q + 1 && s.len <= 12 &&
+           (!q || lower(s.ptr[0]) == 'i' || lower(s.ptr[0]) == 't') && lower(s.ptr[q]) == 'q' &&
+           is_digit(s.ptr[q + 1]);
 }
 
 struct slice library_quant(struct slice stem)
@@ -156,7 +157,7 @@ struct library_model *library_add(struct looking *l, struct library_place *place
     m.mmproj = kept(l, f->mmproj);
     m.lora = kept(l, f->lora);
     m.digest = kept(l, f->digest);
-    m.same_as = l->n;
+    m.same_as = m.looks_as = l->n;
     if (l->failed)
         return NULL;
     place->models++;

@@ -57,10 +57,9 @@ static struct slice name_of(struct looking *l, const struct store *s)
     bool usual = strcmp(s->level[0], "registry.ollama.ai") == 0;
     bool theirs = usual && strcmp(s->level[1], "library") == 0;
     bool latest = strcmp(s->level[3], "latest") == 0;
-    struct slice name =
-        arena_format(l->scratch, "%s%s%s%s%s%s%s", usual ? "" : s->level[0], usual ? "" : "/",
-                     theirs ? "" : s->level[1], theirs ? "" : "/", s->level[2], latest ? "" : ":",
-                     latest ? "" : s->level[3]);
+    struct slice name = arena_format(l->scratch, "%s%s%s%s%s%s%s", usual ? "" : s->level[0],
+                                     usual ? "" : "/", theirs ? "" : s->level[1], theirs ? "" : "/",
+                                     s->level[2], latest ? "" : ":", latest ? "" : s->level[3]);
     l->failed |= !name.ptr;
     return name;
 }
@@ -107,5 +106,6 @@ void library_ollama(struct looking *l)
         look_at(l, said);
     look_at(l, library_join(l, l->where->home, ".ollama/models"));
     if (!l->where->apart)
-        look_at(l, "/usr/share/ollama/.ollama/models"); /* as its installer makes it, for a service */
+        look_at(l,
+                "/usr/share/ollama/.ollama/models"); /* as its installer makes it, for a service */
 }

@@ -127,8 +127,8 @@ struct slice library_read(struct looking *l, const char *path, size_t most)
     struct slice kept = {0};
     if (path && !os_read_file(AT_FDCWD, path, most, &text, NULL)) {
         struct slice s = text_slice(&text);
-        while (s.len && (s.ptr[s.len - 1] == '\n' || s.ptr[s.len - 1] == '\r' ||
-                         s.ptr[s.len - 1] == ' '))
+        while (s.len &&
+               (s.ptr[s.len - 1] == '\n' || s.ptr[s.len - 1] == '\r' || s.ptr[s.len - 1] == ' '))
             s.len--;
         kept = s.len ? arena_dup(l->scratch, s) : s;
         l->failed |= s.len && !kept.ptr;

@@ -13,7 +13,6 @@
 enum err os_err_of(int sys);
 
 /* ---- folders and files ---- */
-
 /* Makes the folder and those above it, 0700 each that is new, and opens it. ERR_PERMISSION when
  * it is somebody else's or its group or others may write to it. */
 MUST_USE enum err os_make_private_folder(const char *path, int *ret_dirfd, struct why *why);
@@ -106,9 +105,6 @@ uint64_t os_raise_files(uint64_t least);
 /* Prompts and keys are in memory: no dump of it, neither to a file nor to a collector. */
 void os_no_core_dumps(void);
 void os_private_umask(void); /* what we make is ours alone, whoever makes it */
-/* The file of this very program, NUL-ended; after an update Linux adds " (deleted)" to its name.
- * False: the system does not tell, or there is too little room. */
-MUST_USE bool os_program(char *into, size_t room);
 
 struct os_memory {
     uint64_t rss, anonymous; /* bytes */
@@ -118,7 +114,8 @@ struct os_memory {
 MUST_USE enum err os_memory_self(const char *root, struct os_memory *ret_memory);
 MUST_USE enum err os_open_files_self(const char *root, size_t *ret_n);
 
-/* Of this machine: cpu, cores, threads, memory, memory_free, apple; false where files tell it. */
+/* Of this machine: cpu, cores, threads, memory, memory_free, apple; false where files tell it.
+ * Of us: program, our own file, with " (deleted)" behind it after an update. */
 MUST_USE bool os_fact(const char *name, char *into, size_t room);
 
 struct os_detached {

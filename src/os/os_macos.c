@@ -155,6 +155,9 @@ bool os_fact(const char *name, char *into, size_t room)
                 {"threads", "hw.logicalcpu"},
                 {"memory", "hw.memsize"},
                 {"apple", "hw.optional.arm64"}};
+    uint32_t size = (uint32_t)min_size(room, UINT32_MAX);
+    if (!strcmp(name, "program"))
+        return _NSGetExecutablePath(into, &size) == 0;
     if (!strcmp(name, "cpu"))
         return sysctlbyname("machdep.cpu.brand_string", into, &room, NULL, 0) == 0;
     uint64_t n = free_memory();
@@ -168,12 +171,6 @@ bool os_fact(const char *name, char *into, size_t room)
     }
     snprintf(into, room, "%llu", (unsigned long long)n);
     return true;
-}
-
-bool os_program(char *into, size_t room)
-{
-    uint32_t size = (uint32_t)min_size(room, UINT32_MAX);
-    return _NSGetExecutablePath(into, &size) == 0;
 }
 
 /* Nobody is known by his TCP connection here: a key is needed. */

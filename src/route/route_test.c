@@ -45,12 +45,12 @@ static void no_name_means_the_first(void **state)
 static void some_are_not_asked_without_a_name(void **state)
 {
     (void)state;
-    struct route_target targets[] = {
+    struct route_target some[] = {
         {SLICE("embeds"), &one, 0, ROUTE_NEVER},
         {SLICE("guide"), &two, 0, ROUTE_LAST},
         {SLICE("far"), &three, 9, ROUTE_MAY},
     };
-    struct route_table t = {.targets = targets, .n = 3};
+    struct route_table t = {.targets = some, .n = 3};
     struct route_plan p;
     assert_int_equal(route_plan(&t, SLICE(""), NONE, &p), OK);
     assert_ptr_equal(p.list[0].target->backend, &three);
@@ -138,8 +138,9 @@ static void more_than_fit(void **state)
 /* ---- names that are no model's -------------------------------------------------------------- */
 
 static const struct route_target places[] = {
-    {SLICE("a"), &one, 2, ROUTE_MAY},        {SLICE("b"), &one, 1, ROUTE_MAY},          {SLICE("b"), &two, 2, ROUTE_MAY},
-    {SLICE("c:latest"), &two, 1, ROUTE_MAY}, {SLICE("org/d:q4"), &three, 1, ROUTE_MAY},
+    {SLICE("a"), &one, 2, ROUTE_MAY},          {SLICE("b"), &one, 1, ROUTE_MAY},
+    {SLICE("b"), &two, 2, ROUTE_MAY},          {SLICE("c:latest"), &two, 1, ROUTE_MAY},
+    {SLICE("org/d:q4"), &three, 1, ROUTE_MAY},
 };
 static const struct route_alias aliases[] = {{SLICE("bee"), SLICE("b")},
                                              {SLICE("nothing"), SLICE("gone")},

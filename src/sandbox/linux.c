@@ -34,7 +34,7 @@ enum err sandbox_seccomp(bool devices, int *ret_fd, struct why *why)
 enum err sandbox_bridge(struct arena *a, const char **ret_path, struct why *why)
 {
     char own[PATH_MAX];
-    if (!os_program(own, sizeof own))
+    if (!os_fact("program", own, sizeof own))
         return why_sys(why, ERR_SYSTEM, errno, "cannot tell where this program lies");
     size_t folder = strlen(own);
     while (folder && own[folder - 1] != '/')

@@ -124,7 +124,7 @@ struct config {                                      /* read-only, owned by itse
     const struct config_address *listen_addresses;   /* the same parsed, listen.n of them */
     struct config_list plain;                        /* addresses and interfaces that need no TLS */
     const char *library, *tls_certificate, *tls_key; /* paths; both of tls NULL: one of our own */
-    struct config_list stores; /* of models, that are looked at */
+    struct config_list stores;                       /* of models, that are looked at */
     struct config_list hosts, origins;
     struct config_list trusted_uids; /* as written: names, numbers, self */
     const uint32_t *trusted;         /* the same as numbers, trusted_uids.n of them */

@@ -139,7 +139,8 @@ class Ground:
         return self.tell_sanitizer
 
     def environment(self, home):
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("HEARTH_", "XDG_", "OLLAMA_", "HF_", "HUGGINGFACE_", "LLAMA_"))}
+        foreign = ("HEARTH_", "XDG_", "OLLAMA_", "HF_", "HUGGINGFACE_", "LLAMA_")
+        env = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         env.update(HOME=str(home), HEARTH_HOME=str(home), TMPDIR=str(home), LC_ALL="C.UTF-8")
         if os.geteuid() == 0:  # the tests ask as root, the daemon is another user's
             env["HEARTH_TRUSTED_UIDS"] = "self,0"
