@@ -3,8 +3,8 @@
 # and asks once. What is done already is not done again.
 #
 # The relay works without an engine, so one that cannot be had is told in a line and is no failure;
-# nor is a machine without bubblewrap. The model that answers is generated (`hearth up --example`),
-# and only if there is nothing to ask yet: a setting of that one run, in no file of the user's.
+# nor is a machine without bubblewrap. The model that answers is hearth's own guide, or where there is
+# none a generated one (`hearth up --example`: a setting of that one run, in no file of the user's).
 # Needs no more than the build does: no curl, no Python.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -73,7 +73,7 @@ bring_engine() { # sets engine to true if there is one
 start() { # sets address, example, started
     local json example_too=() began
     began=$(now)
-    ! $engine || example_too=(--example)
+    ! $engine || [ -n "$(guide)" ] || example_too=(--example)
     json=$($hearth up --detach --json "${example_too[@]}")
     address=$(text "$json" address)
     example=false started=false
@@ -88,6 +88,19 @@ start() { # sets address, example, started
     fi
 }
 
+# ~/.local/bin/hearth leads here, unless something else has that name.
+link() {
+    local folder=$HOME/.local/bin to=$PWD/$hearth at
+    at=$folder/hearth
+    if [ -L "$at" ] && [[ $(readlink "$at") == */build/release/hearth ]]; then
+        [ "$(readlink "$at")" = "$to" ] || ln -sfn "$to" "$at"
+    elif [ ! -e "$at" ] && [ ! -L "$at" ]; then
+        mkdir -p "$folder" && ln -s "$to" "$at"
+    elif [ "$(readlink -f "$at")" != "$(readlink -f "$to")" ]; then
+        row link "$at is there and leads elsewhere: left alone"
+    fi
+}
+
 # The answer to one question, by bash alone: curl may not be there.
 ask() { # host, port, body
     local c
@@ -98,16 +111,19 @@ ask() { # host, port, body
 }
 
 answer() {
-    local body='{"model":"example","messages":[{"role":"user","content":"Hello"}]}'
-    local reply sandbox='' began
+    local model words body reply sandbox='' began
     began=$(now)
-    if $engine && [ "$($hearth models --json)" = '{"models":[],"providers":[]}' ] && ! $example; then
-        row answer "none: there is no model; make down and make up bring one"
+    model=$(guide) words='Say hello.'
+    if $example; then
+        model=example
+    elif [ -n "$model" ]; then
+        words='What is hearth?'
     fi
-    if ! $example || ! [[ $address =~ ^http://\[?([^]/]*)\]?:([0-9]+)$ ]]; then
+    if ! $engine || [ -z "$model" ] || ! [[ $address =~ ^http://\[?([^]/]*)\]?:([0-9]+)$ ]]; then
         return 0
     fi
-    begin answer 'from a generated model'
+    begin answer "from $model"
+    body='{"model":"'$model'","messages":[{"role":"user","content":"'$words'"}]}'
     reply=$(ask "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" "$body" 2>&1) || :
     if [[ $reply != 'HTTP/1.1 200 '* || $reply != *'"finish_reason":"'* ]]; then
         row answer "none: $(text "$reply" message || echo 'the daemon said nothing')"
@@ -115,7 +131,12 @@ answer() {
         exit 1
     fi
     [[ $($hearth status --json) != *'"sandbox":"none"'* ]] || sandbox=', sandbox: none'
-    row answer "from a generated model$sandbox" $(($(now) - began))
+    row answer "from $model$sandbox" $(($(now) - began))
+}
+
+# The model that comes with hearth, if it does, and if the daemon has it.
+guide() {
+    [[ $($hearth models --json) != *'"name":"hearth-guide"'* ]] || echo hearth-guide
 }
 
 sum() {
@@ -127,30 +148,13 @@ sum() {
     row '' 'without setup; the aim: 120 s, 120 MB' "${n[0]}" "${n[1]}"
 }
 
-tell_next() {
-    row ready "$address"
-    $started || return 0
-    echo
-    if $example; then
-        cat <<END
-Ask it:      curl -s $address/v1/chat/completions \\
-               -H 'Content-Type: application/json' -d '{"model": "example",
-               "messages": [{"role": "user", "content": "Say hello."}]}'
-             Its answer is random letters: it was made here and knows nothing.
-END
-    fi
-    cat <<END
-Your model:  $hearth models add FILE.gguf
-Its state:   $hearth status
-Stop it:     make down
-END
-}
-
 first=$(now)
 set_up
 tools/build.sh release
 bring_engine
 start
+link
 answer
 sum
-tell_next
+echo
+$hearth

@@ -16,7 +16,7 @@
 #define AMD (1u << DEVICE_AMD)
 #define INTEL (1u << DEVICE_INTEL)
 
-static const char *const library_folders[] = {
+static const char *const elf_folders[] = {
     "/usr/lib/x86_64-linux-gnu",
     "/usr/lib/aarch64-linux-gnu",
     "/usr/lib64",
@@ -100,18 +100,18 @@ static bool is_never(const char *name)
     return !*name;
 }
 
-static bool fits(const struct gather *g, const struct library *l)
+static bool fits(const struct gather *g, const struct elf_facts *l)
 {
     return !l->machine || !g->elf || l->machine == g->elf;
 }
 
 static bool try_library(struct gather *g, const char *folder, const char *name)
 {
-    struct library l;
+    struct elf_facts l;
     const char *path = look_path(&g->tree, "%s/%s", folder, name);
     if (!look_is(&g->tree, path))
         return false;
-    library_read(&g->tree, path, &l);
+    elf_read(&g->tree, path, &l);
     if (!fits(g, &l))
         return false;
     add(g, path);
@@ -124,8 +124,8 @@ static bool find_library(struct gather *g, const char *near, const char *name)
     const char *folder = look_path(&g->tree, "%.*s", slash ? (int)(slash - near) : 0, near);
     if (try_library(g, folder, name))
         return true;
-    for (size_t i = 0; i < COUNT(library_folders); i++) {
-        if (try_library(g, library_folders[i], name))
+    for (size_t i = 0; i < COUNT(elf_folders); i++) {
+        if (try_library(g, elf_folders[i], name))
             return true;
     }
     return false;
@@ -135,10 +135,10 @@ static bool find_library(struct gather *g, const char *near, const char *name)
 static void add_needs(struct gather *g)
 {
     for (size_t i = 0; i < g->n; i++) {
-        struct library l;
+        struct elf_facts l;
         if (!strstr(g->paths[i], ".so"))
             continue;
-        library_read(&g->tree, g->paths[i], &l);
+        elf_read(&g->tree, g->paths[i], &l);
         for (size_t k = 0; k < l.needs.n; k++) {
             if (!is_never(l.needs.items[k]))
                 find_library(g, g->paths[i], l.needs.items[k]);
@@ -148,8 +148,8 @@ static void add_needs(struct gather *g)
 
 static void add_libraries(struct gather *g)
 {
-    for (size_t f = 0; f < COUNT(library_folders); f++) {
-        const char *folder = library_folders[f];
+    for (size_t f = 0; f < COUNT(elf_folders); f++) {
+        const char *folder = elf_folders[f];
         if (!(g->kinds & NVIDIA) || is_other_name(g, folder))
             continue;
         struct names all = look_folder(&g->tree, folder);
@@ -229,9 +229,9 @@ enum err machine_drivers(const char *root, const struct machine *m, struct arena
                          const char *const **ret_paths, size_t *ret_n, struct why *why)
 {
     struct tree real = {.root = "", .arena = a};
-    struct library us;
+    struct elf_facts us;
     struct gather g = {.tree = {.root = root, .arena = a}};
-    library_read(&real, "/proc/self/exe", &us);
+    elf_read(&real, "/proc/self/exe", &us);
     g.elf = us.machine;
     for (size_t i = 0; i < m->n_devices; i++) {
         const struct device *d = &m->devices[i];

@@ -18,8 +18,8 @@ static unsigned our_machine(void)
 {
     struct arena a = {0};
     struct tree t = {.root = "", .arena = &a};
-    struct library l;
-    library_read(&t, "/proc/self/exe", &l);
+    struct elf_facts l;
+    elf_read(&t, "/proc/self/exe", &l);
     arena_fini(&a);
     return l.machine;
 }
@@ -63,15 +63,15 @@ static void libraries_say_what_they_need(void **state)
 {
     struct fake *f = *state;
     struct tree t = {.root = f->root, .arena = &f->arena};
-    struct library l;
+    struct elf_facts l;
     put_library(f, LIB "a.so", 62, "libz.so.1 ../evil.so libc.so.6");
-    library_read(&t, LIB "a.so", &l);
+    elf_read(&t, LIB "a.so", &l);
     assert_int_equal(l.machine, 62);
     assert_int_equal(l.needs.n, 3);
     assert_string_equal(l.needs.items[0], "libz.so.1");
     assert_string_equal(l.needs.items[1], ""); /* no name of a file */
     assert_string_equal(l.needs.items[2], "libc.so.6");
-    library_read(&t, LIB "none.so", &l);
+    elf_read(&t, LIB "none.so", &l);
     assert_int_equal(l.machine, 0);
 }
 
@@ -84,7 +84,7 @@ static void libraries_of_any_bytes(void **state)
     put_library(f, LIB "a.so", 62, "libz.so.1 libx.so.2");
     assert_true(look_file(&t, LIB "a.so", 4096, &good));
     for (int round = 0; round < 2000; round++) {
-        struct library l;
+        struct elf_facts l;
         char b[2048];
         memcpy(b, good.ptr, sizeof b);
         for (int k = 0; k < 1 + round % 6; k++) {
@@ -93,7 +93,7 @@ static void libraries_of_any_bytes(void **state)
         }
         size_t len = round % 3 ? sizeof b : (seed >> 8) % sizeof b;
         fake_bytes(f, LIB "a.so", (struct slice){b, len});
-        library_read(&t, LIB "a.so", &l);
+        elf_read(&t, LIB "a.so", &l);
         for (size_t i = 0; i < l.needs.n; i++)
             assert_null(strchr(l.needs.items[i], '/'));
     }

@@ -67,9 +67,9 @@ bool tree_is_ubuntu(struct tree *t);
 /* pci_names.c */
 const char *pci_name(struct tree *t, const struct found *f, const char *label);
 
-/* libraries.c: what a shared library is, and what it needs. */
-struct library {
+/* elf.c: what a shared library is, and what it needs. */
+struct elf_facts {
     unsigned machine; /* as ELF numbers them; 0: it is none */
     struct names needs;
 };
-void library_read(struct tree *t, const char *path, struct library *ret);
+void elf_read(struct tree *t, const char *path, struct elf_facts *ret);

@@ -1,4 +1,4 @@
-/* libraries: reads the head of a shared library (ELF, 64 bits, little-endian): for which machine
+/* elf: reads the head of a shared library (ELF, 64 bits, little-endian): for which machine
  * it is, and which others it names. Nothing in the file is believed: each offset is checked by the
  * read itself, each count has a limit. */
 #include <fcntl.h>
@@ -108,11 +108,11 @@ static void read_needs(struct tree *t, const struct elf *e, struct names *ret)
     *ret = (struct names){names, n};
 }
 
-void library_read(struct tree *t, const char *path, struct library *ret)
+void elf_read(struct tree *t, const char *path, struct elf_facts *ret)
 {
     char full[PATH_MAX];
     struct stat is;
-    *ret = (struct library){0};
+    *ret = (struct elf_facts){0};
     int len = snprintf(full, sizeof full, "%s%s", t->root, path);
     if (len < 0 || (size_t)len >= sizeof full)
         return;
