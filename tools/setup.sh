@@ -35,6 +35,8 @@ check          lib:asan            libgcc-12-dev@bookworm             libasan,li
 check          cmd:curl            curl                               curl            curl       curl
 check          cmd:strace          strace                             strace          strace     -
 check          cmd:clang-format-14 clang-format-14@bookworm           -               -          -
+check          cmd:chromium        chromium@bookworm                  chromium        chromium   -
+check          cmd:chromium        chromium@trixie                    -               -          -
 check,fuzz     cmd:clang           clang                              clang           clang      -
 check,fuzz     run:clang_fuzzer    libclang-rt-dev                    compiler-rt     compiler-rt -
 bench          cmd:python3         python3                            python3         python     python3

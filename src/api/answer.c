@@ -134,6 +134,15 @@ void answer_preflight(struct visit *v)
     answer_whole(v, 204, &f, (struct slice){0});
 }
 
+void answer_page(struct visit *v, struct slice policy, struct slice html)
+{
+    struct fields f = {0};
+    add(&f, SLICE("content-type"), SLICE("text/html; charset=utf-8"));
+    add(&f, SLICE("content-security-policy"), policy);
+    add(&f, SLICE("referrer-policy"), SLICE("no-referrer"));
+    answer_whole(v, 200, &f, html);
+}
+
 void answer_cookie(struct visit *v, struct slice cookie, struct slice words)
 {
     struct fields f = {0};

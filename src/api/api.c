@@ -53,6 +53,8 @@ static enum err begin_request(struct visit *v, struct why *why)
         .kind = v->endpoint->kind,
         .dialect = v->endpoint->dialect,
         .ends_by_itself = v->endpoint->ends == ENDS_ITSELF,
+        .told = v->endpoint->leaves == LEAVES_SSE &&
+                slice_is(http_field(v->x->head, "x-hearth-progress"), SLICE("1")),
         .principal = v->asker.principal,
         .grant = v->asker.grant,
         .who = v->asker.who,

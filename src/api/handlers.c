@@ -2,6 +2,20 @@
 #include "api/inside.h"
 
 #include "base/mem.h"
+#include "web/web.h"
+
+void page(struct visit *v)
+{
+    struct text policy = {0};
+    struct why why;
+    if (web_write_policy(&policy)) {
+        why_set(&why, ERR_NO_MEMORY, "no memory for the page");
+        answer_error(v, &why);
+    } else {
+        answer_page(v, text_slice(&policy), web_page());
+    }
+    text_fini(&policy);
+}
 
 static struct slice health_of(const struct api *a)
 {

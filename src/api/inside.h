@@ -70,11 +70,12 @@ void answer_json(struct visit *v, int status, const struct text *json);
 void answer_plain(struct visit *v, struct slice type, const struct text *words);
 void answer_error(struct visit *v, const struct why *why);
 void answer_preflight(struct visit *v);
+void answer_page(struct visit *v, struct slice policy, struct slice html);
 void answer_cookie(struct visit *v, struct slice cookie, struct slice words); /* plain text */
 extern const struct reader_ops answer_reader; /* turns events into an answer */
 
 /* handlers.c */
-handler_fn health, models, status, metrics, bus, devices, reload, shut_down;
+handler_fn page, health, models, status, metrics, bus, devices, reload, shut_down;
 /* keys.c */
 handler_fn keys_list, keys_create, keys_remove, links_create, open_link, session_end;
 /* engines.c */

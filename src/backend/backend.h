@@ -46,6 +46,8 @@ struct backend { /* embedded in an engine or a provider */
     bool resumes;         /* can go on with an answer whose beginning it is given */
     bool retired;         /* no longer in the configuration */
     uint64_t progress_ms; /* when it last came nearer to taking who waits: a load goes on */
+    bool loading;         /* it is on its way into memory, */
+    double loaded;        /* and so far: 0 to 1 */
     unsigned users;       /* requests whose plan names it */
 };
 

@@ -22,7 +22,7 @@ static void take_progress(struct engine *e, const struct json_value *payload)
     double progress = n > 0 ? (done + value) / n : value;
     if (!(progress > e->spawn->progress) || progress > 1)
         return; /* the same again is no progress */
-    e->spawn->progress = progress;
+    e->spawn->progress = e->backend.loaded = progress;
     e->backend.progress_ms = engine_now(e);
     timer_set(&e->timer, e->all->settings.load_stall_ms);
 }

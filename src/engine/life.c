@@ -40,6 +40,7 @@ void engine_move(struct engine *e, unsigned to)
     bool quiet = to == BUSY || (to == READY && e->sm.state == BUSY);
     sm_move(&e->sm, to, e->all->loop->step_began_us, 0);
     e->since_ms = engine_now(e);
+    e->backend.loading = to == STARTING;
     if (!quiet)
         bus_say(e->all->loop, "engine", "%.*s is %s", (int)min_size(e->backend.name.len, 64),
                 e->backend.name.ptr, states[to].name);
@@ -133,6 +134,7 @@ void engine_start(struct engine *e)
     e->stale = e->comes_back = false;
     e->missed = 0;
     e->backend.progress_ms = engine_now(e);
+    e->backend.loaded = 0;
     tail_clear(&e->tail);
     e->all->loaded = e;
     if (!spawn_make(e, &why)) {

@@ -18,6 +18,7 @@
 #include "request/inside.h"
 
 #define KEEP_DONE_MS 60000u /* a request that ended by itself can be read again so long */
+#define TELL_MS 500u        /* so often one that waits is told for what */
 
 #define TO(s) (1u << REQUEST_##s)
 static const struct sm_state states[] = {
@@ -67,14 +68,48 @@ void request_after_done(struct request *r)
         let_go(r);
 }
 
-/* What it waits for came nearer meanwhile: it may wait on. */
+static bool is_told(const struct request *r)
+{
+    return r->terms.told && r->call.stream;
+}
+
+/* A comment: no client takes it for content, and another target may be tried after it. */
+static void tell_wait(struct request *r)
+{
+    const struct backend *b = r->plan.list[r->tries.candidate].target->backend;
+    unsigned place = queue_place(&r->ticket);
+    struct text words = {0};
+    text_add(&words, SLICE(": hearth "));
+    struct json_writer w = json_writer(&words);
+    json_open_object(&w);
+    json_put_pair(&w, "waits_for", b->name);
+    if (b->loading) {
+        json_key(&w, "loaded");
+        json_put_number(&w, b->loaded);
+    }
+    json_key(&w, "ahead");
+    json_put_u64(&w, place ? place - 1 : 0);
+    json_close_object(&w);
+    text_add(&words, SLICE("\n\n"));
+    struct event e = {.kind = EVENT_BYTES, .raw = text_slice(&words), .usage = {-1, -1}};
+    if (!words.failed)
+        request_emit(r, &e);
+    text_fini(&words);
+}
+
+/* Its time in the queue is not over, or what it waits for came nearer meanwhile. */
 static bool wait_on(struct request *r, uint64_t spent_ms)
 {
-    uint64_t most = r->desk->settings.queue_wait_ms, now = loop_now_ms(r->desk->loop);
-    uint64_t since_ms = now - r->plan.list[r->tries.candidate].target->backend->progress_ms;
+    const struct backend *b = r->plan.list[r->tries.candidate].target->backend;
+    uint64_t most = r->desk->settings.queue_wait_ms;
+    uint64_t in_queue_ms = (loop_now_us(r->desk->loop) - r->sm.entered_us) / 1000;
+    uint64_t since_ms = min_u64(in_queue_ms, loop_now_ms(r->desk->loop) - b->progress_ms);
     if (since_ms >= most)
         return false;
-    timer_set(&r->timer, min_u64(most - since_ms, r->desk->settings.total_ms - spent_ms));
+    uint64_t left = min_u64(most - since_ms, r->desk->settings.total_ms - spent_ms);
+    timer_set(&r->timer, is_told(r) ? min_u64(left, TELL_MS) : left);
+    if (is_told(r))
+        tell_wait(r); /* last: it may be over with this */
     return true;
 }
 
@@ -155,6 +190,8 @@ void request_move(struct request *r, enum request_state to)
     uint64_t spent_ms = (now - r->began_us) / 1000, total = r->desk->settings.total_ms;
     uint64_t left = total > spent_ms ? total - spent_ms : 1;
     uint64_t own = to == REQUEST_WAITING ? r->desk->settings.queue_wait_ms : states[to].longest_ms;
+    if (to == REQUEST_WAITING && is_told(r))
+        left = min_u64(left, TELL_MS);
     if (to != REQUEST_DONE) {
         timer_set(&r->timer, own ? min_u64(own, left) : left);
         return;

@@ -18,6 +18,7 @@ import harness
 GZIP = [("Content-Encoding", "gzip")]  # refused behind the gate, before it has an effect
 CHAT = client.chat_body("events=1")
 ROWS = {
+    "GET /": ("anybody", 200, None, (), None),
     "GET /health": ("anybody", 200, None, (), None),
     "GET /metrics": ("metrics", 200, None, (), None),
     "GET /v1/models": ("models", 200, None, (), None),
