@@ -75,7 +75,7 @@ def test_a_model_from_its_file_to_nothing(home):
         '    system: "Be $$HOME \\"brief\\""']
     listed = told(home, "models")["models"]
     assert listed == [{"name": "small", "file": str(path), "there": True, "bytes": 8,
-                       "aliases": ["s", "tiny:1b"], "line": 4,
+                       "aliases": ["s", "tiny:1b"], "line": 4, "doubles": [],
                        "set_in": str(home.home / "config/conf.d/model-small.yaml")}]
     shown = done(home, "models", "show", "s")  # by its alias
     assert "models.small.ctx: 4096  # " in shown and "models.small.parallel: 1  # default" in shown
