@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "connect/inside.h"
 #include "os/os.h"
 
@@ -25,7 +26,7 @@ struct ground {
 static inline struct ground *ground_make(void)
 {
     static const char *const environment[] = {"PATH=/nowhere", NULL};
-    struct ground *g = calloc(1, sizeof *g);
+    struct ground *g = mem_new(struct ground);
     const char *tmp = getenv("TMPDIR");
     assert_non_null(g);
     snprintf(g->dir, sizeof g->dir, "%s/hearth-connect-XXXXXX", tmp ? tmp : "/tmp");
@@ -47,7 +48,7 @@ static inline int ground_remove_one(const char *path, const struct stat *s, int 
 static inline void ground_fini(struct ground *g)
 {
     nftw(g->dir, ground_remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    free(g);
+    mem_free(g);
 }
 
 static inline void ground_path(const struct ground *g, const char *name, char path[400])
