@@ -269,7 +269,7 @@ static bool try_it(struct job *j, int *ret_code)
     why_set(&why, e, "%.*s", SLICE_ARG(words));
     *ret_code = cli_fail(c, e, &why,
                          c->options.connect.force
-                             ? "It is connected all the same, since --force says so."
+                             ? "It goes on all the same, since --force says so."
                              : "Nothing was changed. Mend that, see `hearth doctor`, or go on "
                                "with --force.");
     if (*ret_code == CLI_USAGE)
@@ -284,13 +284,27 @@ static int write_it(struct job *j)
     enum err e = connect_write(&j->terms, &j->plan, j->key_id, &why);
     if (e)
         return connecting_take_back(j, cli_fail(j->cli, e, &why, NULL));
-    connecting_revoke(j->cli, j->record.key_id, &code);
-    connecting_revoke(j->cli, j->record.new_key_id, &code);
+    if (!connecting_revoke(j->cli, j->record.key_id, &code))
+        text_add(&j->cli->err, SLICE("The key of before may hold still: `hearth keys list`.\n"));
     if (j->cli->options.json)
         put_job(j);
     else
         print_done(j);
     return code;
+}
+
+/* A key of a connection that was broken off. */
+static bool end_leftover(struct job *j, int *ret_code)
+{
+    struct why why = {0};
+    if (!j->record.new_key_id)
+        return true;
+    if (!connecting_revoke(j->cli, j->record.new_key_id, ret_code))
+        return false;
+    enum err e = connect_note_key(&j->user, j->app, NULL, &why);
+    if (e)
+        *ret_code = cli_fail(j->cli, e, &why, NULL);
+    return !e;
 }
 
 static int connect_locked(struct job *j)
@@ -301,10 +315,13 @@ static int connect_locked(struct job *j)
     if (e && e != ERR_NOT_FOUND)
         return cli_fail(j->cli, e, &why, "`hearth disconnect --force` forgets it.");
     if (j->record.path && j->app->how == CONNECT_WRITES && j->terms.from != CONNECT_HERE) {
+        const char *next =
+            arena_format(&j->cli->arena, "First: hearth disconnect %s", j->app->name).ptr;
         why_set(&why, ERR_SYSTEM, "%s is connected on this machine", j->app->title);
-        text_format(&j->cli->err, "First: hearth disconnect %s\n", j->app->name);
-        return cli_fail(j->cli, ERR_SYSTEM, &why, "");
+        return cli_fail(j->cli, ERR_SYSTEM, &why, next);
     }
+    if (!end_leftover(j, &code))
+        return code;
     if (!make_plan(j, &code)) /* before a model is loaded for nothing */
         return code;
     if (j->terms.from != CONNECT_HERE && (!connecting_make_key(j, &code) || !make_plan(j, &code)))

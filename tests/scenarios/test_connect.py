@@ -52,7 +52,8 @@ class Person:
         for top in (self.home, self.data):
             for path in sorted(top.rglob("*")):
                 if path.name != "connect.lock":
-                    found[str(path)] = (stat.S_IMODE(path.lstat().st_mode), path.read_bytes() if path.is_file() else b"")
+                    content = path.read_bytes() if path.is_file() else b""
+                    found[str(path)] = (stat.S_IMODE(path.lstat().st_mode), content)
         return {n: f for n, f in found.items() if pathlib.Path(n).parent != self.data or f[1]}
 
     def hearth(self, *words, env=None):
@@ -324,7 +325,7 @@ def test_a_request_that_fails_changes_nothing(world, person, words, says):
         assert "asked as Continue asks" in err and says in err and "--force" in err
         assert person.files() == before and not person.keys()
     code, out, err = person.hearth("connect", "continue", "--force")
-    assert code == 1 and says in err and (person.home / CONTINUE).exists()
+    assert code == 0 and says in err and (person.home / CONTINUE).exists()
     person.does("disconnect", "continue")
     assert person.files() == before
 
