@@ -390,3 +390,28 @@ def test_the_first_model_is_loaded_for_it(make):
     assert made["provider"]["hearth"]["models"] == {"a": {"name": "a"}}
     p.does("disconnect", "opencode")
     assert not (p.home / ".config").exists()
+
+
+# --- the apps themselves ---------------------------------------------------------------------------
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("app, words", [
+    ("continue", ["cn", "-p", "Say hello."]),
+    ("opencode", ["opencode", "run", "Say hello."]),
+    ("aider", ["aider", "--message", "Say hello.", "--no-git", "--yes-always", "--no-check-update", "--no-show-model-warnings"])])
+def test_the_real_app_gets_an_answer(make, app, words):
+    """HEARTH_TEST_APPS names a folder with their programs in bin/, readable for everybody."""
+    folder = pathlib.Path(os.environ.get("HEARTH_TEST_APPS", "/nowhere")) / "bin"
+    if not (folder / words[0]).exists():
+        pytest.skip(f"{words[0]} is not in HEARTH_TEST_APPS")
+    s = shop.Shop(make, {"a": "tokens=4 nonce=heard"}, **shop.UNBOXED)
+    p = Person(s.daemon)
+    p.env["PATH"] = f"{folder}:{os.environ['PATH']}"
+    p.does("connect", app)
+    env = {**s.daemon.ground.environment(s.daemon.home), **p.env, "CI": "1"}
+    done = subprocess.run([str(folder / words[0]), *words[1:]], cwd=p.home, env=env, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=120, **s.daemon.ground.rules)
+    assert "heard.0" in done.stdout, (done.returncode, done.stdout[-3000:], done.stderr[-3000:])
+    assert s.daemon.rows(most=1)[0]["outcome"] == "OK"
+    p.does("disconnect", app)
