@@ -138,12 +138,13 @@ static void print_done(struct job *j)
 {
     struct cli *c = j->cli;
     const struct connect_plan *p = &j->plan;
-    text_format(&c->out,
-                j->app->how == CONNECT_WRITES && p->path ? "%s is connected.\n" : "For %s:\n",
-                j->app->title);
+    if (j->app->how == CONNECT_WRITES && p->path)
+        text_format(&c->out, "%s is connected.\n", j->app->title);
+    else
+        text_format(&c->out, "For %s:\n", j->app->title);
     if (p->path) {
-        const char *words = p->base.ptr ? "%s (how it was is kept)" : "%s";
-        const char *file = arena_format(&c->arena, words, p->path).ptr;
+        const char *kept = p->base.ptr ? " (how it was is kept)" : "";
+        const char *file = arena_format(&c->arena, "%s%s", p->path, kept).ptr;
         add_row(c, "file", file ? file : p->path);
     }
     add_row(c, "address", j->terms.base_url);

@@ -13,24 +13,26 @@ static enum outcome outcome_of(const struct connect_plan *p)
     return !p->whole ? CUT : p->after.ptr ? RESTORED : REMOVED;
 }
 
+/* Around the file's path. */
+static const struct {
+    const char *before, *after;
+} words[2][4] = {
+    {[NOTHING] = {"", ""},
+     [RESTORED] = {"", " is as it was.\n"},
+     [CUT] = {"", " was changed since; hearth's part is taken out of it, the rest was left.\n"},
+     [REMOVED] = {"", " is removed; it was not there before.\n"}},
+    {[NOTHING] = {"Nothing is left to take out.\n", ""},
+     [RESTORED] = {"Would put ", " back as it was.\n"},
+     [CUT] = {"", " was changed since; would take hearth's part out of it, and leave the rest.\n"},
+     [REMOVED] = {"Would remove ", ", which was not there before.\n"}},
+};
+
 static void print_one(struct cli *c, const struct connect_app *app, enum outcome o,
                       const struct connect_plan *p)
 {
-    static const char *const dry[] = {
-        [NOTHING] = "",
-        [RESTORED] = "Would put %s back as it was.\n",
-        [CUT] = "%s was changed since; would take hearth's part out of it, and leave the rest.\n",
-        [REMOVED] = "Would remove %s, which was not there before.\n"};
-    static const char *const done[] = {
-        [NOTHING] = "",
-        [RESTORED] = "%s is as it was.\n",
-        [CUT] = "%s was changed since; hearth's part is taken out of it, the rest was left.\n",
-        [REMOVED] = "%s is removed; it was not there before.\n"};
-    struct text path = {0};
-    text_visible(&path, slice_of(p->path));
-    if (o != NOTHING)
-        text_format(&c->out, c->options.dry_run ? dry[o] : done[o], text_cstr(&path));
-    text_fini(&path);
+    text_add(&c->out, slice_of(words[c->options.dry_run][o].before));
+    text_visible(&c->out, slice_of(p->path));
+    text_add(&c->out, slice_of(words[c->options.dry_run][o].after));
     if (c->options.dry_run)
         return;
     if (app->how == CONNECT_SHOWS)
@@ -126,17 +128,17 @@ static int disconnect_one(struct cli *c, const struct connect_app *app)
 
 int disconnect_run(struct cli *c)
 {
-    const struct words *words = &c->options.arguments;
+    const struct words *said = &c->options.arguments;
     const struct connect_user u = connecting_user(c);
-    const struct connect_app *app = words->n ? connect_app_find(words->items[0]) : NULL;
+    const struct connect_app *app = said->n ? connect_app_find(said->items[0]) : NULL;
     struct why why = {0};
     int lock = -1;
-    if (!words->n) {
+    if (!said->n) {
         why_set(&why, ERR_BAD_REQUEST, "which app?");
         return cli_fail(c, ERR_BAD_REQUEST, &why, "`hearth connect` shows which are connected.");
     }
     if (!app)
-        return connecting_no_app(c, words->items[0]);
+        return connecting_no_app(c, said->items[0]);
     if (c->options.dry_run)
         return disconnect_one(c, app);
     enum err e = connect_lock(&u, &lock, &why);

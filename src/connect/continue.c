@@ -76,7 +76,7 @@ static size_t choose(struct work *w, const struct yaml_node *root)
     if (!models) {
         begin_line(w, end);
         if (root->kind == IS_SCALAR)
-            text_add(&w->part, SLICE(skeleton));
+            text_add(&w->part, slice_of(skeleton));
         text_format(&w->part, "models:%.*s", SLICE_ARG(w->eol));
         put_block(w, INDENT);
         return end;

@@ -66,14 +66,14 @@ static bool step(struct mask *m)
 
 bool jsonc_mask(struct slice text, struct text *out)
 {
-    static const char bom[] = "\xef\xbb\xbf";
+    const struct slice bom = SLICE("\xef\xbb\xbf");
     text_add(out, text);
     if (out->failed || !text.len)
         return false;
     struct mask m = {.in = text, .out = out->ptr, .comma = text.len};
-    if (slice_begins(text, SLICE(bom))) {
-        memset(out->ptr, ' ', sizeof bom - 1);
-        m.at = sizeof bom - 1;
+    if (slice_begins(text, bom)) {
+        memset(out->ptr, ' ', bom.len);
+        m.at = bom.len;
     }
     while (m.at < text.len) {
         if (!step(&m))

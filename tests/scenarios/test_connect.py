@@ -207,7 +207,7 @@ def test_print_changes_nothing(world, person, app):
     assert answer["dry_run"] and answer["base_url"] == url and answer["model"] == "chat" and answer["answer"] is None
     if app in FILES:
         assert answer["file"] == str(person.home / FILES[app])
-        assert MINE[app].strip() in answer["text"] or app == "opencode"
+        assert set(MINE[app].splitlines()) <= set(answer["text"].splitlines())
     assert person.files() == before and world.fake.stats()["requests"] == requests
 
 
@@ -309,7 +309,7 @@ def test_who_is_not_trusted_gets_a_key_here_too(make):
     answer = client.ask(daemon.port, "GET", "/v1/models", headers=[("Authorization", f"Bearer {key}")])
     assert key.startswith("hk_") and answer.status == 200
     p.does("disconnect", "aider")
-    assert not (p.home / AIDER).exists() and not p.keys()
+    assert not (p.home / AIDER).exists() and json.loads(p.does("keys", "list", "--json")) == []
 
 
 # --- what fails ------------------------------------------------------------------------------------
