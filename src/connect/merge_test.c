@@ -219,6 +219,7 @@ static void json_that_is_left_alone(void **state)
         {"{\"prov\\u0069der\": {\"a\": 1}}", "`provider` is no object"},
         {"{\"a\": \"\xff\"}", "opencode.json: "},
         {"// nothing but words\n", "opencode.json: "},
+        {"{\"a\\u0000b\": 1}", "in a way that hearth does not change"},
     };
     for (size_t i = 0; i < COUNT(rows); i++)
         refuses("opencode", OPENCODE, rows[i].before, rows[i].after);
@@ -296,6 +297,9 @@ static void a_part_that_was_changed_is_told(void **state)
     connect_plan_fini(&p);
     connect_record_fini(&r);
     ground_check(g, CONTINUE, mine);
+    /* nobody can say which of two is ours */
+    ground_put(g, CONTINUE, "models: [" FLOW "]\nother: [" FLOW "]\n");
+    assert_int_equal(ground_disconnect(g, "continue", &why), ERR_CONFIG);
     /* and what would be no YAML any more is left too */
     ground_put(g, CONTINUE, "models: [" FLOW ", : ]\n");
     assert_int_equal(ground_disconnect(g, "continue", &why), ERR_CONFIG);

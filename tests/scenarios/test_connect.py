@@ -13,6 +13,7 @@ import callers
 import client
 import harness
 import shop
+import test_who_may_ask
 
 CONTINUE = ".continue/config.yaml"
 OPENCODE = ".config/opencode/opencode.json"
@@ -297,6 +298,22 @@ def test_another_machine_needs_an_address(person):
     assert "on this machine only" in err and "hearth listen" in err
     assert not person.keys()
     assert "name one" in person.refused(2, "connect", "continue", "--remote", "--docker")
+
+
+def test_another_machine_gets_a_key_and_the_certificate(make):
+    lan = test_who_may_ask.lan_address()
+    if not lan:
+        pytest.skip("this machine has no address beyond loopback")
+    daemon = make.daemon(make.fake(), config={"listen": ["127.0.0.1:0", f"{lan}:0"]})
+    p = Person(daemon)
+    before = p.files()
+    answer = p.told("connect", "opencode", "--remote")
+    assert answer["base_url"].startswith(f"https://{lan}:") and answer["file"] is None
+    steps = answer["steps"]
+    assert answer["base_url"] in steps and "hk_" in steps and f"{daemon.home}/data/tls/cert.pem" in steps
+    assert p.keys() == ["opencode"] and not (p.home / ".config").exists()
+    p.does("disconnect", "opencode")
+    assert p.files() == before and not p.keys()
 
 
 def test_who_is_not_trusted_gets_a_key_here_too(make):
