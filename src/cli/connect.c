@@ -19,7 +19,7 @@ static const char *state_of(struct cli *c, const struct connect_app *app, bool c
     };
     if (app->how != CONNECT_NOT_BUILT)
         return connected ? "connected" : words[app->how];
-    const char *state = arena_format(&c->arena, "not yet: %s", app->missing).ptr;
+    const char *state = arena_format(&c->arena, "not yet: needs %s", app->missing).ptr;
     return state ? state : "";
 }
 
@@ -357,7 +357,9 @@ static int connect_one(struct job *j)
 static int not_built(struct cli *c, const struct connect_app *app)
 {
     struct why why = {0};
-    why_set(&why, ERR_NOT_IMPLEMENTED, "%s cannot be connected yet: %s", app->title, app->missing);
+    why_set(&why, ERR_NOT_IMPLEMENTED,
+            "%s cannot be connected yet: it asks %s, which hearth does not answer", app->title,
+            app->missing);
     return cli_fail(c, ERR_NOT_IMPLEMENTED, &why,
                     app->meanwhile ? app->meanwhile : "Nothing was changed.");
 }

@@ -13,7 +13,7 @@ static const struct connect_app apps[] = {
      .role = "code",
      .program = "codex",
      .folders = {".codex"},
-     .missing = "it asks POST /v1/responses, which hearth does not answer yet"},
+     .missing = "POST /v1/responses"},
     {.name = "continue",
      .title = "Continue",
      .how = CONNECT_WRITES,
@@ -62,9 +62,10 @@ static const struct connect_app apps[] = {
      .role = "chat",
      .program = "n8n",
      .folders = {".n8n"},
-     .missing = "its OpenAI nodes ask POST /v1/responses, which hearth does not answer yet",
-     .meanwhile = "Meanwhile its OpenAI Chat Model node asks what hearth has once \"Use Responses "
-                  "API\" is off in it; the credential takes the address and any text as its key."},
+     .missing = "POST /v1/responses",
+     .meanwhile = "Meanwhile its OpenAI Chat Model node asks what hearth has, once \"Use Responses "
+                  "API\" is off in\nit; the credential takes hearth's address and any text as its "
+                  "key."},
     {.name = "aider",
      .title = "aider",
      .how = CONNECT_WRITES,
@@ -80,7 +81,7 @@ static const struct connect_app apps[] = {
      .role = "code",
      .program = "claude",
      .folders = {".claude"},
-     .missing = "it asks POST /v1/messages of Anthropic's API, which hearth does not answer yet"},
+     .missing = "POST /v1/messages, Anthropic's API"},
 };
 
 const struct connect_app *connect_app_at(size_t i)

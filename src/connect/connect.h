@@ -27,7 +27,7 @@ struct connect_app {
     enum connect_how how;
     const char *role;                   /* of ours that fits it, if it is bound */
     const char *program, *folders[2];   /* by which it is found: on PATH, below the home */
-    const char *missing, *meanwhile;    /* NOT_BUILT: what hearth lacks; what works all the same */
+    const char *missing, *meanwhile;    /* NOT_BUILT: what it asks; what works all the same */
     const char *bearer;                 /* what it sends as a token when there is no key */
     bool key_twice, lists, tools, once; /* how it asks: see ask.c */
     enum err (*fill)(const struct connect_terms *t, struct connect_plan *p, struct why *why);

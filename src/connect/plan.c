@@ -69,7 +69,7 @@ enum err connect_plan(const struct connect_terms *t, struct connect_plan *ret, s
 {
     struct connect_plan p = {0};
     if (t->app->how == CONNECT_NOT_BUILT)
-        return why_set(why, ERR_NOT_IMPLEMENTED, "%s: %s", t->app->title, t->app->missing);
+        return why_set(why, ERR_NOT_IMPLEMENTED, "%s asks %s", t->app->title, t->app->missing);
     enum err e = t->app->fill(t, &p, why);
     if (!e)
         add_steps(t, &p);

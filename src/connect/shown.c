@@ -14,7 +14,7 @@ static void open_webui_steps(const struct connect_terms *t, struct connect_plan 
     if (t->from == CONNECT_DOCKER)
         text_format(&p->steps,
                     "Start its container with this file:\n\n"
-                    "  docker run -d --name open-webui %s --env-file %s \\\n"
+                    "  docker run -d --name open-webui %s --env-file '%s' \\\n"
                     "    -v open-webui:/app/backend/data ghcr.io/open-webui/open-webui:main\n\n"
                     "Then open http://127.0.0.1:%s in a browser.\n",
                     shares ? "--network=host" : "-p 3000:8080", p->path, shares ? "8080" : "3000");

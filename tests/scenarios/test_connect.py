@@ -256,7 +256,7 @@ def test_a_container_gets_a_key(world, person):
     words = dict(ln.split("=", 1) for ln in path.read_text().splitlines() if "=" in ln)
     key = words["OPENAI_API_KEY"]
     assert words["OPENAI_API_BASE_URL"] == answer["base_url"]
-    assert f"--network=host --env-file {path}" in answer["steps"]
+    assert f"--network=host --env-file '{path}'" in answer["steps"]
     assert person.keys() == ["open-webui"] and models(world, key) == 200
     assert world.daemon.rows(most=1)[0]["who"] == "key:open-webui"
     again = person.told("connect", "open-webui", "--docker")  # a new key; the old one is no more
