@@ -329,6 +329,10 @@ static int connect_locked(struct job *j)
         return connecting_take_back(j, code);
     if (j->running && !try_it(j, &code))
         return connecting_take_back(j, code);
+    if (j->answer.first_us)
+        connecting_context(j);
+    if (j->terms.context && !make_plan(j, &code))
+        return connecting_take_back(j, code);
     return write_it(j);
 }
 

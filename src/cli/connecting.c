@@ -212,6 +212,27 @@ bool connecting_model(struct job *j, const struct config *config, int *ret_code)
     return false;
 }
 
+/* Not worth a failure: it is only better to know. */
+void connecting_context(struct job *j)
+{
+    const struct question q = {
+        .method = METHOD_GET, .target = "/hearth/v1/engines", .timeout_ms = ASK_MS};
+    struct answer a = {0};
+    struct json_doc doc;
+    struct slice model = slice_of(j->answer.model);
+    if (!cli_ask(j->cli, &q, &a, NULL) && a.status == 200 &&
+        !json_read(text_slice(&a.body), &json_usual_limits, NULL, &doc, NULL)) {
+        for (struct json_iter i = json_begin(json_get(doc.root, "engines")); json_next(&i);) {
+            int64_t n = 0;
+            if (slice_is(json_text(json_get(i.value, "model")), model) &&
+                json_int(json_get(i.value, "context"), &n) && n > 0)
+                j->terms.context = (uint64_t)n;
+        }
+        json_done(&doc);
+    }
+    answer_fini(&a);
+}
+
 /* ---- keys ----------------------------------------------------------------------------------- */
 
 static bool is_taken(const struct json_value *keys, struct slice name)

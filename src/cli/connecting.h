@@ -26,6 +26,8 @@ void connecting_lines(struct text *out, struct slice lines); /* made visible */
 bool connecting_address(struct job *j, const struct config *config, int *ret_code);
 /* A role that fits comes before a model, since it lasts longer. */
 bool connecting_model(struct job *j, const struct config *config, int *ret_code);
+/* How much the model takes that answered, if it is an engine's of ours. */
+void connecting_context(struct job *j);
 bool connecting_make_key(struct job *j, int *ret_code);
 
 /* False: the key may hold still, and that was told. One that is gone already is revoked. id NULL:

@@ -54,6 +54,7 @@ struct connect_terms {
     const char *model;
     const char *key;         /* NULL: it needs none */
     const char *certificate; /* the file that clients must be given; NULL: none */
+    uint64_t context;        /* tokens that the model takes; 0: not known */
 };
 
 #define CONNECT_PARTS 2u

@@ -32,6 +32,13 @@ static const char *name_of(struct work *w)
     return name ? name : "";
 }
 
+/* Else it takes a length of its own for every model that it does not know. */
+static void put_context(struct work *w)
+{
+    text_format(&w->part, "defaultCompletionOptions: {contextLength: %llu}",
+                (unsigned long long)w->terms->context);
+}
+
 static void put_block(struct work *w, size_t indent)
 {
     const char *app = w->terms->app->name;
@@ -44,6 +51,12 @@ static void put_block(struct work *w, size_t indent)
     line(w, indent + 2, "model", w->terms->model);
     line(w, indent + 2, "apiBase", w->terms->base_url);
     line(w, indent + 2, "apiKey", plan_key(w->terms));
+    if (w->terms->context) {
+        for (size_t i = 0; i < indent + 2; i++)
+            text_byte(&w->part, ' ');
+        put_context(w);
+        text_add(&w->part, w->eol);
+    }
     yaml_mark(&w->part, indent, app, false, w->eol);
 }
 
@@ -57,6 +70,10 @@ static void put_flow(struct work *w, bool more)
     for (size_t i = 0; i < COUNT(pairs); i += 2) {
         text_format(&w->part, "%s%s: ", i ? ", " : "", pairs[i]);
         put_quoted(&w->part, pairs[i + 1]);
+    }
+    if (w->terms->context) {
+        text_add(&w->part, SLICE(", "));
+        put_context(w);
     }
     text_add(&w->part, more ? SLICE("}, ") : SLICE("}"));
 }

@@ -244,6 +244,29 @@ static void names_are_quoted(void **state)
     ground_fini(g);
 }
 
+static void the_context_is_told(void **state)
+{
+    (void)state;
+    struct ground *g = ground_make();
+    struct connect_terms t = ground_terms(g, "continue");
+    struct connect_plan p = {0};
+    struct why why = {0};
+    t.context = 16384;
+    assert_int_equal(connect_plan(&t, &p, &why), OK);
+    assert_non_null(strstr(p.after.ptr, "    defaultCompletionOptions: {contextLength: 16384}\n"));
+    connect_plan_fini(&p);
+    ground_put(g, CONTINUE, "models: []\n");
+    assert_int_equal(connect_plan(&t, &p, &why), OK);
+    assert_non_null(strstr(p.after.ptr, ", defaultCompletionOptions: {contextLength: 16384}}]\n"));
+    connect_plan_fini(&p);
+    t.app = connect_app_find("opencode");
+    assert_int_equal(connect_plan(&t, &p, &why), OK);
+    assert_non_null(strstr(p.after.ptr, "\"context\": 16384,\n"));
+    assert_non_null(strstr(p.after.ptr, "\"output\": 4096\n"));
+    connect_plan_fini(&p);
+    ground_fini(g);
+}
+
 /* ---- files that were changed since ---- */
 
 static void what_was_added_since_stays(void **state)
@@ -362,6 +385,7 @@ int main(void)
         cmocka_unit_test(json_in_the_files_own_style),
         cmocka_unit_test(json_that_is_left_alone),
         cmocka_unit_test(names_are_quoted),
+        cmocka_unit_test(the_context_is_told),
         cmocka_unit_test(what_was_added_since_stays),
         cmocka_unit_test(a_part_that_was_changed_is_told),
         cmocka_unit_test(an_older_file_is_not_pushed_aside),

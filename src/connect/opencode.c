@@ -63,6 +63,15 @@ static void write_provider(struct work *w, struct json_writer *j)
     json_key(j, t->model);
     json_open_object(j);
     json_put_pair(j, "name", slice_of(t->model));
+    if (t->context) { /* it shortens a conversation before that is full, less room for an answer */
+        json_key(j, "limit");
+        json_open_object(j);
+        json_key(j, "context");
+        json_put_u64(j, t->context);
+        json_key(j, "output");
+        json_put_u64(j, t->context / 4);
+        json_close_object(j);
+    }
     json_close_object(j);
     json_close_object(j);
     json_close_object(j);

@@ -404,7 +404,8 @@ def test_the_first_model_is_loaded_for_it(make):
     assert answer["model"] == "a" and answer["answer"]["model"] == "a" and answer["answer"]["first_us"] >= 300_000
     made = json.loads((p.home / OPENCODE).read_text())
     assert made["model"] == "hearth/a"
-    assert made["provider"]["hearth"]["models"] == {"a": {"name": "a"}}
+    limit = {"context": s.engine("a")["context"], "output": s.engine("a")["context"] // 4}
+    assert made["provider"]["hearth"]["models"] == {"a": {"name": "a", "limit": limit}} and limit["context"]
     p.does("disconnect", "opencode")
     assert not (p.home / ".config").exists()
 
