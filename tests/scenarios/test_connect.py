@@ -385,6 +385,19 @@ def test_a_key_needs_the_daemon_to_be_revoked(make):
     assert not p.keys() and not p.files()
 
 
+@pytest.mark.parametrize("then", ["connect", "disconnect"])
+def test_a_key_outlives_no_command_that_was_killed(world, person, then):
+    world.fake.script("first_ms=1500")
+    proc = world.daemon.popen("connect", "sillytavern", "--docker", env=person.env, stdout=subprocess.DEVNULL)
+    harness.wait_for(lambda: world.fake.stats()["requests"] == 1)
+    proc.kill()
+    proc.wait(5)
+    world.fake.script("")
+    assert person.keys() == ["sillytavern"]
+    person.does(then, "sillytavern")
+    assert not person.keys()
+
+
 def test_one_at_a_time(world, person):
     world.fake.script("first_ms=400")
     first = world.daemon.popen("connect", "aider", env=person.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
