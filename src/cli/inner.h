@@ -78,6 +78,10 @@ struct engine_options {
     const char *flavour, *suite, *sha256;
 };
 
+struct connect_options {
+    bool docker, remote, force;
+};
+
 struct options { /* what the command line said */
     bool help, json, detach, example, now, follow, origin, admin, dry_run;
     uint64_t lines, most;
@@ -86,6 +90,7 @@ struct options { /* what the command line said */
     struct words listen, set, models, surfaces, arguments;
     struct bench_options bench;
     struct engine_options engine;
+    struct connect_options connect;
 };
 
 /* ---- what a command gets ---- */

@@ -1,0 +1,320 @@
+/* opencode: ~/.config/opencode/opencode.json, or opencode.jsonc. A provider `hearth`, and the model
+ * to begin with unless the file names one. Both of its major versions read this form. Nothing marks
+ * our part, since in a file called .json a comment may be taken ill by others. */
+#include <sys/stat.h>
+
+#include "base/json.h"
+#include "connect/inside.h"
+
+struct work {
+    const struct connect_terms *terms;
+    struct connect_plan *plan;
+    struct slice text, eol, unit; /* unit: one step of indentation */
+    struct text plain;            /* the same without what JSON does not know */
+    struct json_doc doc;
+    bool read;
+    struct text parts[CONNECT_PARTS];
+};
+
+static void begin(struct work *w, struct text *out, unsigned depth)
+{
+    text_add(out, w->eol);
+    for (unsigned i = 0; i < depth; i++)
+        text_add(out, w->unit);
+}
+
+/* The members of an object of ours as a person would write them, each on a line of its own. */
+static void lay_out(struct work *w, struct slice json, unsigned depth, struct text *out)
+{
+    bool quoted = false;
+    begin(w, out, depth);
+    for (size_t i = 1; i + 1 < json.len; i++) {
+        char c = json.ptr[i];
+        depth -= !quoted && c == '}';
+        if (!quoted && c == '}')
+            begin(w, out, depth);
+        text_byte(out, c);
+        if (quoted && c == '\\')
+            text_byte(out, json.ptr[++i]);
+        else if (c == '"')
+            quoted = !quoted;
+        depth += !quoted && c == '{';
+        if (!quoted && (c == '{' || c == ','))
+            begin(w, out, depth);
+        else if (!quoted && c == ':')
+            text_byte(out, ' ');
+    }
+}
+
+static void write_provider(struct work *w, struct json_writer *j)
+{
+    const struct connect_terms *t = w->terms;
+    json_key(j, "hearth");
+    json_open_object(j);
+    json_put_pair(j, "npm", SLICE("@ai-sdk/openai-compatible"));
+    json_put_pair(j, "name", SLICE("hearth"));
+    json_key(j, "options");
+    json_open_object(j);
+    json_put_pair(j, "baseURL", slice_of(t->base_url));
+    json_put_pair(j, "apiKey", slice_of(plan_key(t)));
+    json_close_object(j);
+    json_key(j, "models");
+    json_open_object(j);
+    json_key(j, t->model);
+    json_open_object(j);
+    json_put_pair(j, "name", slice_of(t->model));
+    if (t->context) { /* it shortens a conversation before that is full, less room for an answer */
+        json_key(j, "limit");
+        json_open_object(j);
+        json_key(j, "context");
+        json_put_u64(j, t->context);
+        json_key(j, "output");
+        json_put_u64(j, t->context / 4);
+        json_close_object(j);
+    }
+    json_close_object(j);
+    json_close_object(j);
+    json_close_object(j);
+}
+
+/* Members for the whole file: a model unless one is named, and the providers if there are none. */
+static void put_members(struct work *w, bool model, bool providers, struct text *out)
+{
+    struct text json = {0};
+    struct json_writer j = json_writer(&json);
+    json_open_object(&j);
+    if (model) {
+        const char *name = arena_format(&w->plan->arena, "hearth/%s", w->terms->model).ptr;
+        json_put_pair(&j, "model", slice_of(name));
+    }
+    if (providers) {
+        json_key(&j, "provider");
+        json_open_object(&j);
+        write_provider(w, &j);
+        json_close_object(&j);
+    }
+    json_close_object(&j);
+    if (model || providers)
+        lay_out(w, text_slice(&json), 1, out);
+    out->failed |= json.failed;
+    text_fini(&json);
+}
+
+static void put_provider(struct work *w, unsigned depth, struct text *out)
+{
+    struct text json = {0};
+    struct json_writer j = json_writer(&json);
+    json_open_object(&j);
+    write_provider(w, &j);
+    json_close_object(&j);
+    lay_out(w, text_slice(&json), depth, out);
+    out->failed |= json.failed;
+    text_fini(&json);
+}
+
+/* A file that is new. */
+static struct slice make_skeleton(struct work *w)
+{
+    struct text json = {0}, out = {0};
+    struct json_writer j = json_writer(&json);
+    json_open_object(&j);
+    json_put_pair(&j, "$schema", SLICE("https://opencode.ai/config.json"));
+    json_close_object(&j);
+    text_byte(&out, '{');
+    lay_out(w, text_slice(&json), 1, &out);
+    text_add(&out, SLICE("\n}\n"));
+    struct slice kept = arena_dup(&w->plan->arena, text_slice(&out));
+    text_fini(&json);
+    text_fini(&out);
+    return kept;
+}
+
+/* After a bracket that opens: what follows it, or the bracket that closes. */
+static void end_part(struct work *w, struct text *out, bool more, unsigned depth)
+{
+    if (more)
+        text_byte(out, ',');
+    else
+        begin(w, out, depth);
+}
+
+/* As the first member stands, if it has a line of its own. */
+static struct slice unit_of(struct slice plain, size_t root)
+{
+    struct slice key;
+    struct json_span span;
+    size_t at = root, from;
+    if (!json_next_span(plain, &at, &key, &span))
+        return SLICE("  ");
+    for (from = span.key; from && (plain.ptr[from - 1] == ' ' || plain.ptr[from - 1] == '\t');)
+        from--;
+    bool own = from && from < span.key && plain.ptr[from - 1] == '\n';
+    return own ? (struct slice){plain.ptr + from, span.key - from} : SLICE("  ");
+}
+
+/* ---- what comes of it is what was there, and ours ---- */
+
+static bool is_same(const struct json_value *a, const struct json_value *b)
+{
+    struct text x = {0}, y = {0};
+    if (!b)
+        return false;
+    json_copy(a, &x);
+    json_copy(b, &y);
+    bool same = !x.failed && !y.failed && slice_is(text_slice(&x), text_slice(&y));
+    text_fini(&x);
+    text_fini(&y);
+    return same;
+}
+
+static bool holds_all(const struct json_value *before, const struct json_value *after,
+                      const char *but)
+{
+    for (struct json_iter i = json_begin(before); json_next(&i);) {
+        struct text key = {0};
+        text_add(&key, i.key);
+        const struct json_value *now = json_get(after, text_cstr(&key));
+        bool good = (but && slice_is(i.key, slice_of(but))) || is_same(i.value, now);
+        text_fini(&key);
+        if (!good)
+            return false;
+    }
+    return true;
+}
+
+static bool is_right(struct work *w)
+{
+    struct text plain = {0};
+    struct json_doc doc;
+    bool good = jsonc_mask(w->plan->after, &plain) &&
+                !json_read(text_slice(&plain), &json_usual_limits, NULL, &doc, NULL);
+    if (good) {
+        const struct json_value *was = json_get(w->doc.root, "provider");
+        const struct json_value *is = json_get(doc.root, "provider");
+        const struct json_value *options = json_get(json_get(is, "hearth"), "options");
+        good = holds_all(w->doc.root, doc.root, "provider") && holds_all(was, is, NULL) &&
+               slice_is(json_text(json_get(options, "baseURL")), slice_of(w->terms->base_url));
+        json_done(&doc);
+    }
+    text_fini(&plain);
+    return good;
+}
+
+/* ---- merging ---- */
+
+static struct slice by_hand(struct work *w)
+{
+    struct text t = {0};
+    struct work plain = {
+        .terms = w->terms, .plan = w->plan, .eol = SLICE("\n"), .unit = SLICE("  ")};
+    put_members(&plain, false, true, &t);
+    text_byte(&t, '\n');
+    struct slice kept = arena_dup(&w->plan->arena, text_slice(&t));
+    text_fini(&t);
+    return kept;
+}
+
+/* The line of a byte, for words. */
+static unsigned line_of(struct slice text, size_t at)
+{
+    unsigned n = 1;
+    for (size_t i = 0; i < at; i++)
+        n += text.ptr[i] == '\n';
+    return n;
+}
+
+static enum err put_parts(struct work *w, struct why *why)
+{
+    struct slice plain = text_slice(&w->plain);
+    struct put puts[CONNECT_PARTS];
+    struct json_span span = {0};
+    const struct json_value *providers = json_get(w->doc.root, "provider");
+    size_t root = slice_find(plain, '{'), inner = root, n = 0;
+    struct slice members = slice_from(plain, root);
+    if (providers &&
+        (!json_find_span(members, SLICE("provider"), &span) || !json_is_object(providers)))
+        return why_set(why, ERR_CONFIG, "%.160s: `provider` is no object", w->plan->path);
+    if (json_get(providers, "hearth"))
+        return why_set(why, ERR_CONFIG, "%.160s:%u: there is a provider hearth already",
+                       w->plan->path, line_of(plain, root + span.key));
+    struct text *first = &w->parts[0];
+    put_members(w, !json_get(w->doc.root, "model"), !providers, first);
+    if (first->len) {
+        end_part(w, first, json_count(w->doc.root) > 0, 0);
+        puts[n++] = (struct put){root + 1, text_slice(first)};
+    }
+    if (providers) {
+        inner = root + span.value;
+        put_provider(w, 2, &w->parts[1]);
+        end_part(w, &w->parts[1], json_count(providers) > 0, 1);
+        puts[n++] = (struct put){inner + 1, text_slice(&w->parts[1])};
+    }
+    return merge_put(w->plan, w->text, puts, n, why);
+}
+
+static enum err merge(struct work *w, struct why *why)
+{
+    struct connect_plan *p = w->plan;
+    if (!jsonc_mask(w->text, &w->plain))
+        return merge_refuse(p, by_hand(w), why, "%.160s: a comment in it has no end", p->path);
+    if (json_read(text_slice(&w->plain), &json_usual_limits, NULL, &w->doc, why))
+        return merge_refuse(p, by_hand(w), why, "%.120s: %.160s", p->path, why->text);
+    w->read = true;
+    if (!json_is_object(w->doc.root))
+        return merge_refuse(p, by_hand(w), why, "%.160s holds no object", p->path);
+    w->unit = unit_of(text_slice(&w->plain), slice_find(text_slice(&w->plain), '{'));
+    enum err e = put_parts(w, why);
+    if (e == ERR_CONFIG)
+        return merge_refuse(p, by_hand(w), why, "%s", why->text);
+    if (!e && !is_right(w))
+        e = merge_refuse(p, by_hand(w), why,
+                         "%.160s is written in a way that hearth does not change", p->path);
+    if (!e && json_get(w->doc.root, "model"))
+        text_format(&p->steps,
+                    "%s names a model already; choose hearth's with /models, or begin "
+                    "with: opencode -m hearth/%s\n",
+                    p->path, w->terms->model);
+    if (!e && json_get(w->doc.root, "enabled_providers"))
+        text_format(&p->steps, "%s has enabled_providers; add hearth to it.\n", p->path);
+    return e;
+}
+
+/* The one that is there; opencode reads both. */
+static const char *choose_path(const struct connect_terms *t, struct arena *a)
+{
+    struct stat is;
+    const char *set = connect_variable(t->user, "XDG_CONFIG_HOME");
+    if (t->from != CONNECT_HERE)
+        return "~/.config/opencode/opencode.json";
+    const char *folder = set && set[0] == '/'
+                             ? arena_format(a, "%s/opencode", set).ptr
+                             : arena_format(a, "%s/.config/opencode", t->user->home).ptr;
+    const char *plain = arena_format(a, "%s/opencode.json", folder ? folder : "").ptr;
+    const char *commented = arena_format(a, "%s/opencode.jsonc", folder ? folder : "").ptr;
+    if (!folder || !plain || !commented)
+        return NULL;
+    return lstat(plain, &is) != 0 && lstat(commented, &is) == 0 ? commented : plain;
+}
+
+enum err opencode_fill(const struct connect_terms *t, struct connect_plan *p, struct why *why)
+{
+    struct work w = {.terms = t, .plan = p};
+    struct why reason = {0};
+    const char *path = choose_path(t, &p->arena);
+    enum err e =
+        path ? plan_open(t, path, p, why) : why_set(why, ERR_NO_MEMORY, "no memory for a path");
+    if (e)
+        return e;
+    bool has_text = p->base.ptr && !merge_is_blank(p->base);
+    w.eol = SLICE("\n");
+    w.unit = SLICE("  ");
+    w.text = has_text ? p->base : make_skeleton(&w);
+    w.eol = merge_eol(w.text);
+    e = merge(&w, &reason);
+    if (w.read)
+        json_done(&w.doc);
+    text_fini(&w.plain);
+    for (size_t i = 0; i < CONNECT_PARTS; i++)
+        text_fini(&w.parts[i]);
+    return e ? why_set(why, e, "%s", reason.text) : OK;
+}
