@@ -13,7 +13,21 @@ note=$root$prefix/share/hearth/installed
 files='
 build/release/hearth 755 bin/hearth
 build/release/hearth-bridge 755 bin/hearth-bridge
+build/release/share/hearth.1 644 share/man/man1/hearth.1
+build/release/share/hearth.bash 644 share/bash-completion/completions/hearth
+build/release/share/_hearth 644 share/zsh/site-functions/_hearth
+build/release/share/hearth.fish 644 share/fish/vendor_completions.d/hearth.fish
 '
+
+# The manual page and the completions are what the program itself says.
+tell() {
+    local say="env HEARTH_HOME=/ build/release/hearth" at=build/release/share
+    mkdir -p "$at"
+    $say help --man >"$at/hearth.1"
+    $say completion bash >"$at/hearth.bash"
+    $say completion zsh >"$at/_hearth"
+    $say completion fish >"$at/hearth.fish"
+}
 
 sum() { sha256sum "$1" | cut -d' ' -f1; }
 
@@ -58,6 +72,7 @@ take_away() {
 
 case $verb in
     install)
+        tell
         each may_write
         mkdir -p "${note%/*}"
         : >"$note.new"

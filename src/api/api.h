@@ -15,6 +15,11 @@ struct api_admin { /* what only the daemon can do; context is api.context */
     void (*write_metrics)(void *context, struct text *out);
     void (*write_engines)(void *context, struct text *out);
     enum err (*restart_engine)(void *context, struct slice model, struct why *why);
+    /* Answers later, through api_told with the same ticket, unless it is let go before. */
+    void (*load_model)(void *context, struct slice model, struct pending *ticket);
+    void (*let_go)(void *context, struct pending *ticket);
+    enum err (*unload_model)(void *context, struct slice model, bool now, struct text *out,
+                             struct why *why);
     /* Answers later, through api_reloaded with the same ticket. */
     void (*reload)(void *context, struct pending *ticket);
     void (*shut_down)(void *context, bool now);

@@ -1,6 +1,8 @@
 /* engines: what administration sees of the children that serve models, and asks of them. */
 #include "api/inside.h"
 
+#include "base/mem.h"
+
 void list_engines(struct visit *v)
 {
     struct text body = {0};
@@ -9,13 +11,23 @@ void list_engines(struct visit *v)
     text_fini(&body);
 }
 
+static enum err read_model(const struct visit *v, struct text *model, struct why *why)
+{
+    struct slice value = query_value(v->x->head->query, "model");
+    if (!value.len)
+        return why_param(why, ERR_MISSING_FIELD, "model", "which model?");
+    if (!http_query_decode(value, model))
+        return why_param(why, ERR_BAD_VALUE, "model", "it is not well encoded");
+    return OK;
+}
+
 void restart_engine(struct visit *v)
 {
     struct why why;
     struct text model = {0}, body = {0};
-    bool good = http_query_decode(query_value(v->x->head->query, "model"), &model);
-    enum err e = good ? v->api->admin->restart_engine(v->api->context, text_slice(&model), &why)
-                      : why_param(&why, ERR_BAD_VALUE, "model", "it is not well encoded");
+    enum err e = read_model(v, &model, &why);
+    if (!e)
+        e = v->api->admin->restart_engine(v->api->context, text_slice(&model), &why);
     text_fini(&model);
     if (e) {
         answer_error(v, &why);
@@ -27,5 +39,46 @@ void restart_engine(struct visit *v)
     json_put_bool(&w, true);
     json_close_object(&w);
     answer_json(v, 200, &body);
+    text_fini(&body);
+}
+
+static void on_left(struct pending *p)
+{
+    p->api->admin->let_go(p->api->context, p);
+    mem_free(p);
+}
+
+/* It may take minutes: the answer comes through api_told. */
+void load_model(struct visit *v)
+{
+    struct why why;
+    struct text model = {0};
+    enum err e = read_model(v, &model, &why);
+    if (!e) {
+        v->pending = mem_new(struct pending);
+        e = v->pending ? OK : why_set(&why, ERR_NO_MEMORY, "no memory");
+    }
+    if (e) {
+        answer_error(v, &why);
+    } else {
+        *v->pending = (struct pending){.visit = v, .api = v->api, .left = on_left};
+        v->api->admin->load_model(v->api->context, text_slice(&model), v->pending);
+    }
+    text_fini(&model);
+}
+
+void unload_model(struct visit *v)
+{
+    struct why why;
+    struct text model = {0}, body = {0};
+    bool now = slice_is(query_value(v->x->head->query, "now"), SLICE("1"));
+    enum err e = read_model(v, &model, &why);
+    if (!e)
+        e = v->api->admin->unload_model(v->api->context, text_slice(&model), now, &body, &why);
+    if (e)
+        answer_error(v, &why);
+    else
+        answer_json(v, 200, &body);
+    text_fini(&model);
     text_fini(&body);
 }

@@ -33,6 +33,7 @@ enum err endpoint_find(struct slice path, enum http_method method,
 struct pending {                     /* an answer that comes later, from the daemon or a job */
     struct visit *visit;             /* NULL: its caller hung up meanwhile */
     void (*left)(struct pending *p); /* it just did; NULL: who works on it need not know */
+    struct api *api;                 /* for `left`, which may have to tell the daemon */
     struct key_change change;
 };
 
@@ -79,7 +80,7 @@ handler_fn page, health, models, status, metrics, bus, devices, reload, shut_dow
 /* keys.c */
 handler_fn keys_list, keys_create, keys_remove, links_create, open_link, session_end;
 /* engines.c */
-handler_fn list_engines, restart_engine;
+handler_fn list_engines, restart_engine, load_model, unload_model;
 /* ledger.c */
 handler_fn requests_list, requests_show, usage, refused, verify;
 /* test_endpoints.c, in test builds */

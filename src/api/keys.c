@@ -254,8 +254,13 @@ void links_create(struct visit *v)
 {
     struct text url = {0}, body = {0};
     struct why why;
+    bool mine = slice_is(query_value(v->x->head->query, "mine"), SLICE("1"));
+    const struct peer *p = v->x->peer;
     text_format(&url, "%.*s/hearth/v1/open?token=", SLICE_ARG(v->api->base));
-    if (auth_link_make(v->api->auth, &v->asker, &url)) {
+    if (mine && !p->user_known) {
+        why_param(&why, ERR_BAD_VALUE, "mine", "the system does not say whose link it would be");
+        answer_error(v, &why);
+    } else if (auth_link_make(v->api->auth, &v->asker, mine ? &p->uid : NULL, &url)) {
         why_set(&why, ERR_NO_MEMORY, "no memory for a link");
         answer_error(v, &why);
     } else {

@@ -108,8 +108,10 @@ void key_forget(struct key_change *c);
 /* ---- sessions: what a browser has instead of a key ---- */
 #define LINK_MS 120000u
 #define SESSION_MS (12u * 3600000u)
-/* A token for one session with the rights of `by`, good once and for LINK_MS; added to *token. */
-enum err auth_link_make(struct auth *a, const struct asker *by, struct text *token) MUST_USE;
+/* A token for one session with the rights of `by`, good once and for LINK_MS; added to *token.
+ * `only` of this machine's users may open it; NULL: whoever has it. */
+enum err auth_link_make(struct auth *a, const struct asker *by, const uid_t *only,
+                        struct text *token) MUST_USE;
 /* The token becomes a session; *cookie: the value of Set-Cookie. ERR_UNAUTHORIZED. */
 enum err auth_link_open(struct auth *a, const struct ask *ask, struct slice token,
                         struct text *cookie) MUST_USE;

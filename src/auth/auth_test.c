@@ -507,7 +507,7 @@ static void administer(struct bench *b)
 static void open_session(struct bench *b, uid_t uid, char cookie[128])
 {
     struct text token = {0}, set = {0};
-    assert_int_equal(auth_link_make(b->auth, &b->asker, &token), OK);
+    assert_int_equal(auth_link_make(b->auth, &b->asker, NULL, &token), OK);
     fresh(b);
     as_user(b, uid);
     assert_int_equal(auth_link_open(b->auth, &b->ask, text_slice(&token), &set), OK);
@@ -560,12 +560,33 @@ static void a_session_is_one_users(void **state)
     assert_int_equal(with_cookie(b, cookie, STRANGER), ERR_UNAUTHORIZED);
 }
 
+/* What a command hands to a browser stands in a command line, where all users can read it. */
+static void a_link_may_be_for_one_user(void **state)
+{
+    struct bench *b = *state;
+    struct text token = {0}, set = {0};
+    const uid_t friend = FRIEND;
+    administer(b);
+    assert_int_equal(auth_link_make(b->auth, &b->asker, &friend, &token), OK);
+    fresh(b);
+    as_user(b, STRANGER);
+    assert_int_equal(auth_link_open(b->auth, &b->ask, text_slice(&token), &set), ERR_UNAUTHORIZED);
+    fresh(b);
+    b->ask.here = false; /* another machine's */
+    assert_int_equal(auth_link_open(b->auth, &b->ask, text_slice(&token), &set), ERR_UNAUTHORIZED);
+    fresh(b);
+    as_user(b, FRIEND); /* who was turned away did not use it up */
+    assert_int_equal(auth_link_open(b->auth, &b->ask, text_slice(&token), &set), OK);
+    text_fini(&token);
+    text_fini(&set);
+}
+
 static void cookies_are_written_for_browsers(void **state)
 {
     struct bench *b = *state;
     struct text token = {0}, set = {0};
     administer(b);
-    assert_int_equal(auth_link_make(b->auth, &b->asker, &token), OK);
+    assert_int_equal(auth_link_make(b->auth, &b->asker, NULL, &token), OK);
     fresh(b);
     b->ask.tls = true;
     b->ask.here = false;
@@ -575,7 +596,7 @@ static void cookies_are_written_for_browsers(void **state)
     assert_true(slice_ends(s, SLICE("; Path=/; HttpOnly; SameSite=Strict; Max-Age=43200; Secure")));
     text_clear(&token);
     administer(b);
-    assert_int_equal(auth_link_make(b->auth, &b->asker, &token), OK);
+    assert_int_equal(auth_link_make(b->auth, &b->asker, NULL, &token), OK);
     fresh(b); /* here, and nobody can say who it is: a session would be everybody's */
     assert_int_equal(auth_link_open(b->auth, &b->ask, text_slice(&token), &set), ERR_UNAUTHORIZED);
     text_fini(&token);
@@ -612,7 +633,7 @@ static void links_and_sessions_are_bounded(void **state)
         struct text token = {0};
         b->n_ended = 0;
         b->asker = me;
-        assert_int_equal(auth_link_make(b->auth, &me, &token), OK); /* never opened */
+        assert_int_equal(auth_link_make(b->auth, &me, NULL, &token), OK); /* never opened */
         open_session(b, FRIEND, cookie);
         assert_int_equal(with_cookie(b, cookie, FRIEND), OK);
         text_fini(&token);
@@ -635,6 +656,7 @@ int main(void)
         WITH_BENCH(keys_outlive_a_restart),
         WITH_BENCH(many_keys_are_told_apart),
         WITH_BENCH(a_session_is_one_users),
+        WITH_BENCH(a_link_may_be_for_one_user),
         WITH_BENCH(cookies_are_written_for_browsers),
         WITH_BENCH(a_session_ends_with_the_key_behind_it),
         WITH_BENCH(links_and_sessions_are_bounded),

@@ -12,6 +12,11 @@ static bool holds(const struct auth *a, const struct pass *p)
            (!over || a->terms.wall_ms() < over);
 }
 
+static bool is_for(const struct pass *p, const struct ask *ask)
+{
+    return !p->bound || (ask->user_known && ask->uid == p->uid);
+}
+
 /* All are looked at, in the same time. */
 static struct pass *find(struct auth *a, enum pass_kind kind, struct slice text)
 {
@@ -67,7 +72,8 @@ static void write_cookie(const struct ask *ask, struct slice value, uint64_t age
                 (unsigned long long)(age_ms / 1000), ask->tls ? "; Secure" : "");
 }
 
-enum err auth_link_make(struct auth *a, const struct asker *by, struct text *token)
+enum err auth_link_make(struct auth *a, const struct asker *by, const uid_t *only,
+                        struct text *token)
 {
     size_t from = token->len;
     auth_secret(token);
@@ -78,6 +84,8 @@ enum err auth_link_make(struct auth *a, const struct asker *by, struct text *tok
     p->asker = *by;
     p->by = by->grant;
     p->until_ms = loop_now_ms(a->terms.loop) + LINK_MS;
+    p->bound = only != NULL;
+    p->uid = only ? *only : 0;
     return OK;
 }
 
@@ -86,7 +94,7 @@ enum err auth_link_open(struct auth *a, const struct ask *ask, struct slice toke
 {
     struct text secret = {0};
     struct pass *link = token.len == SECRET_LETTERS ? find(a, PASS_LINK, token) : NULL;
-    if (!link || (ask->here && !ask->user_known))
+    if (!link || (ask->here && !ask->user_known) || !is_for(link, ask))
         return ERR_UNAUTHORIZED;
     auth_secret(&secret);
     write_cookie(ask, text_slice(&secret), SESSION_MS, cookie);
@@ -116,7 +124,7 @@ const struct pass *sessions_judge(struct auth *a, const struct ask *ask, struct 
     const struct pass *p = value.len == SECRET_LETTERS ? find(a, PASS_SESSION, value) : NULL;
     if (!p)
         *ret_reason = "unknown session";
-    else if (p->bound && !(ask->user_known && ask->uid == p->uid))
+    else if (!is_for(p, ask))
         *ret_reason = "another user's session";
     else
         return p;

@@ -296,6 +296,28 @@ int cli_refused(struct cli *c, const struct answer *a)
     return code == CLI_USAGE ? CLI_FAILED : code;
 }
 
+bool cli_ask_json(struct cli *c, const struct question *q, struct answer *ret_answer,
+                  struct json_doc *ret_doc, int *ret_code)
+{
+    struct why why = {0};
+    enum err e = cli_ask(c, q, ret_answer, &why);
+    if (c->waits && c->err_terminal) { /* takes away what was told meanwhile */
+        text_add(&c->err, SLICE("\r\033[K"));
+        cli_flush(c);
+    }
+    if (e == ERR_NOT_RUNNING)
+        *ret_code = cli_not_running(c);
+    else if (e)
+        *ret_code = cli_fail(c, e, &why, "Its log may say more: `hearth logs`.");
+    else if (ret_answer->status >= 300)
+        *ret_code = cli_refused(c, ret_answer);
+    else if (json_read(text_slice(&ret_answer->body), &json_usual_limits, NULL, ret_doc, &why))
+        *ret_code = cli_fail(c, ERR_INTERNAL, &why, NULL);
+    else
+        return true;
+    return false;
+}
+
 bool cli_who(const struct json_value *status, struct text *address, int64_t *ret_pid)
 {
     const struct json_value *listen = json_get(status, "listen");

@@ -3,25 +3,6 @@
 
 #define ASK_MS 10000u
 
-/* Asks, and reads the answer's JSON, to be ended by json_done; else the exit code. */
-static bool ask(struct cli *c, const struct question *q, struct answer *a, struct json_doc *ret_doc,
-                int *ret_code)
-{
-    struct why why = {0};
-    enum err e = cli_ask(c, q, a, &why);
-    if (e == ERR_NOT_RUNNING)
-        *ret_code = cli_not_running(c);
-    else if (e)
-        *ret_code = cli_fail(c, e, &why, "Its log may say more: `hearth logs`.");
-    else if (a->status != 200)
-        *ret_code = cli_refused(c, a);
-    else if (json_read(text_slice(&a->body), &json_usual_limits, NULL, ret_doc, &why))
-        *ret_code = cli_fail(c, ERR_INTERNAL, &why, NULL);
-    else
-        return true;
-    return false;
-}
-
 static int which(struct cli *c)
 {
     struct why why;
@@ -39,7 +20,7 @@ int engines_log_run(struct cli *c)
     bool found = false;
     if (!model)
         return which(c);
-    if (ask(c, &q, &a, &doc, &code)) {
+    if (cli_ask_json(c, &q, &a, &doc, &code)) {
         for (struct json_iter i = json_begin(json_get(doc.root, "engines")); json_next(&i);) {
             struct slice log = json_text(json_get(i.value, "log")), line;
             if (!slice_is(json_text(json_get(i.value, "model")), slice_of(model)))
@@ -76,7 +57,7 @@ int engines_restart_run(struct cli *c)
     text_add(&target, SLICE("/hearth/v1/engines/restart?model="));
     http_query_encode(slice_of(c->options.arguments.items[0]), &target);
     const struct question q = {METHOD_POST, text_cstr(&target), SLICE(""), ASK_MS};
-    if (ask(c, &q, &a, &doc, &code)) {
+    if (cli_ask_json(c, &q, &a, &doc, &code)) {
         if (c->options.json)
             cli_json(&c->out, text_slice(&a.body));
         else

@@ -1,6 +1,16 @@
 /* help: `hearth help`, for people at a terminal and as the sources of the reference documents. */
 #include "cli/inner.h"
 
+static bool is_alias(enum command id, struct slice name)
+{
+    const struct alias_row *a;
+    for (size_t i = 0; (a = cli_alias(i)); i++) {
+        if (a->command == id && slice_is(name, slice_of(a->name)))
+            return true;
+    }
+    return false;
+}
+
 static int help_of(struct cli *c, const struct words *words)
 {
     struct text name = {0};
@@ -12,7 +22,7 @@ static int help_of(struct cli *c, const struct words *words)
         /* `hearth help config` explains all that begin so */
         bool group =
             slice_begins(is, text_slice(&name)) && is.len > name.len && is.ptr[name.len] == ' ';
-        if (!group && !slice_is(is, text_slice(&name)))
+        if (!group && !slice_is(is, text_slice(&name)) && !is_alias(id, text_slice(&name)))
             continue;
         if (found++)
             text_byte(&c->out, '\n');
@@ -30,6 +40,10 @@ static int help_of(struct cli *c, const struct words *words)
 int help_run(struct cli *c)
 {
     const char *which = c->options.markdown;
+    if (c->options.hands.man) {
+        man_write(&c->out);
+        return CLI_OK;
+    }
     if (which) {
         if (reference_write(which, c->daemon, &c->out))
             return CLI_OK;

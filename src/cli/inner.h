@@ -23,9 +23,11 @@ struct launch;
 enum command {
 #define COMMAND(id, ...) COMMAND_##id,
 #define OPTION(...)
+#define ALIAS(...)
 #include "cli/commands.def"
 #undef COMMAND
 #undef OPTION
+#undef ALIAS
     COMMAND_COUNT
 };
 
@@ -56,7 +58,13 @@ struct exit_row {
     const char *help;
 };
 
+struct alias_row { /* a short form: another name of a command */
+    enum command command;
+    const char *name;
+};
+
 const struct command_row *cli_command(enum command id);
+const struct alias_row *cli_alias(size_t i);   /* NULL past the last */
 const struct option_row *cli_option(size_t i); /* NULL past the last */
 const struct exit_row *cli_exit_row(size_t i); /* NULL past the last */
 
@@ -82,6 +90,11 @@ struct connect_options {
     bool docker, remote, force;
 };
 
+struct hand_options {
+    bool watch, print, man;
+    const char *shell, *role;
+};
+
 struct options { /* what the command line said */
     bool help, json, detach, example, now, follow, origin, admin, dry_run;
     uint64_t lines, most;
@@ -91,6 +104,7 @@ struct options { /* what the command line said */
     struct bench_options bench;
     struct engine_options engine;
     struct connect_options connect;
+    struct hand_options hands;
 };
 
 /* ---- what a command gets ---- */
@@ -124,6 +138,8 @@ int cli_fail(struct cli *c, enum err e, const struct why *why, const char *next)
 int cli_not_running(struct cli *c);
 void cli_paint(struct text *t, bool colours, enum colour colour, const char *words);
 void cli_paint_visible(struct text *t, bool colours, enum colour colour, struct slice words);
+/* As much of it as a column holds, "-" for nothing; not padded. */
+void cli_fit(struct text *out, struct slice words, size_t width);
 void cli_pad(struct text *t, size_t from, size_t width); /* what stands after `from` is so wide */
 void cli_end_row(struct text *t);                        /* a line end, and no blanks before it */
 /* Words as lines of at most 80 columns, the first one begun at column `at`, and a line end. */
@@ -172,6 +188,10 @@ enum err cli_ask_status(struct cli *c, unsigned timeout_ms, struct answer *ret_a
 /* Prints what an answer with an error status says; returns the exit code. What the daemon does not
  * take (400) is what the user typed. */
 int cli_refused(struct cli *c, const struct answer *a);
+/* Asks, and reads the answer's JSON, to be ended by json_done; else what is wrong was told, and
+ * this is the exit code. The answer is to be freed whatever came of it. */
+bool cli_ask_json(struct cli *c, const struct question *q, struct answer *ret_answer,
+                  struct json_doc *ret_doc, int *ret_code);
 /* Where the daemon listens and its pid, of a status document; false when it is none. */
 bool cli_who(const struct json_value *status, struct text *address, int64_t *ret_pid);
 
@@ -182,7 +202,23 @@ void status_headline(const struct json_value *status, bool colours, struct text 
 void status_tls(const struct json_value *status, struct text *out);
 void status_next(const struct json_value *status, const char *config_folder, struct text *out);
 /* status_engines.c */
+void status_state(const struct json_value *engine, bool colours, struct text *out);
 void status_engines(const struct json_value *engines, bool colours, struct text *out);
+/* watch_draw.c: what goes on, as lines for a terminal. */
+struct watch_view {
+    const struct json_value *status, *before; /* NULL: nobody answers; there was none */
+    const struct json_value *rows;            /* of the ledger, newest first; NULL: none */
+    uint64_t apart_ms;                        /* between `before` and `status` */
+    uint64_t memory_total, memory_free;       /* of the machine; 0: not known */
+    uint64_t away_ms;                         /* nobody has answered for so long, */
+    const char *why;                          /* for it "is not running" */
+    const char *clock;                        /* 12:03:14 */
+    size_t columns, lines;                    /* lines 0: as many as it takes, and no more */
+    bool colours, ascii;
+};
+void watch_draw(const struct watch_view *v, struct text *out);
+void status_stays(const struct json_value *engine, struct text *out); /* how long, in words */
+int watch_run(struct cli *c);                                         /* watch.c */
 /* logs.c: what was added to the log after `from`, at most so many lines of it. */
 void logs_print_since(int dirfd, off_t from, uint64_t lines, struct text *out);
 
@@ -221,8 +257,10 @@ void pages_each(const struct pages *p, struct cli *c,
                 void (*each)(struct cli *c, const struct json_value *row));
 void requests_head(struct text *out);
 void requests_row(const struct json_value *row, bool colours, struct text *out);
-void requests_us(struct text *out, uint64_t us);     /* 12.3 ms */
-void requests_at(struct text *out, struct slice at); /* local time */
+enum colour requests_colour(struct slice outcome, uint64_t status);
+void requests_tokens(struct text *out, const struct json_value *row); /* 31+120 */
+void requests_us(struct text *out, uint64_t us);                      /* 12.3 ms */
+void requests_at(struct text *out, struct slice at);                  /* local time */
 uint64_t requests_number(const struct json_value *row, const char *key);
 
 /* engines.c: what the commands about engines share. */
@@ -286,11 +324,22 @@ void reload_print(const struct json_value *answer, bool colours, struct text *ou
 /* reference.c: documents as Markdown, and the help of a command for a terminal. */
 void help_all(struct text *out, bool colours);
 void help_command(struct text *out, enum command id, bool colours);
+/* completion.c: what may stand in the place of the last word. */
+void completion_write(struct cli *c, const char *const *words, size_t n, struct text *out);
+/* env.c */
+struct env_shell;
+const struct env_shell *env_shell(struct slice name); /* NULL: none that is known */
+/* The line that sets a variable there; false: it cannot be written. */
+bool env_line(const struct env_shell *shell, const char *name, struct slice value,
+              struct text *out);
+void man_write(struct text *out); /* man.c: a manual page, as roff */
 bool reference_write(const char *which, const struct cli_daemon *daemon, struct text *out);
 
 /* one command each */
 #define COMMAND(id, ...) int id##_run(struct cli *c);
 #define OPTION(...)
+#define ALIAS(...)
 #include "cli/commands.def"
 #undef COMMAND
 #undef OPTION
+#undef ALIAS

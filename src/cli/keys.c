@@ -6,25 +6,6 @@
 #define ASK_MS 10000u
 #define WIDEST_COLUMN 44u
 
-/* Asks, and reads the answer's JSON; else the exit code. */
-static bool ask(struct cli *c, const struct question *q, struct answer *a, struct json_doc *ret_doc,
-                int *ret_code)
-{
-    struct why why = {0};
-    enum err e = cli_ask(c, q, a, &why);
-    if (e == ERR_NOT_RUNNING)
-        *ret_code = cli_not_running(c);
-    else if (e)
-        *ret_code = cli_fail(c, e, &why, NULL);
-    else if (a->status >= 300)
-        *ret_code = cli_refused(c, a);
-    else if (json_read(text_slice(&a->body), &json_usual_limits, NULL, ret_doc, &why))
-        *ret_code = cli_fail(c, ERR_INTERNAL, &why, NULL);
-    else
-        return true;
-    return false;
-}
-
 /* ---- create --------------------------------------------------------------------------------- */
 
 static void put_words(struct json_writer *w, const char *key, const struct words *words)
@@ -90,7 +71,7 @@ int keys_create_run(struct cli *c)
         code = cli_fail(c, e, &why, e == ERR_BAD_REQUEST ? "See `hearth help keys create`." : NULL);
     } else {
         const struct question q = {METHOD_POST, "/hearth/v1/keys", text_slice(&body), ASK_MS};
-        if (ask(c, &q, &a, &doc, &code)) {
+        if (cli_ask_json(c, &q, &a, &doc, &code)) {
             if (c->options.json)
                 cli_json(&c->out, text_slice(&a.body));
             else
@@ -200,7 +181,7 @@ int keys_list_run(struct cli *c)
     struct answer a = {0};
     struct json_doc doc;
     int code = CLI_OK;
-    if (ask(c, &list, &a, &doc, &code)) {
+    if (cli_ask_json(c, &list, &a, &doc, &code)) {
         if (c->options.json)
             cli_json(&c->out, text_slice(&a.body));
         else
@@ -236,7 +217,7 @@ static int remove_key(struct cli *c, struct slice id)
     text_format(&target, "/hearth/v1/keys/%.*s", SLICE_ARG(id));
     const struct question q = {
         .method = METHOD_DELETE, .target = text_cstr(&target), .timeout_ms = ASK_MS};
-    if (ask(c, &q, &a, &doc, &code)) {
+    if (cli_ask_json(c, &q, &a, &doc, &code)) {
         if (c->options.json) {
             cli_json(&c->out, text_slice(&a.body));
         } else {
@@ -263,7 +244,7 @@ int keys_rm_run(struct cli *c)
         return cli_fail(c, ERR_BAD_REQUEST, &why, "`hearth keys list` shows them.");
     }
     struct slice word = slice_of(c->options.arguments.items[0]);
-    if (ask(c, &list, &a, &doc, &code)) {
+    if (cli_ask_json(c, &list, &a, &doc, &code)) {
         size_t n = find(doc.root, word, &id);
         if (n == 1) {
             code = remove_key(c, id);
@@ -274,30 +255,6 @@ int keys_rm_run(struct cli *c)
                       : "there is no key %.*s",
                     SLICE_ARG(slice_to(word, min_size(word.len, 64))));
             code = cli_fail(c, e, &why, "`hearth keys list` shows them.");
-        }
-        json_done(&doc);
-    }
-    answer_fini(&a);
-    return code;
-}
-
-/* ---- open ----------------------------------------------------------------------------------- */
-
-int open_run(struct cli *c)
-{
-    const struct question q = {
-        .method = METHOD_POST, .target = "/hearth/v1/links", .timeout_ms = ASK_MS};
-    struct answer a = {0};
-    struct json_doc doc;
-    int code = CLI_OK;
-    if (ask(c, &q, &a, &doc, &code)) {
-        if (c->options.json) {
-            cli_json(&c->out, text_slice(&a.body));
-        } else {
-            text_add(&c->out, SLICE("Open this in a browser, once, within two minutes:\n\n  "));
-            text_visible(&c->out, json_text(json_get(doc.root, "url")));
-            text_add(&c->out, SLICE("\n\nWhoever opens it may use and administer hearth for 12 "
-                                    "hours.\n"));
         }
         json_done(&doc);
     }

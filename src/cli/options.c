@@ -226,6 +226,13 @@ static enum err group_alone(struct why *why, struct slice word)
     return e;
 }
 
+/* All that may stand where a command does; NULL past the last. */
+static const char *name_at(size_t i)
+{
+    const struct alias_row *a = i < COMMAND_COUNT ? NULL : cli_alias(i - COMMAND_COUNT);
+    return i < COMMAND_COUNT ? cli_command((enum command)i)->name : a ? a->name : NULL;
+}
+
 static enum err unknown_command(const struct parser *p)
 {
     struct text given = {0};
@@ -239,12 +246,12 @@ static enum err unknown_command(const struct parser *p)
         text_byte(&given, ' ');
         text_add(&given, slice_of(p->argv[p->at + 1]));
     }
-    const char *best = NULL;
+    const char *best = NULL, *name;
     size_t best_distance = SIZE_MAX;
-    for (enum command id = 0; id < COMMAND_COUNT; id++) {
-        size_t distance = cli_distance(text_slice(&given), slice_of(cli_command(id)->name));
+    for (size_t i = 0; (name = name_at(i)); i++) {
+        size_t distance = cli_distance(text_slice(&given), slice_of(name));
         if (distance < best_distance) {
-            best = cli_command(id)->name;
+            best = name;
             best_distance = distance;
         }
     }
@@ -277,6 +284,14 @@ static enum err take_first(struct parser *p)
         if (n) {
             p->command = id;
             p->at += n;
+            return OK;
+        }
+    }
+    const struct alias_row *a;
+    for (size_t i = 0; (a = cli_alias(i)); i++) {
+        if (strcmp(a->name, word) == 0) {
+            p->command = a->command;
+            p->at++;
             return OK;
         }
     }

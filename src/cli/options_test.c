@@ -67,9 +67,9 @@ static void good_lines_are_understood(void **state)
     assert_int_equal(parse("help config check", &o, &command, &why), OK);
     assert_int_equal(command, COMMAND_help);
     assert_int_equal(o.arguments.n, 2);
-    assert_int_equal(parse("config --help", &o, &command, &why), OK);
+    assert_int_equal(parse("engines --help", &o, &command, &why), OK);
     assert_int_equal(command, COMMAND_help);
-    assert_string_equal(o.arguments.items[0], "config");
+    assert_string_equal(o.arguments.items[0], "engines");
     assert_int_equal(parse("help --markdown cli", &o, &command, &why), OK);
     assert_string_equal(o.markdown, "cli");
     assert_int_equal(parse("help -- --markdown", &o, &command, &why), OK);
@@ -84,6 +84,29 @@ static void good_lines_are_understood(void **state)
     assert_true(o.json);
 }
 
+static void short_forms_are_the_long_ones(void **state)
+{
+    (void)state;
+    struct options o;
+    enum command command;
+    struct why why;
+    const struct alias_row *a, *b;
+    for (size_t i = 0; (a = cli_alias(i)); i++) {
+        assert_int_equal(parse(a->name, &o, &command, &why), OK);
+        assert_int_equal(command, a->command);
+        for (enum command id = 0; id < COMMAND_COUNT; id++)
+            assert_string_not_equal(a->name, cli_command(id)->name);
+        for (size_t j = i + 1; (b = cli_alias(j)); j++)
+            assert_string_not_equal(a->name, b->name);
+    }
+    assert_int_equal(parse("stop qwen --now", &o, &command, &why), OK);
+    assert_int_equal(command, COMMAND_models_unload);
+    assert_true(o.now);
+    assert_string_equal(o.arguments.items[0], "qwen");
+    assert_int_equal(parse("ls --watch", &o, &command, &why), ERR_BAD_REQUEST);
+    assert_string_equal(why.param, "models list"); /* whose help is shown */
+}
+
 static void bad_lines_name_the_nearest(void **state)
 {
     (void)state;
@@ -93,8 +116,10 @@ static void bad_lines_name_the_nearest(void **state)
         {"upp", "did you mean `hearth up`?", ""},
         {"staus", "did you mean `hearth status`?", ""},
         {"config chek", "did you mean `hearth config check`?", ""},
-        {"config", "there is `hearth config check`", ""},
-        {"config --json", "there is `hearth config check`", ""},
+        {"engines", "there is `hearth engines log`", ""},
+        {"engines --json", "there is `hearth engines log`", ""},
+        {"unlod", "did you mean `hearth unload`?", ""},
+        {"lsx", "did you mean `hearth ls`?", ""},
         {"keys", "`hearth keys create`, `hearth keys list`, `hearth keys rm`", ""},
         {"bench --json", "`hearth bench gateway`, `hearth bench upstream`", ""},
         {"frobnicate", "there is no command frobnicate", ""},
@@ -239,6 +264,32 @@ static void help_names_everything(void **state)
     text_fini(&all);
 }
 
+/* Only macros that every man knows, nothing that roff would read otherwise, all of the table. */
+static void the_manual_page_is_good_roff(void **state)
+{
+    (void)state;
+    const char *const macros[] = {".TH ", ".SH ", ".SS ", ".TP", ".PP",   ".RS ", ".RE",
+                                  ".EX",  ".EE",  ".B ",  ".nh", ".ad l", ".\\\""};
+    struct text page = {0};
+    man_write(&page);
+    struct slice rest = text_slice(&page), line;
+    while (slice_split(&rest, '\n', &line)) {
+        bool known = !slice_begins(line, SLICE(".")) && !slice_begins(line, SLICE("'"));
+        for (size_t i = 0; i < COUNT(macros); i++)
+            known = known || slice_begins(line, slice_of(macros[i]));
+        if (!known || slice_ends(line, SLICE(" ")))
+            fail_msg("%.*s", SLICE_ARG(line));
+    }
+    for (enum command id = 0; id < COMMAND_COUNT; id++) {
+        char heading[80];
+        snprintf(heading, sizeof heading, ".SS hearth %s", cli_command(id)->name);
+        assert_non_null(strstr(text_cstr(&page), heading));
+    }
+    assert_non_null(strstr(text_cstr(&page), "\\fB\\-w\\fR, \\fB\\-\\-watch\\fR\n"));
+    assert_null(strchr(text_cstr(&page), '`'));
+    text_fini(&page);
+}
+
 static void write_endpoints(struct text *out)
 {
     text_add(out, SLICE("# Endpoints\n"));
@@ -285,12 +336,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_lines_are_understood),
+        cmocka_unit_test(short_forms_are_the_long_ones),
         cmocka_unit_test(bad_lines_name_the_nearest),
         cmocka_unit_test(repeated_options_have_a_limit),
         cmocka_unit_test(distance_counts_edits),
         cmocka_unit_test(tables_are_whole),
         cmocka_unit_test(every_example_is_a_good_line),
         cmocka_unit_test(help_names_everything),
+        cmocka_unit_test(the_manual_page_is_good_roff),
         cmocka_unit_test(references_are_written_from_the_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

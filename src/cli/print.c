@@ -89,6 +89,22 @@ size_t cli_width(struct slice s)
     return width;
 }
 
+void cli_fit(struct text *out, struct slice words, size_t width)
+{
+    struct text shown = {0};
+    text_visible(&shown, words.len ? words : SLICE("-"));
+    struct slice rest = text_slice(&shown);
+    size_t room = cli_width(rest) > width ? width - 1 : width;
+    for (size_t n; room && rest.len; room--) {
+        n = max_size(slice_utf8(rest), 1);
+        text_add(out, slice_to(rest, n));
+        rest = slice_from(rest, n);
+    }
+    if (rest.len)
+        text_add(out, SLICE("\xe2\x80\xa6"));
+    text_fini(&shown);
+}
+
 void cli_pad(struct text *t, size_t from, size_t width)
 {
     if (t->failed)

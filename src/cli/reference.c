@@ -52,6 +52,16 @@ void help_all(struct text *out, bool colours)
         cli_pad(out, from, COMMAND_COLUMN);
         text_format(out, "%s\n", row->help);
     }
+    text_add(out, SLICE("\nShort forms:\n"));
+    const struct alias_row *a;
+    for (size_t i = 0; (a = cli_alias(i)); i++) {
+        size_t from = out->len;
+        text_add(out, SLICE("  "));
+        cli_paint(out, colours, COLOUR_BOLD, a->name);
+        text_format(out, " %s ", cli_command(a->command)->arguments);
+        cli_pad(out, from, COMMAND_COLUMN);
+        text_format(out, "hearth %s\n", cli_command(a->command)->name);
+    }
     text_add(out, SLICE("\nWithout a command: the state, and what to do next.\n"
                         "`hearth COMMAND --help` explains one. HEARTH_HOME=DIR keeps everything "
                         "under DIR.\n"));
@@ -60,8 +70,15 @@ void help_all(struct text *out, bool colours)
 void help_command(struct text *out, enum command id, bool colours)
 {
     const struct command_row *row = cli_command(id);
-    text_format(out, "%s\n\nusage: hearth %s [OPTIONS]%s%s\n\n", row->help, row->name,
+    text_format(out, "%s\n\nusage: hearth %s [OPTIONS]%s%s\n", row->help, row->name,
                 row->arguments[0] ? " " : "", row->arguments);
+    const struct alias_row *a;
+    for (size_t i = 0; (a = cli_alias(i)); i++) {
+        if (a->command == id)
+            text_format(out, "       hearth %s [OPTIONS]%s%s\n", a->name,
+                        row->arguments[0] ? " " : "", row->arguments);
+    }
+    text_byte(out, '\n');
     if (row->more[0])
         text_format(out, "%s\n\n", row->more);
     const struct option_row *o;
@@ -98,7 +115,13 @@ static void cell(struct text *out, const char *words)
 static void write_command(struct text *out, enum command id)
 {
     const struct command_row *row = cli_command(id);
-    text_format(out, "\n## hearth %s\n\n%s", row->name, row->help);
+    text_format(out, "\n## hearth %s\n\n", row->name);
+    const struct alias_row *a;
+    for (size_t i = 0; (a = cli_alias(i)); i++) {
+        if (a->command == id)
+            text_format(out, "Also `hearth %s`. ", a->name);
+    }
+    text_add(out, slice_of(row->help));
     if (row->more[0])
         text_format(out, "\n%s", row->more);
     text_format(out, "\n\n```sh\n%s\n```\n\n| option | what it does |\n| --- | --- |\n",
@@ -110,7 +133,9 @@ static void write_command(struct text *out, enum command id)
         text_add(out, SLICE("| `"));
         if (o->letter)
             text_format(out, "-%c`, `", o->letter);
-        text_format(out, "--%s%s%s` | ", o->name, o->value[0] ? " " : "", o->value);
+        text_format(out, "--%s%s", o->name, o->value[0] ? " " : "");
+        cell(out, o->value);
+        text_add(out, SLICE("` | "));
         cell(out, o->help);
         text_add(out, SLICE(" |\n"));
     }

@@ -218,7 +218,7 @@ static const struct {
     [FIRST] = {"first", 9},  [TOTAL] = {"total", 9},      [TOKENS] = {"tokens", 0},
 };
 
-static enum colour colour_of(struct slice outcome, uint64_t status)
+enum colour requests_colour(struct slice outcome, uint64_t status)
 {
     if (slice_is(outcome, SLICE("OK")))
         return COLOUR_GREEN;
@@ -234,7 +234,7 @@ static void add_count(struct text *out, const struct json_value *row, const char
         text_byte(out, '-');
 }
 
-static void add_tokens(struct text *out, const struct json_value *row)
+void requests_tokens(struct text *out, const struct json_value *row)
 {
     int64_t prompt = -1, completion = -1;
     (void)json_int(json_get(row, "prompt_tokens"), &prompt);
@@ -257,23 +257,6 @@ static void add_us(struct text *out, const struct json_value *row, const char *k
         text_byte(out, '-');
 }
 
-/* As much of it as the column holds. */
-static void add_words(struct text *out, struct slice words, size_t width)
-{
-    struct text shown = {0};
-    text_visible(&shown, words.len ? words : SLICE("-"));
-    struct slice rest = text_slice(&shown);
-    size_t room = cli_width(rest) > width ? width - 1 : width;
-    for (size_t n; room && rest.len; room--) {
-        n = max_size(slice_utf8(rest), 1);
-        text_add(out, slice_to(rest, n));
-        rest = slice_from(rest, n);
-    }
-    if (rest.len)
-        text_add(out, SLICE("\xe2\x80\xa6"));
-    text_fini(&shown);
-}
-
 static void add_column(struct text *out, const struct json_value *row, enum column column,
                        bool colours)
 {
@@ -284,17 +267,17 @@ static void add_column(struct text *out, const struct json_value *row, enum colu
         requests_at(out, json_text(json_get(row, "at")));
         break;
     case WHO:
-        add_words(out, json_text(json_get(row, "who")), columns[column].width);
+        cli_fit(out, json_text(json_get(row, "who")), columns[column].width);
         break;
     case MODEL:
-        add_words(out, json_text(json_get(row, "model")), columns[column].width);
+        cli_fit(out, json_text(json_get(row, "model")), columns[column].width);
         break;
     case PLACE:
-        add_words(out, json_text(json_get(row, "target")), columns[column].width);
+        cli_fit(out, json_text(json_get(row, "target")), columns[column].width);
         break;
     case OUTCOME:
-        add_words(&word, outcome, columns[column].width);
-        cli_paint_visible(out, colours, colour_of(outcome, requests_number(row, "status")),
+        cli_fit(&word, outcome, columns[column].width);
+        cli_paint_visible(out, colours, requests_colour(outcome, requests_number(row, "status")),
                           text_slice(&word));
         text_fini(&word);
         break;
@@ -308,7 +291,7 @@ static void add_column(struct text *out, const struct json_value *row, enum colu
         add_us(out, row, "total_us");
         break;
     case TOKENS:
-        add_tokens(out, row);
+        requests_tokens(out, row);
         break;
     case COLUMNS:
         break;

@@ -326,6 +326,8 @@ int status_run(struct cli *c)
     struct answer a = {0};
     struct json_doc doc;
     struct why why = {0};
+    if (c->options.hands.watch)
+        return watch_run(c);
     enum err e = cli_ask_status(c, ASK_MS, &a, &why);
     if (e == ERR_NOT_RUNNING)
         return cli_not_running(c);

@@ -19,7 +19,7 @@ static const struct state_row {
     {"FAILED", "failed", COLOUR_RED},
 };
 
-static void print_state(const struct json_value *e, bool colours, struct text *out)
+void status_state(const struct json_value *e, bool colours, struct text *out)
 {
     struct slice state = json_text(json_get(e, "state"));
     for (size_t i = 0; i < COUNT(states); i++) {
@@ -63,7 +63,7 @@ static void print_row(const struct json_value *e, size_t width, bool colours, st
     text_visible(out, json_text(json_get(e, "model")));
     cli_pad(out, from, width + 2);
     from = out->len;
-    print_state(e, colours, out);
+    status_state(e, colours, out);
     cli_pad(out, from, 12);
     from = out->len;
     text_format(out, "%lld of %lld", (long long)number(e, "busy"), (long long)number(e, "slots"));

@@ -65,6 +65,7 @@ void config_free(struct config *c); /* NULL is fine */
 /* All effective values, `path: value` a line; with origin also where each is from and what that
  * hid. Secrets are masked. */
 void config_show(const struct config *c, bool origin, struct text *out);
+void config_show_set(const struct config *c, struct text *out);  /* what somebody set, and where */
 void config_show_json(const struct config *c, struct text *out); /* always with the origins */
 /* The same of one entry, as "models" and a name; false: there is none. */
 bool config_show_entry(const struct config *c, const char *section, const char *name, bool origin,

@@ -79,6 +79,29 @@ void config_show(const struct config *c, bool with_origin, struct text *out)
     }
 }
 
+void config_show_set(const struct config *c, struct text *out)
+{
+    const struct whole *w = config_whole(c);
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct row *row = &config_options[i];
+        if (!w->set[i])
+            continue;
+        text_format(out, "%s: ", row->path);
+        config_print(row, c, false, out);
+        origin(row, w->set[i], out);
+        text_byte(out, '\n');
+    }
+    for (size_t id = 0; id < SECTION_COUNT; id++) {
+        for (size_t i = 0; i < w->entries[id].n; i++) {
+            const struct entry *e = w->entries[id].list[i];
+            for (size_t f = 0; f < e->section->fields_n; f++) {
+                if (e->set[f])
+                    show_field(e, f, true, out);
+            }
+        }
+    }
+}
+
 static const struct entry *find(const struct config *c, const char *section, const char *name)
 {
     for (enum section_id id = 0; id < SECTION_COUNT; id++) {

@@ -186,6 +186,9 @@ static void wire(struct daemon *d)
                                            .write_metrics = metrics_write,
                                            .write_engines = workshop_tell,
                                            .restart_engine = workshop_restart,
+                                           .load_model = workshop_load,
+                                           .let_go = workshop_let_go,
+                                           .unload_model = workshop_unload,
                                            .reload = reload,
                                            .shut_down = shut_down,
                                            .read_machine = read_machine};

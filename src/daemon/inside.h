@@ -87,6 +87,10 @@ void workshop_close(struct daemon *d);
 enum err workshop_make(struct daemon *d, const struct config *c, struct registry *r) MUST_USE;
 void workshop_tell(void *daemon, struct text *out);
 enum err workshop_restart(void *daemon, struct slice model, struct why *why);
+void workshop_load(void *daemon, struct slice model, struct pending *ticket);
+void workshop_let_go(void *daemon, struct pending *ticket);
+enum err workshop_unload(void *daemon, struct slice model, bool now, struct text *out,
+                         struct why *why);
 bool workshop_has(const struct registry *r, const struct backend *b);
 void workshop_install(const struct config *c, const struct registry *old,
                       const struct registry *now);

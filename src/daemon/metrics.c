@@ -385,7 +385,7 @@ static const struct metric metrics[] = {
 void metrics_write(void *daemon, struct text *out)
 {
     struct page page = {.daemon = daemon, .out = out};
-    if (os_memory_self("", &page.memory))
+    if (os_memory_of("", 0, &page.memory))
         page.memory = (struct os_memory){0};
     store_health(page.daemon->rights.store, &page.store);
     for (size_t i = 0; i < COUNT(metrics); i++) {

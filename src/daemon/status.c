@@ -14,7 +14,7 @@ static void put_u64(struct json_writer *w, const char *key, uint64_t n)
 static void write_memory(struct json_writer *w)
 {
     struct os_memory m = {0};
-    if (os_memory_self("", &m))
+    if (os_memory_of("", 0, &m))
         m = (struct os_memory){0};
     json_key(w, "memory");
     json_open_object(w);
@@ -23,8 +23,31 @@ static void write_memory(struct json_writer *w)
     json_close_object(w);
 }
 
+#define MOST_UNDER_WAY 32u /* that are told one by one */
+
+struct under_way {
+    struct json_writer *w;
+    unsigned n;
+};
+
+static void write_request(void *context, const struct request_now *r)
+{
+    struct under_way *u = context;
+    if (u->n++ >= MOST_UNDER_WAY)
+        return;
+    json_open_object(u->w);
+    put_u64(u->w, "id", r->id);
+    json_put_pair(u->w, "who", r->who);
+    json_put_pair(u->w, "model", r->model);
+    json_put_pair(u->w, "target", r->place);
+    json_put_pair(u->w, "state", slice_of(r->state));
+    put_u64(u->w, "age_ms", r->age_ms);
+    json_close_object(u->w);
+}
+
 static void write_requests(struct json_writer *w, const struct daemon *d)
 {
+    struct under_way u = {.w = w};
     json_key(w, "requests");
     json_open_object(w);
     put_u64(w, "live", d->desk.live);
@@ -33,6 +56,10 @@ static void write_requests(struct json_writer *w, const struct daemon *d)
     put_u64(w, "left", d->audit.left);
     put_u64(w, "prompt_tokens", d->audit.prompt_tokens);
     put_u64(w, "completion_tokens", d->audit.completion_tokens);
+    json_key(w, "under_way"); /* the newest */
+    json_open_array(w);
+    desk_each(&d->desk, write_request, &u);
+    json_close_array(w);
     json_close_object(w);
 }
 

@@ -19,9 +19,23 @@ static void refuse(void *context, struct backend *b, const struct why *why)
     desk_refuse(&d->desk, b, why);
 }
 
+static void loaded(void *context, void *owner, struct slice model, const struct why *why)
+{
+    struct text body = {0};
+    struct json_writer w = json_writer(&body);
+    (void)context;
+    json_open_object(&w);
+    json_key(&w, "loaded");
+    json_put_bool(&w, true);
+    json_put_pair(&w, "model", model);
+    json_close_object(&w);
+    api_told(owner, why, &body);
+    text_fini(&body);
+}
+
 enum err workshop_open(struct daemon *d, struct why *why)
 {
-    static const struct engines_ops ops = {admit, refuse};
+    static const struct engines_ops ops = {admit, refuse, loaded};
     struct slice folder = arena_format(&d->arena, "%s/" FOLDER, d->up->sources->paths->run);
     struct slice via = arena_format(&d->arena, "1.1 %s", d->instance);
     if (!folder.ptr || !via.ptr)
@@ -59,6 +73,85 @@ enum err workshop_restart(void *daemon, struct slice model, struct why *why)
 {
     struct daemon *d = daemon;
     return engines_restart(&d->workshop.engines, model, why);
+}
+
+/* ---- models by hand -------------------------------------------------------------------------- */
+
+static enum err no_model(const struct route_plan *plan, struct slice name, struct why *why)
+{
+    struct text shown = {0}, near = {0};
+    text_visible(&shown, slice_to(name, min_size(name.len, 80)));
+    for (unsigned i = 0; i < plan->n_nearest; i++) {
+        text_add(&near, i ? SLICE(", ") : SLICE("; the nearest are "));
+        text_add(&near, plan->nearest[i]);
+    }
+    enum err e = why_param(why, ERR_NO_MODEL, "model", "no model is named \"%s\"%s",
+                           text_cstr(&shown), text_cstr(&near));
+    text_fini(&shown);
+    text_fini(&near);
+    return e;
+}
+
+/* By any name that a request may use; a role means the first of its models that is ours. */
+static enum err find_model(const struct daemon *d, struct slice name, struct slice *ret_model,
+                           struct why *why)
+{
+    struct route_plan plan = {0};
+    enum err e = route_plan(&d->registry.routes, name, SLICE(""), &plan);
+    if (e == ERR_NO_MODEL)
+        return no_model(&plan, name, why);
+    if (e)
+        return why_param(why, e, "model",
+                         e == ERR_ROLE_UNBOUND ? "no model is bound to the role %.*s"
+                                               : "none of the models of the role %.*s is there",
+                         SLICE_ARG(plan.role));
+    for (unsigned i = 0; i < plan.n; i++) {
+        if (workshop_has(&d->registry, plan.list[i].target->backend)) {
+            *ret_model = plan.list[i].target->backend->name;
+            return OK;
+        }
+    }
+    return why_param(why, ERR_NOT_FOUND, "model",
+                     "no engine of this machine serves \"%.*s\"; it is a provider's",
+                     SLICE_ARG(slice_to(name, min_size(name.len, 80))));
+}
+
+void workshop_load(void *daemon, struct slice model, struct pending *ticket)
+{
+    struct daemon *d = daemon;
+    struct slice name = {0};
+    struct why why;
+    enum err e = find_model(d, model, &name, &why);
+    if (!e)
+        e = engines_load(&d->workshop.engines, name, ticket, &why);
+    if (e)
+        api_told(ticket, &why, NULL);
+}
+
+void workshop_let_go(void *daemon, struct pending *ticket)
+{
+    struct daemon *d = daemon;
+    engines_let_go(&d->workshop.engines, ticket);
+}
+
+enum err workshop_unload(void *daemon, struct slice model, bool now, struct text *out,
+                         struct why *why)
+{
+    struct daemon *d = daemon;
+    struct slice name = {0};
+    bool was_there = false;
+    enum err e = find_model(d, model, &name, why);
+    if (!e)
+        e = engines_unload(&d->workshop.engines, name, now, &was_there, why);
+    if (e)
+        return e;
+    struct json_writer w = json_writer(out);
+    json_open_object(&w);
+    json_key(&w, "unloading"); /* false: it was not in memory */
+    json_put_bool(&w, was_there);
+    json_put_pair(&w, "model", name);
+    json_close_object(&w);
+    return OK;
 }
 
 /* ---- the engines of a configuration ---------------------------------------------------------- */

@@ -196,12 +196,13 @@ void engine_drop(struct backend *b)
     e->model = NULL; /* it goes with the configuration that it is of */
     b->queue.closed = true;
     why_set(&why, ERR_NO_TARGET, "%.*s is no longer configured", SLICE_ARG(b->name));
-    e->all->ops->refuse(e->all->context, b, &why);
+    engine_refuse(e, &why);
     engine_drain(e);
     backend_retire(b);
 }
 
-enum err engines_restart(struct engines *all, struct slice model, struct why *why)
+enum err engine_named(const struct engines *all, struct slice model, struct engine **ret,
+                      struct why *why)
 {
     struct engine *e = all->first;
     while (e && (!e->model || !slice_is(e->backend.name, model)))
@@ -209,6 +210,16 @@ enum err engines_restart(struct engines *all, struct slice model, struct why *wh
     if (!e)
         return why_set(why, ERR_NOT_FOUND, "no model of an engine is named \"%.*s\"",
                        SLICE_ARG(model));
+    *ret = e;
+    return OK;
+}
+
+enum err engines_restart(struct engines *all, struct slice model, struct why *why)
+{
+    struct engine *e;
+    enum err err = engine_named(all, model, &e, why);
+    if (err)
+        return err;
     engine_rested(e);
     e->deaths = (struct deaths){.all = e->deaths.all};
     e->stale = e->spawn != NULL;
@@ -257,23 +268,68 @@ void engines_know(struct engines *all, const struct engine_facts *facts)
         next = e->next;
         if (e->sm.state == FAILED && !same) /* perhaps what it lacked is there now */
             engine_rested(e);
-        if (e->backend.queue.waiting && !engine_may(e, &why))
-            all->ops->refuse(all->context, &e->backend, &why);
+        if ((e->backend.queue.waiting || e->wishes) && !engine_may(e, &why))
+            engine_refuse(e, &why);
     }
     place_look(all);
 }
 
 void engines_close(struct engines *all, bool now)
 {
+    struct why down;
+    why_set(&down, ERR_SHUTTING_DOWN, "the daemon goes down");
     all->closed = true;
     timer_close(&all->turn);
     for (struct engine *e = all->first; e; e = e->next) {
         timer_stop(&e->pulse);
+        wishes_end(e, &down);
         if (e->spawn && now)
             engine_kill(e, ERR_SHUTTING_DOWN, "the daemon goes down");
         else
             engine_stop(e);
     }
+}
+
+static void put_u64(struct json_writer *w, const char *key, uint64_t n)
+{
+    json_key(w, key);
+    json_put_u64(w, n);
+}
+
+/* What the system counts of it: what it reads of its model's file is a part of rss. */
+static void write_memory(struct json_writer *w, pid_t pid)
+{
+    struct os_memory m;
+    if (!pid || os_memory_of("", pid, &m))
+        return;
+    json_key(w, "memory");
+    json_open_object(w);
+    put_u64(w, "rss", m.rss);
+    put_u64(w, "anonymous", m.anonymous);
+    json_close_object(w);
+}
+
+/* How long it stays. */
+static void write_stay(struct json_writer *w, const struct engine *e)
+{
+    bool inside = e->tries || e->sm.state != READY;
+    json_key(w, "leaving");
+    json_put_bool(w, e->leaves);
+    put_u64(w, "idle_ms", inside ? 0 : engine_now(e) - e->used_ms);
+    put_u64(w, "pieces", e->so_far.pieces);
+    write_memory(w, e->spawn->child.program);
+}
+
+/* null: for ever. */
+static void write_keep_alive(struct json_writer *w, const struct config_model *model)
+{
+    json_key(w, "pin");
+    json_put_bool(w, model->pin);
+    json_key(w, "keep_alive_ms");
+    if (model->keep_alive_ms == CONFIG_FOREVER)
+        json_put_null(w);
+    else
+        json_put_u64(w, model->keep_alive_ms);
 }
 
 static void write_child(struct json_writer *w, const struct engine *e)
@@ -284,10 +340,8 @@ static void write_child(struct json_writer *w, const struct engine *e)
     json_put_int(w, s->child.program ? s->child.program : s->child.pid);
     json_key(w, "progress");
     json_put_number(w, s->progress);
-    json_key(w, "context");
-    json_put_u64(w, s->context);
-    json_key(w, "load_ms");
-    json_put_u64(w, s->ready_ms ? s->ready_ms - s->began_ms : engine_now(e) - s->began_ms);
+    put_u64(w, "context", s->context);
+    put_u64(w, "load_ms", (s->ready_ms ? s->ready_ms : engine_now(e)) - s->began_ms);
     json_put_pair(w, "sandbox",
                   e->all->facts->sandbox.kind == SANDBOX_NONE ? SLICE("none")
                                                               : SLICE("bubblewrap"));
@@ -309,19 +363,18 @@ static void write_engine(struct json_writer *w, const struct engine *e, bool log
     json_open_object(w);
     json_put_pair(w, "model", e->backend.name);
     json_put_pair(w, "state", slice_of(sm_name(&e->sm)));
-    json_key(w, "since_ms");
-    json_put_u64(w, engine_now(e) - e->since_ms);
-    json_key(w, "slots");
-    json_put_u64(w, e->backend.queue.slots);
-    json_key(w, "busy");
-    json_put_u64(w, e->backend.queue.busy);
-    json_key(w, "held");
-    json_put_u64(w, e->backend.queue.held);
-    json_key(w, "waiting");
-    json_put_u64(w, e->backend.queue.waiting);
+    put_u64(w, "since_ms", engine_now(e) - e->since_ms);
+    put_u64(w, "slots", e->backend.queue.slots);
+    put_u64(w, "busy", e->backend.queue.busy);
+    put_u64(w, "held", e->backend.queue.held);
+    put_u64(w, "waiting", e->backend.queue.waiting);
     json_put_pair(w, "why", slice_of(trouble_of(e, &why)));
-    if (e->spawn)
+    if (e->model)
+        write_keep_alive(w, e->model);
+    if (e->spawn) {
         write_child(w, e);
+        write_stay(w, e);
+    }
     if (log)
         json_put_pair(w, "log", text_slice(&e->tail.lines));
     json_close_object(w);

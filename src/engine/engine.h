@@ -31,6 +31,8 @@ struct engine_settings {
 struct engines_ops {                                 /* of who made them */
     void (*admit)(void *context, struct backend *b); /* those who wait for it may go on */
     void (*refuse)(void *context, struct backend *b, const struct why *why); /* may not */
+    /* What engines_load was asked for, once: it is in memory (why's code is OK), or why not. */
+    void (*loaded)(void *context, void *owner, struct slice model, const struct why *why);
 };
 
 struct engine;
@@ -85,8 +87,17 @@ struct engine_now { /* for metrics */
 };
 void engines_each(const struct engines *all, void (*each)(void *context, const struct engine_now *),
                   void *context);
-/* Starts anew, also after it failed for good. ERR_NOT_FOUND: no such model. */
+/* Starts anew, also after it failed for good. ERR_NOT_FOUND: no such model; of all three. */
 enum err engines_restart(struct engines *all, struct slice model, struct why *why) MUST_USE;
+/* Into memory, though nobody asks it anything: `loaded` is called when it is there or cannot come,
+ * perhaps before this returns. An error is what a request would get, and then it is not called; nor
+ * once who waits was let go. */
+enum err engines_load(struct engines *all, struct slice model, void *owner,
+                      struct why *why) MUST_USE;
+void engines_let_go(struct engines *all, const void *owner);
+/* Out of memory once it has answered all that asked it; with `now` at once, and they are told. */
+enum err engines_unload(struct engines *all, struct slice model, bool now, bool *ret_was_there,
+                        struct why *why) MUST_USE;
 void engines_write(const struct engines *all, bool logs, struct json_writer *w); /* an array */
 
 /* NULL: no memory. The model's settings must stay until engine_set replaced them or it is retired;

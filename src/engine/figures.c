@@ -84,9 +84,9 @@ void engines_each(const struct engines *all, void (*each)(void *context, const s
                           .up = s && s->ready_ms,
                           .busy = e->backend.queue.busy,
                           .waiting = e->backend.queue.waiting,
-                          .starts = e->starts,
+                          .starts = e->so_far.starts,
                           .deaths = e->deaths.all,
-                          .load_ms = e->load_ms,
+                          .load_ms = e->so_far.load_ms,
                           .figures = s ? &s->figures : NULL,
                       });
     }

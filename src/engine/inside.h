@@ -83,6 +83,18 @@ struct deaths {
     uint64_t all;       /* since the daemon started */
 };
 
+struct engine_sums {         /* since the daemon started */
+    uint64_t starts, pieces; /* pieces: of text that it said */
+    uint64_t load_ms;        /* the last load took */
+};
+
+struct wish { /* somebody wants it in memory, without a request */
+    struct wish *next;
+    struct engine *engine;
+    void *owner;
+    uint64_t since_ms;
+};
+
 struct engine {
     struct backend backend;
     struct engines *all;
@@ -96,18 +108,22 @@ struct engine {
     struct timer pulse;  /* looks at it from time to time */
     struct spawn *spawn; /* NULL: no child */
     struct trying *tries;
+    struct wish *wishes;
     struct tail tail;
     struct deaths deaths;
     struct why failed; /* why it is FAILED, or what it died of last */
     struct ask health, slots, counts;
-    uint64_t starts, load_ms;
+    struct engine_sums so_far;
     unsigned missed;                 /* looks at its health without an answer, in a row */
     uint64_t look_ms, since_look_ms; /* at its slots: the next wait, and since when. 0: not */
     uint64_t since_ms, used_ms;
     bool stale, comes_back, gone; /* to be started otherwise; to be started again; freed */
+    bool leaves;                  /* as soon as nobody asks it any more: somebody said so */
 };
 
 struct engine *engine_of(const struct backend *b);
+enum err engine_named(const struct engines *all, struct slice model, struct engine **ret,
+                      struct why *why);
 void engine_move(struct engine *e, unsigned to);
 uint64_t engine_now(const struct engine *e);
 
@@ -158,6 +174,10 @@ void pulse_slots(struct ask *a, int status, struct slice body);
 void figures_ask(struct engine *e);
 void figures_answer(struct ask *a, int status, struct slice body);
 void figures_read(struct slice page, struct engine_figures *f);
+
+/* wishes.c */
+void wishes_end(struct engine *e, const struct why *why);
+void engine_refuse(struct engine *e, const struct why *why); /* all who wait for it */
 
 /* place.c: which model is in memory */
 void place_look(struct engines *all); /* on the next turn of the loop */

@@ -61,7 +61,7 @@ void engine_give_up(struct engine *e, const struct why *why)
     engine_move(e, FAILED);
     log_error("engine", "%.*s is given up: %s", SLICE_ARG(e->backend.name), why->text);
     timer_set(&e->timer, e->all->settings.rest_ms);
-    e->all->ops->refuse(e->all->context, &e->backend, why);
+    engine_refuse(e, why);
 }
 
 void engine_rested(struct engine *e)
@@ -115,7 +115,7 @@ static void note_death(struct engine *e, enum policy policy, bool was_ready, boo
     d->not_before_ms = was_ready ? now : now + rest_after(d->row);
     bool again = policy == AGAIN || was_ready || (policy == ONCE && !(memory && d->out_of_memory));
     d->out_of_memory = memory;
-    e->comes_back = was_used; /* who asks next finds it there */
+    e->comes_back = was_used && !e->leaves; /* who asks next finds it there */
     if (!again || too_many(d, now)) {
         if (e->failed.code != ERR_ENGINE_OOM && e->failed.code != ERR_ENGINE_MISSING)
             e->failed.code = ERR_ENGINE_FAILED;
@@ -130,8 +130,8 @@ void engine_start(struct engine *e)
 {
     struct why why = {0};
     engine_move(e, STARTING);
-    e->starts++;
-    e->stale = e->comes_back = false;
+    e->so_far.starts++;
+    e->stale = e->comes_back = e->leaves = false;
     e->missed = 0;
     e->backend.progress_ms = engine_now(e);
     e->backend.loaded = 0;
@@ -160,13 +160,14 @@ static void let_in(struct engine *e)
     e->backend.queue.closed = false;
     pulse_soon(e);
     e->all->ops->admit(e->all->context, &e->backend);
+    wishes_end(e, &(struct why){0});
     place_look(e->all);
 }
 
 void engine_ready(struct engine *e)
 {
     struct why why;
-    e->load_ms = engine_now(e) - e->spawn->began_ms;
+    e->so_far.load_ms = engine_now(e) - e->spawn->began_ms;
     if (spawn_connect(e, &why)) {
         engine_kill(e, ERR_ENGINE_CRASH, why.text);
         return;
@@ -179,7 +180,7 @@ void engine_ready(struct engine *e)
     timer_stop(&e->timer);
     engine_move(e, READY);
     log_info("engine", "%.*s: ready after %llu ms", SLICE_ARG(e->backend.name),
-             (unsigned long long)e->load_ms);
+             (unsigned long long)e->so_far.load_ms);
     let_in(e);
 }
 

@@ -21,12 +21,15 @@ static void look_in(struct engines *all, uint64_t ms)
 
 static bool is_wanted(const struct engine *e)
 {
-    return e->backend.queue.waiting > 0;
+    return e->backend.queue.waiting > 0 || e->wishes;
 }
 
 static uint64_t wanted_since(const struct engine *e)
 {
-    return is_wanted(e) ? e->backend.queue.first->asked_ms : UINT64_MAX;
+    uint64_t since = e->backend.queue.waiting ? e->backend.queue.first->asked_ms : UINT64_MAX;
+    for (const struct wish *w = e->wishes; w; w = w->next)
+        since = min_u64(since, w->since_ms);
+    return since;
 }
 
 /* It died, and has to wait before it is started again. Others need not. */
@@ -70,7 +73,7 @@ bool place_is_taken(const struct engine *e, struct why *why)
     const struct engine *loaded = e->all->loaded;
     if (!loaded || loaded == e || loaded->stale || !loaded->model || !loaded->model->pin)
         return false;
-    if (loaded->sm.state == DRAINING || loaded->sm.state == STOPPING)
+    if (loaded->leaves || loaded->sm.state == DRAINING || loaded->sm.state == STOPPING)
         return false;
     why_set(why, ERR_PLACE_TAKEN, "%.*s is pinned, and one model is in memory at a time",
             SLICE_ARG(loaded->backend.name));
@@ -86,7 +89,7 @@ static void make_room(struct engines *all, struct engine *next)
         return;
     }
     if (place_is_taken(next, &why)) {
-        all->ops->refuse(all->context, &next->backend, &why);
+        engine_refuse(next, &why);
         place_look(all);
         return;
     }
@@ -127,8 +130,12 @@ void place_ring(struct timer *t)
     if (all->closed || !all->facts)
         return;
     struct engine *next = next_in(all), *loaded = all->loaded;
+    if (loaded && loaded->leaves && !is_idle(loaded))
+        look_in(all, LEAVING_MS);
     if (loaded && loaded->stale)
         engine_drain(loaded);
+    else if (loaded && loaded->leaves && is_idle(loaded))
+        engine_stop(loaded);
     else if (loaded && next && is_wanted(next))
         make_room(all, next);
     else if (loaded && loaded->sm.state == DRAINING)

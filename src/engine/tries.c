@@ -34,6 +34,7 @@ static void on_event(struct attempt *a, const struct event *event)
     struct engine *e = t->engine;
     e->spawn->heard_ms = e->backend.progress_ms = engine_now(e);
     e->spawn->proved |= event_is_content(event) || event->kind == EVENT_END;
+    e->so_far.pieces += event_is_content(event);
     e->missed = 0;
     t->outer->ops->event(t->outer, event);
 }

@@ -83,6 +83,21 @@ enum err machine_read(const char *root, struct arena *a, struct machine *ret_mac
     return OK;
 }
 
+void machine_memory(const char *root, uint64_t *ret_total, uint64_t *ret_free)
+{
+    struct arena arena = {0};
+    struct tree t = {.root = root, .arena = &arena};
+    struct machine m = {0};
+    if (!ask_system(&t, &m)) {
+        memory_read(&t, &m);
+        groups_bound(&t, &m);
+    }
+    tree_fini(&t);
+    arena_fini(&arena);
+    *ret_total = m.memory_total;
+    *ret_free = m.memory_free;
+}
+
 /* ---- telling -------------------------------------------------------------------------------- */
 
 static void put_u64(struct json_writer *w, const char *key, uint64_t n)

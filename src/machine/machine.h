@@ -33,6 +33,9 @@ struct machine {
 enum err machine_read(const char *root, struct arena *a, struct machine *ret_machine,
                       struct why *why) MUST_USE;
 
+/* Its memory alone, as it is now; zeros where it cannot be told. */
+void machine_memory(const char *root, uint64_t *ret_total, uint64_t *ret_free);
+
 /* Files of drivers (libraries and those they need, their configuration) and folders that an engine
  * in a sandbox needs besides the nodes to use these devices; each is mounted where it is, and left
  * out where the pack has its own. Never the C and C++ libraries: those are the pack's. */

@@ -496,6 +496,10 @@ static void this_machine_can_be_read(void **state)
     assert_true(f->machine.threads >= 1 && f->machine.cores >= 1);
     assert_true(f->machine.memory_total >= f->machine.memory_free);
     assert_true(f->machine.memory_total > 0);
+    uint64_t total, free;
+    machine_memory("", &total, &free);
+    assert_int_equal(total, f->machine.memory_total);
+    assert_true(free <= total);
 }
 
 #define TRY(f) cmocka_unit_test_setup_teardown(f, fake_setup, fake_teardown)

@@ -109,9 +109,9 @@ void os_private_umask(void); /* what we make is ours alone, whoever makes it */
 struct os_memory {
     uint64_t rss, anonymous; /* bytes */
 };
-/* Of this process. root stands before the system's own files; "" is the real machine, anything
- * else a test's fake. Few µs; the loop may call both. */
-MUST_USE enum err os_memory_self(const char *root, struct os_memory *ret_memory);
+/* Of a process, 0: of this one. root stands before the system's own files; "" is the real machine,
+ * anything else a test's fake. Few µs; the loop may call both. */
+MUST_USE enum err os_memory_of(const char *root, pid_t pid, struct os_memory *ret_memory);
 MUST_USE enum err os_open_files_self(const char *root, size_t *ret_n);
 
 /* Of this machine: cpu, cores, threads, memory, memory_free, apple; false where files tell it.

@@ -109,12 +109,14 @@ static bool find_kb(struct slice status, struct slice name, uint64_t *ret_bytes)
     return false;
 }
 
-enum err os_memory_self(const char *root, struct os_memory *ret_memory)
+enum err os_memory_of(const char *root, pid_t pid, struct os_memory *ret_memory)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX], who[24] = "self";
     struct text status = {0};
     struct os_memory is = {0};
-    snprintf(path, sizeof path, "%s/proc/self/status", root);
+    if (pid)
+        snprintf(who, sizeof who, "%ld", (long)pid);
+    snprintf(path, sizeof path, "%s/proc/%s/status", root, who);
     enum err e = os_read_file(AT_FDCWD, path, 65536, &status, NULL);
     if (!e && !find_kb(text_slice(&status), SLICE("VmRSS:"), &is.rss))
         e = ERR_SYSTEM;

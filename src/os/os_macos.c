@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libproc.h>
 #include <mach-o/dyld.h>
 #include <mach/mach.h>
 #include <stdio.h>
@@ -109,15 +110,13 @@ void os_random(void *bytes, size_t n)
 }
 
 /* root is of no use here: the figures come from the kernel, not from files. */
-enum err os_memory_self(const char *root, struct os_memory *ret_memory)
+enum err os_memory_of(const char *root, pid_t pid, struct os_memory *ret_memory)
 {
     (void)root;
-    task_vm_info_data_t is;
-    mach_msg_type_number_t count = TASK_VM_INFO_COUNT;
-    if (task_info(mach_task_self(), TASK_VM_INFO, (task_info_t)&is, &count) != KERN_SUCCESS)
-        return ERR_SYSTEM;
-    *ret_memory =
-        (struct os_memory){.rss = is.resident_size, .anonymous = is.internal + is.compressed};
+    struct rusage_info_v2 is;
+    if (proc_pid_rusage(pid ? pid : getpid(), RUSAGE_INFO_V2, (rusage_info_t *)&is) != 0)
+        return os_err_of(errno);
+    *ret_memory = (struct os_memory){.rss = is.ri_resident_size, .anonymous = is.ri_phys_footprint};
     return OK;
 }
 

@@ -652,8 +652,11 @@ static void footprint_is_read_from_the_root_given(void **state)
     struct os_memory is = {0};
     size_t n = 0;
     int fd;
-    assert_int_equal(os_memory_self("", &is), OK);
+    assert_int_equal(os_memory_of("", 0, &is), OK);
     assert_true(is.rss > 100000 && is.anonymous > 10000);
+    assert_int_equal(os_memory_of("", getppid(), &is), OK);
+    assert_true(is.rss > 100000);
+    assert_int_equal(os_memory_of("", INT_MAX, &is), ERR_NOT_FOUND); /* nobody's */
     assert_int_equal(os_open_files_self("", &n), OK);
     int more = dup(0);
     size_t with_more;
@@ -661,7 +664,7 @@ static void footprint_is_read_from_the_root_given(void **state)
     assert_int_equal(with_more, n + 1);
     close(more);
 
-    assert_int_equal(os_memory_self(p->path, &is), ERR_NOT_FOUND);
+    assert_int_equal(os_memory_of(p->path, 0, &is), ERR_NOT_FOUND);
     assert_int_equal(os_make_private_folder(under(p, "proc/self/fd", path), &fd, NULL), OK);
     close(fd);
     under(p, "proc/self/status", path);
@@ -680,7 +683,7 @@ static void footprint_is_read_from_the_root_given(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         is = (struct os_memory){0};
         assert_int_equal(os_write_file_whole(AT_FDCWD, path, cases[i].status, 0600, NULL), OK);
-        assert_int_equal(os_memory_self(p->path, &is), cases[i].e);
+        assert_int_equal(os_memory_of(p->path, 0, &is), cases[i].e);
         assert_int_equal(is.rss, cases[i].is.rss);
         assert_int_equal(is.anonymous, cases[i].is.anonymous);
     }

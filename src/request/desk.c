@@ -78,6 +78,26 @@ void desk_refuse(struct desk *d, struct backend *b, const struct why *why)
     }
 }
 
+void desk_each(const struct desk *d, void (*each)(void *context, const struct request_now *),
+               void *context)
+{
+    uint64_t now = loop_now_us(d->loop);
+    for (const struct request *r = d->requests; r; r = r->next) {
+        bool planned = r->tries.candidate < r->plan.n;
+        if (r->sm.state == REQUEST_DONE)
+            continue;
+        each(context, &(struct request_now){
+                          .id = r->row.id,
+                          .age_ms = (now - r->began_us) / 1000,
+                          .who = r->terms.who,
+                          .model = r->row.model,
+                          .place = planned ? r->plan.list[r->tries.candidate].target->backend->name
+                                           : SLICE(""),
+                          .state = sm_name(&r->sm),
+                      });
+    }
+}
+
 void desk_open(struct desk *d, struct hold *hold)
 {
     timer_open(&d->wake, d->loop, hold, on_wake);

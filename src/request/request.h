@@ -50,6 +50,14 @@ void desk_drain(struct desk *d, bool now);
 void desk_admit(struct desk *d, struct backend *b);
 /* It cannot: who waits for it looks for another one, and is told why if there is none. */
 void desk_refuse(struct desk *d, struct backend *b, const struct why *why);
+struct request_now { /* one that is under way; slices hold for the call */
+    uint64_t id, age_ms;
+    struct slice who, model, place; /* as it was asked; where it is tried, "": nowhere yet */
+    const char *state;
+};
+/* The newest first. */
+void desk_each(const struct desk *d, void (*each)(void *context, const struct request_now *),
+               void *context);
 /* What is asked by this right ends with ERR_REVOKED, at once. */
 void desk_revoke(struct desk *d, uint64_t grant);
 

@@ -1,0 +1,369 @@
+/* models_live: `hearth models ps|load|unload`: what is in memory, and bringing it there and out of
+ * it. What was asked for is waited for, and a terminal shows how far it is. */
+#include "cli/inner.h"
+
+#include "os/os.h"
+
+#define ASK_MS 10000u
+#define LOAD_MS (6u * 3600000u) /* the daemon gives up much sooner; so does who waits */
+#define LOOK_AGAIN_MS 100u
+#define TELL_AFTER_MS 1000u
+#define BAR_WIDTH 20u
+
+static int which(struct cli *c)
+{
+    struct why why;
+    why_set(&why, ERR_BAD_REQUEST, "which model?");
+    return cli_fail(c, ERR_BAD_REQUEST, &why,
+                    c->command == COMMAND_models_unload
+                        ? "`hearth ps` shows what is in memory; `hearth down` stops hearth itself."
+                        : "`hearth models` shows those there are.");
+}
+
+static const struct question status = {METHOD_GET, "/hearth/v1/status", SLICE(""), ASK_MS};
+
+static const struct json_value *engine_of(const struct json_value *root, struct slice model)
+{
+    for (struct json_iter i = json_begin(json_get(root, "engines")); json_next(&i);) {
+        if (slice_is(json_text(json_get(i.value, "model")), model))
+            return i.value;
+    }
+    return NULL;
+}
+
+static bool is_loaded(const struct json_value *engine)
+{
+    return json_get(engine, "build") != NULL;
+}
+
+static const struct json_value *loaded_of(const struct json_value *root)
+{
+    for (struct json_iter i = json_begin(json_get(root, "engines")); json_next(&i);) {
+        if (is_loaded(i.value))
+            return i.value;
+    }
+    return NULL;
+}
+
+/* ---- ps -------------------------------------------------------------------------------------- */
+
+enum column { MODEL, STATE, MEMORY, BUSY, STAYS, ENGINE, COLUMNS };
+static const char *const titles[COLUMNS] = {"model", "state", "memory", "busy", "stays", "engine"};
+
+static void put_column(const struct json_value *e, enum column column, struct text *out)
+{
+    uint64_t rss = requests_number(json_get(e, "memory"), "rss");
+    double progress = json_number(json_get(e, "progress"));
+    switch (column) {
+    case MODEL:
+        text_add(out, json_text(json_get(e, "model")));
+        break;
+    case STATE:
+        status_state(e, false, out);
+        if (progress < 1)
+            text_format(out, " %.0f %%", progress * 100);
+        break;
+    case MEMORY:
+        if (rss)
+            cli_bytes(out, rss);
+        else
+            text_byte(out, '-');
+        break;
+    case BUSY:
+        text_format(out, "%llu of %llu", (unsigned long long)requests_number(e, "busy"),
+                    (unsigned long long)requests_number(e, "slots"));
+        break;
+    case STAYS:
+        status_stays(e, out);
+        break;
+    case ENGINE:
+        text_add(out, json_text(json_get(e, "build")));
+        break;
+    case COLUMNS:
+        break;
+    }
+}
+
+static void print_loaded(struct cli *c, const struct json_value *root)
+{
+    size_t n = json_count(json_get(root, "engines")), rows = 1;
+    const char **cells = arena_array(&c->arena, const char *, (n + 1) * COLUMNS);
+    c->out.failed |= !cells;
+    if (!cells)
+        return;
+    memcpy(cells, titles, sizeof titles);
+    for (struct json_iter i = json_begin(json_get(root, "engines")); json_next(&i);) {
+        if (!is_loaded(i.value))
+            continue;
+        for (enum column column = 0; column < COLUMNS; column++) {
+            struct text cell = {0};
+            put_column(i.value, column, &cell);
+            const char *words = arena_cstr(&c->arena, text_slice(&cell));
+            cells[rows * COLUMNS + column] = words ? words : "";
+            text_fini(&cell);
+        }
+        rows++;
+    }
+    if (rows > 1)
+        cli_table(&c->out, cells, COLUMNS, rows);
+    else
+        text_add(&c->out, SLICE("No model is in memory. One is loaded when it is asked for, or now "
+                                "by `hearth load MODEL`.\n"));
+}
+
+static void put_loaded(struct cli *c, const struct json_value *root)
+{
+    struct text all = {0}, one = {0};
+    struct json_writer w = json_writer(&all);
+    json_open_object(&w);
+    json_key(&w, "models");
+    json_open_array(&w);
+    for (struct json_iter i = json_begin(json_get(root, "engines")); json_next(&i);) {
+        if (!is_loaded(i.value))
+            continue;
+        text_clear(&one);
+        json_copy(i.value, &one);
+        json_put_raw(&w, text_slice(&one));
+    }
+    json_close_array(&w);
+    json_close_object(&w);
+    c->out.failed |= all.failed || one.failed;
+    cli_json(&c->out, text_slice(&all));
+    text_fini(&all);
+    text_fini(&one);
+}
+
+int models_ps_run(struct cli *c)
+{
+    struct answer a = {0};
+    struct json_doc doc;
+    int code = CLI_OK;
+    if (cli_ask_json(c, &status, &a, &doc, &code)) {
+        if (c->options.json)
+            put_loaded(c, doc.root);
+        else
+            print_loaded(c, doc.root);
+        json_done(&doc);
+    }
+    answer_fini(&a);
+    return code;
+}
+
+/* ---- how far it is --------------------------------------------------------------------------- */
+
+static void end_progress(struct cli *c)
+{
+    if (c->err_terminal)
+        text_add(&c->err, SLICE("\r\033[K"));
+    cli_flush(c);
+}
+
+static void put_bar(struct text *t, double share)
+{
+    text_byte(t, '[');
+    for (unsigned i = 0; i < BAR_WIDTH; i++)
+        text_byte(t, (double)i + 0.5 < share * BAR_WIDTH ? '#' : ' ');
+    text_format(t, "] %3.0f %%", share * 100);
+}
+
+/* What is loading is most likely what was asked for, whatever it is called here. */
+static void put_progress(const struct json_value *root, struct text *t)
+{
+    const struct json_value *e = loaded_of(root);
+    struct slice name = json_text(json_get(e, "model"));
+    uint64_t busy = requests_number(e, "busy");
+    if (!e) {
+        text_add(t, SLICE("it is about to start"));
+    } else if (slice_is(json_text(json_get(e, "state")), SLICE("STARTING"))) {
+        text_visible(t, name);
+        text_add(t, SLICE(" loading "));
+        put_bar(t, json_number(json_get(e, "progress")));
+    } else {
+        text_add(t, SLICE("it waits for the place of "));
+        text_visible(t, name);
+        if (busy)
+            text_format(t, ", which answers %llu", (unsigned long long)busy);
+    }
+}
+
+/* While the daemon is waited for: it is asked on another connection. */
+static void tell_progress(struct cli *c, uint64_t waited_ms)
+{
+    struct answer a = {0};
+    struct json_doc doc;
+    void (*waits)(struct cli *, uint64_t) = c->waits;
+    if (!c->err_terminal || waited_ms < TELL_AFTER_MS)
+        return;
+    c->waits = NULL;
+    bool told = !cli_ask(c, &status, &a, NULL) && a.status == 200 &&
+                !json_read(text_slice(&a.body), &json_usual_limits, NULL, &doc, NULL);
+    c->waits = waits;
+    text_add(&c->err, SLICE("\r\033[K"));
+    if (told) {
+        put_progress(doc.root, &c->err);
+        json_done(&doc);
+    }
+    text_add(&c->err, SLICE("  "));
+    cli_duration(&c->err, waited_ms);
+    cli_flush(c);
+    answer_fini(&a);
+}
+
+static const char *target(struct cli *c, const char *what, bool now)
+{
+    struct text t = {0};
+    text_format(&t, "/hearth/v1/models/%s?model=", what);
+    http_query_encode(slice_of(c->options.arguments.items[0]), &t);
+    text_add(&t, now ? SLICE("&now=1") : SLICE(""));
+    const char *s = t.failed ? NULL : arena_cstr(&c->arena, text_slice(&t));
+    text_fini(&t);
+    return s ? s : "";
+}
+
+/* ---- load ------------------------------------------------------------------------------------ */
+
+/* What came of it, as far as that is known a moment later. */
+static void say_loaded(struct cli *c, struct slice model)
+{
+    struct answer a = {0};
+    struct json_doc doc;
+    bool known = !cli_ask(c, &status, &a, NULL) && a.status == 200 &&
+                 !json_read(text_slice(&a.body), &json_usual_limits, NULL, &doc, NULL);
+    const struct json_value *e = known ? engine_of(doc.root, model) : NULL;
+    uint64_t rss = requests_number(json_get(e, "memory"), "rss");
+    text_visible(&c->out, model);
+    text_add(&c->out, SLICE(" is in memory"));
+    if (rss) {
+        text_add(&c->out, SLICE(": "));
+        cli_bytes(&c->out, rss);
+        text_add(&c->out, SLICE(", loaded in "));
+        requests_us(&c->out, requests_number(e, "load_ms") * 1000);
+    }
+    if (json_is_true(json_get(e, "pin"))) {
+        text_add(&c->out, SLICE(". It is pinned"));
+    } else if (e && json_is_null(json_get(e, "keep_alive_ms"))) {
+        text_add(&c->out, SLICE(". It stays until another model needs the place"));
+    } else if (e && !requests_number(e, "keep_alive_ms")) {
+        text_add(&c->out, SLICE(". It leaves again at once, for its keep_alive is 0"));
+    } else if (e) {
+        text_add(&c->out, SLICE(". It leaves when nobody asks it for "));
+        cli_duration(&c->out, requests_number(e, "keep_alive_ms"));
+    }
+    text_add(&c->out, SLICE(".\n"));
+    if (known)
+        json_done(&doc);
+    answer_fini(&a);
+}
+
+int models_load_run(struct cli *c)
+{
+    struct answer a = {0};
+    struct json_doc doc;
+    int code = CLI_OK;
+    if (!c->options.arguments.n)
+        return which(c);
+    const struct question q = {METHOD_POST, target(c, "load", false), SLICE(""), LOAD_MS};
+    c->waits = tell_progress;
+    bool good = cli_ask_json(c, &q, &a, &doc, &code);
+    c->waits = NULL;
+    if (good) {
+        if (c->options.json)
+            cli_json(&c->out, text_slice(&a.body));
+        else
+            say_loaded(c, json_text(json_get(doc.root, "model")));
+        json_done(&doc);
+    }
+    answer_fini(&a);
+    return code;
+}
+
+/* ---- unload ---------------------------------------------------------------------------------- */
+
+struct leaving {
+    struct cli *c;
+    struct slice model;
+    int64_t pid; /* of its engine; another one is another load. 0: not seen yet */
+    bool told;
+};
+
+static void tell_leaving(struct leaving *l, const struct json_value *e, uint64_t waited_ms)
+{
+    struct text *err = &l->c->err;
+    bool asked = requests_number(e, "busy") || requests_number(e, "waiting");
+    if (!asked || waited_ms < TELL_AFTER_MS || (l->told && !l->c->err_terminal))
+        return;
+    text_add(err, l->c->err_terminal ? SLICE("\r\033[K") : SLICE(""));
+    text_visible(err, l->model);
+    text_format(err, " answers %llu first", (unsigned long long)requests_number(e, "busy"));
+    if (requests_number(e, "waiting"))
+        text_format(err, ", and %llu wait", (unsigned long long)requests_number(e, "waiting"));
+    text_add(err, SLICE("; `hearth unload --now` breaks them off"));
+    if (!l->c->err_terminal)
+        text_byte(err, '\n');
+    l->told = true;
+    cli_flush(l->c);
+}
+
+/* True: its engine is gone, or the daemon is. */
+static bool is_gone(struct leaving *l, uint64_t waited_ms, int *ret_code)
+{
+    struct answer a = {0};
+    struct json_doc doc;
+    int64_t pid = 0;
+    bool gone = true;
+    if (cli_ask_json(l->c, &status, &a, &doc, ret_code)) {
+        const struct json_value *e = engine_of(doc.root, l->model);
+        (void)json_int(json_get(e, "pid"), &pid);
+        gone = !is_loaded(e) || (l->pid && pid != l->pid);
+        l->pid = pid;
+        if (!gone)
+            tell_leaving(l, e, waited_ms);
+        json_done(&doc);
+    }
+    answer_fini(&a);
+    return gone;
+}
+
+static void say_unloaded(struct cli *c, struct slice model, bool was_loaded)
+{
+    if (!c->options.json) {
+        text_visible(&c->out, model);
+        text_add(&c->out,
+                 was_loaded ? SLICE(" is out of memory.\n") : SLICE(" was not in memory.\n"));
+        return;
+    }
+    struct text line = {0};
+    struct json_writer w = json_writer(&line);
+    json_open_object(&w);
+    json_put_pair(&w, "model", model);
+    json_key(&w, "was_loaded");
+    json_put_bool(&w, was_loaded);
+    json_close_object(&w);
+    c->out.failed |= line.failed;
+    cli_json(&c->out, text_slice(&line));
+    text_fini(&line);
+}
+
+int models_unload_run(struct cli *c)
+{
+    struct answer a = {0};
+    struct json_doc doc;
+    int code = CLI_OK;
+    if (!c->options.arguments.n)
+        return which(c);
+    const struct question q = {METHOD_POST, target(c, "unload", c->options.now), SLICE(""), ASK_MS};
+    if (cli_ask_json(c, &q, &a, &doc, &code)) {
+        struct leaving l = {.c = c, .model = json_text(json_get(doc.root, "model"))};
+        bool was_loaded = json_is_true(json_get(doc.root, "unloading"));
+        uint64_t began_ms = os_mono_ms();
+        while (was_loaded && !is_gone(&l, os_mono_ms() - began_ms, &code))
+            os_sleep_ms(LOOK_AGAIN_MS);
+        if (l.told)
+            end_progress(c);
+        if (code == CLI_OK)
+            say_unloaded(c, l.model, was_loaded);
+        json_done(&doc);
+    }
+    answer_fini(&a);
+    return code;
+}
