@@ -342,9 +342,9 @@ static void draw_engine(struct canvas *k, const struct json_value *e, size_t wid
     status_state(e, k->v->colours, &k->line);
     end_cell(k, from, STATE);
     struct slice build = json_text(json_get(e, "build"));
-    double progress = json_number(json_get(e, "progress"));
-    if (build.len && progress < 1) {
-        put_progress(k, progress);
+    bool loads = slice_is(json_text(json_get(e, "state")), SLICE("STARTING"));
+    if (build.len && loads) { /* also when all is read and it is not ready yet */
+        put_progress(k, json_number(json_get(e, "progress")));
     } else if (build.len || requests_number(e, "waiting")) {
         put_busy(k, e);
         put_rate(k, e);

@@ -174,6 +174,18 @@ static void little_room_keeps_what_matters(void **state)
     assert_says(d, "q ends it\n");
 }
 
+static void a_load_is_a_bar_until_it_is_ready(void **state)
+{
+    struct drawing *d = *state;
+    json_done(&d->status);
+    read_json("{\"engines\":[{\"model\":\"m\",\"state\":\"STARTING\",\"build\":\"b\",\"slots\":2,"
+              "\"progress\":1}]}",
+              &d->status);
+    d->view.status = d->status.root;
+    assert_says(d, " 100 %");
+    assert_not_said(d, "0 of 2");
+}
+
 static void nobody_answers(void **state)
 {
     struct drawing *d = *state;
@@ -225,6 +237,7 @@ int main(void)
         WITH_DRAWING(what_goes_on_is_there),
         WITH_DRAWING(it_fits_at_every_size),
         WITH_DRAWING(little_room_keeps_what_matters),
+        WITH_DRAWING(a_load_is_a_bar_until_it_is_ready),
         WITH_DRAWING(nobody_answers),
         WITH_DRAWING(what_others_say_cannot_move_the_cursor),
         WITH_DRAWING(plain_terminals_get_plain_letters),
