@@ -146,7 +146,7 @@ enum err foreground_run(struct foreground *f, struct why *why) MUST_USE;
 /* Ends us as the signal would have, had we not waited: the last call. Returns if there was none. */
 void foreground_end(const struct foreground *f);
 
-/* ask.c: the daemon behind admin.sock */
+/* question.c: the daemon behind admin.sock */
 struct answer { /* zero-filled is valid */
     int status;
     struct text body;

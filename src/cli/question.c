@@ -1,4 +1,4 @@
-/* ask: one question to the daemon over admin.sock and its whole answer. Blocking, with one
+/* question: one question to the daemon over admin.sock and its whole answer. Blocking, with one
  * deadline over all of it; the only reader and writer of HTTP in this room. */
 #include <errno.h>
 #include <poll.h>
