@@ -78,6 +78,10 @@ struct engine_options {
     const char *flavour, *suite, *sha256;
 };
 
+struct talk_options {
+    const char *role, *system;
+};
+
 struct options { /* what the command line said */
     bool help, json, detach, example, now, follow, origin, admin, dry_run;
     uint64_t lines, most;
@@ -86,6 +90,7 @@ struct options { /* what the command line said */
     struct words listen, set, models, surfaces, arguments;
     struct bench_options bench;
     struct engine_options engine;
+    struct talk_options talk;
 };
 
 /* ---- what a command gets ---- */
@@ -164,6 +169,9 @@ enum err cli_ask(struct cli *c, const struct question *q, struct answer *ret_ans
                  struct why *why) MUST_USE;
 enum err cli_ask_status(struct cli *c, unsigned timeout_ms, struct answer *ret_answer,
                         struct why *why) MUST_USE;
+/* Connects and sends; the answer is to be read from *ret_fd, which never waits. */
+enum err question_send(struct cli *c, const struct question *q, uint64_t until_ms, int *ret_fd,
+                       struct why *why) MUST_USE;
 /* Prints what an answer with an error status says; returns the exit code. What the daemon does not
  * take (400) is what the user typed. */
 int cli_refused(struct cli *c, const struct answer *a);
@@ -178,6 +186,12 @@ void status_tls(const struct json_value *status, struct text *out);
 void status_next(const struct json_value *status, const char *config_folder, struct text *out);
 /* status_engines.c */
 void status_engines(const struct json_value *engines, bool colours, struct text *out);
+/* up.c: a daemon in the background, for who needs one. False: this command is over, with *ret_code;
+ * also in the daemon itself, when it has ended. */
+bool up_for(struct cli *c, int *ret_code);
+/* models_change.c: a GGUF file as a model, named like it unless `name` says how; tells it, and
+ * returns the exit code. *ret_name, when that is 0, is in the arena of the command. */
+int models_add(struct cli *c, const char *file, const char *name, const char **ret_name);
 /* logs.c: what was added to the log after `from`, at most so many lines of it. */
 void logs_print_since(int dirfd, off_t from, uint64_t lines, struct text *out);
 

@@ -1,5 +1,5 @@
 /* question: one question to the daemon over admin.sock and its whole answer. Blocking, with one
- * deadline over all of it; the only reader and writer of HTTP in this room. */
+ * deadline over all of it. An answer that is told as it comes is read by stream.c. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -178,15 +178,10 @@ static void write_question(struct text *out, const struct question *q)
     text_add(out, q->body);
 }
 
-enum err cli_ask(struct cli *c, const struct question *q, struct answer *ret_answer,
-                 struct why *why)
+enum err question_send(struct cli *c, const struct question *q, uint64_t until_ms, int *ret_fd,
+                       struct why *why)
 {
-    uint64_t began_ms = os_mono_ms(), until_ms = began_ms + q->timeout_ms;
-    const struct call call = {c, began_ms, until_ms};
     struct text path = {0}, question = {0};
-    struct answer answer = {.body.limit = ANSWER_MOST};
-    struct http_parser parser;
-    http_parser_init(&parser, HTTP_RESPONSE, NULL);
     int fd = -1;
     enum err e;
     text_format(&path, "%s/" CLI_SOCKET, c->paths.run);
@@ -197,13 +192,31 @@ enum err cli_ask(struct cli *c, const struct question *q, struct answer *ret_ans
         e = connect_to(text_cstr(&path), until_ms, &fd, why);
     if (!e) {
         e = send_all(fd, text_slice(&question), until_ms, why);
-        if (!e)
-            e = receive(&call, fd, &parser, &answer, why);
+        if (e)
+            close(fd);
+        else
+            *ret_fd = fd;
+    }
+    text_fini(&path);
+    text_fini(&question);
+    return e;
+}
+
+enum err cli_ask(struct cli *c, const struct question *q, struct answer *ret_answer,
+                 struct why *why)
+{
+    uint64_t began_ms = os_mono_ms();
+    const struct call call = {c, began_ms, began_ms + q->timeout_ms};
+    struct answer answer = {.body.limit = ANSWER_MOST};
+    struct http_parser parser;
+    http_parser_init(&parser, HTTP_RESPONSE, NULL);
+    int fd;
+    enum err e = question_send(c, q, call.until_ms, &fd, why);
+    if (!e) {
+        e = receive(&call, fd, &parser, &answer, why);
         close(fd);
     }
     http_parser_fini(&parser);
-    text_fini(&path);
-    text_fini(&question);
     if (e)
         answer_fini(&answer);
     else

@@ -392,12 +392,14 @@ static enum err settle(struct cli *c, struct words *set, const char **words, str
     return e;
 }
 
-int up_run(struct cli *c)
+/* *ret_daemon: we are the daemon, and it has ended. */
+static int start(struct cli *c, bool *ret_daemon)
 {
     struct why why = {0};
     struct words set = c->options.set;
     int code;
     os_private_umask();
+    *ret_daemon = false;
     if (is_up(c, c->options.detach ? ASK_MS : QUICK_MS, &code))
         return code;
     const char *words[MOST_WORDS + 1] = {0};
@@ -407,8 +409,35 @@ int up_run(struct cli *c)
         return cli_fail(c, e, &why,
                         e == ERR_CONFIG ? "`hearth config check` says it again." : NULL);
     struct cli_up up = {.sources = &sources, .ready_fd = -1};
-    if (c->options.detach)
-        return detach(c, &up);
+    if (c->options.detach) {
+        code = detach(c, &up);
+        *ret_daemon = up.detached;
+        return code;
+    }
     cli_flush(c);
     return c->daemon->run(&up);
+}
+
+int up_run(struct cli *c)
+{
+    bool daemon;
+    return start(c, &daemon);
+}
+
+bool up_for(struct cli *c, int *ret_code)
+{
+    struct answer a = {0};
+    bool daemon = false, runs = !cli_ask_status(c, ASK_MS, &a, NULL);
+    struct options kept = c->options;
+    answer_fini(&a);
+    if (runs)
+        return true;
+    c->options.detach = true;
+    c->options.json = false;
+    *ret_code = start(c, &daemon);
+    c->options = kept;
+    text_add(&c->err, text_slice(&c->out)); /* what is printed is what was asked for */
+    text_clear(&c->out);
+    cli_flush(c);
+    return !daemon && *ret_code == CLI_OK;
 }
