@@ -22,6 +22,7 @@
 #define PASTE_MOST (256u << 10) /* characters */
 #define PASTE_ON "\033[?2004h"
 #define PASTE_OFF "\033[?2004l"
+#define CLEAR_BELOW "\033[J"
 #define PASTE_BEGINS "\033[200~"
 #define PASTE_ENDS L"\033[201~"
 
@@ -30,7 +31,8 @@ struct edit {
     EditLine *el;
     History *history;
     const char *prompt;
-    int kept; /* the file of what was typed; -1: none */
+    int kept;  /* the file of what was typed; -1: none */
+    bool dumb; /* the terminal would show orders as text */
     struct text last;
     struct sigaction before;
 };
@@ -211,7 +213,9 @@ struct edit *edit_open(struct cli *c)
     struct why why = {0};
     if (!e)
         return NULL;
+    const char *terminal = getenv("TERM");
     *e = (struct edit){.c = c, .prompt = "", .kept = -1};
+    e->dumb = !terminal || !terminal[0] || !strcmp(terminal, "dumb");
     sigaction(SIGINT, &nothing, &e->before);
     if (!set_up(e)) {
         edit_close(e);
@@ -238,20 +242,27 @@ void edit_close(struct edit *e)
     mem_free(e);
 }
 
+static void tell_terminal(struct edit *e, struct slice orders)
+{
+    text_add(&e->c->out, e->dumb ? SLICE("") : orders);
+    cli_flush(e->c);
+}
+
 enum line edit_next(struct edit *e, const char *prompt, struct text *ret_line)
 {
     int n = 0;
     e->prompt = prompt;
-    text_add(&e->c->out, SLICE(PASTE_ON));
-    cli_flush(e->c);
+    tell_terminal(e, SLICE(PASTE_ON));
     el_set(e->el, EL_PREP_TERM, 1); /* before the prompt: whoever sees it may type */
     errno = 0;
     const char *line = el_gets(e->el, &n);
     bool interrupted = !line && n < 0 && errno == EINTR;
-    text_add(&e->c->out, line ? SLICE(PASTE_OFF) : SLICE(PASTE_OFF "\n"));
-    cli_flush(e->c);
-    if (!line)
+    tell_terminal(e, SLICE(PASTE_OFF));
+    if (!line) {
+        text_byte(&e->c->out, '\n');
+        tell_terminal(e, SLICE(CLEAR_BELOW)); /* the rest of a line that fills several */
         return interrupted ? LINE_INTERRUPTED : LINE_END;
+    }
     struct slice typed = slice_of(line);
     typed.len -= slice_ends(typed, SLICE("\n"));
     text_add(ret_line, typed);

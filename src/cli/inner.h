@@ -192,6 +192,7 @@ bool up_for(struct cli *c, int *ret_code);
 /* models_change.c: a GGUF file as a model, named like it unless `name` says how; tells it, and
  * returns the exit code. *ret_name, when that is 0, is in the arena of the command. */
 int models_add(struct cli *c, const char *file, const char *name, const char **ret_name);
+enum err models_check_file(const char *path, struct why *why) MUST_USE; /* is it a GGUF file? */
 /* logs.c: what was added to the log after `from`, at most so many lines of it. */
 void logs_print_since(int dirfd, off_t from, uint64_t lines, struct text *out);
 

@@ -119,7 +119,7 @@ int models_unset_run(struct cli *c)
 
 /* ---- add ------------------------------------------------------------------------------------ */
 
-static enum err check_file(const char *path, struct why *why)
+enum err models_check_file(const char *path, struct why *why)
 {
     char magic[4] = "";
     struct stat st;
@@ -209,7 +209,8 @@ int models_add(struct cli *c, const char *file, const char *name, const char **r
     struct why why = {0};
     int code = CLI_OK;
     const char *path = absolute(c, file);
-    enum err e = path ? check_file(path, &why) : why_set(&why, ERR_SYSTEM, "where is this folder?");
+    enum err e =
+        path ? models_check_file(path, &why) : why_set(&why, ERR_SYSTEM, "where is this folder?");
     if (e)
         return cli_fail(c, e, &why, "");
     if (!name)

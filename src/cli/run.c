@@ -51,36 +51,48 @@ static int add_file(struct cli *c, const char *path, const char **ret_name)
     return code;
 }
 
-static bool find_model(struct cli *c, const char *word, const char **ret_name, int *ret_code)
+/* *ret_file: it is none of a model yet; NULL: *ret_name is one, or should be. */
+static bool find_model(struct cli *c, const char *word, const char **ret_name,
+                       const char **ret_file, int *ret_code)
 {
     struct stat is;
+    struct why why = {0};
     bool there = stat(word, &is) == 0 && S_ISREG(is.st_mode);
+    const char *known = NULL;
     *ret_name = word;
-    *ret_code = CLI_OK;
+    *ret_file = NULL;
     if (!is_path(slice_of(word), there))
         return true;
-    const char *known = NULL;
-    if (there && !find_by_file(c, &is, &known, ret_code))
+    enum err e = models_check_file(word, &why);
+    if (e) {
+        *ret_code = cli_fail(c, e, &why, "");
+        return false;
+    }
+    if (!find_by_file(c, &is, &known, ret_code))
         return false;
     if (known)
         *ret_name = known;
     else
-        *ret_code = add_file(c, word, ret_name);
-    return *ret_code == CLI_OK;
+        *ret_file = word;
+    return true;
 }
 
 int run_run(struct cli *c)
 {
     const struct words *words = &c->options.arguments;
     struct why why = {0};
-    const char *model;
+    const char *model, *file;
     int code = CLI_OK;
     if (!words->n) {
         why_set(&why, ERR_BAD_REQUEST, "which model?");
         return cli_fail(c, ERR_BAD_REQUEST, &why,
                         "`hearth models` shows them; a GGUF file will do: `hearth run FILE.gguf`.");
     }
-    if (!find_model(c, words->items[0], &model, &code) || !up_for(c, &code))
+    if (!find_model(c, words->items[0], &model, &file, &code) || !up_for(c, &code))
+        return code;
+    if (file)
+        code = add_file(c, file, &model);
+    if (code)
         return code;
     if (words->n > 1 || take_has_input())
         return ask_once(c, model, 1);

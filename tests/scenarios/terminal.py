@@ -87,7 +87,7 @@ class Terminal:
     def __init__(self, daemon, *args, columns=80, env=None, cwd=None):
         self.ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        self.columns, self.raw = columns, b""
+        self.columns, self.raw, self.seen = columns, b"", 0
 
         def before():
             harness.die_with_us()
@@ -140,12 +140,18 @@ class Terminal:
                 raise AssertionError(f"it ended without {words}:\n{self.screen()}")
         return self.screen()
 
-    def prompts(self, n, seconds=10):
-        """Waits until so many prompts came, and the last one stands alone on its line."""
+    def prompt(self, seconds=10):
+        """Waits until the next prompt stands alone on its line. What is typed before would be shown
+        twice: by the terminal, and by who edits the line."""
         end = time.monotonic() + seconds
-        while not (self.screen().count(">>>") >= n and self.screen().endswith("\n>>>\n")):
-            assert time.monotonic() < end and self.fill(), f"no prompt {n}:\n{self.screen()}\n{self.raw!r}"
+        while not (self.screen().count(">>>") > self.seen and self.screen().endswith("\n>>>\n")):
+            assert time.monotonic() < end and self.fill(), f"no prompt:\n{self.screen()}\n{self.raw!r}"
+        self.seen = self.screen().count(">>>")
         return self.screen()
+
+    def enter(self, line):
+        self.prompt()
+        self.type(line + "\n")
 
     def ends(self, seconds=10):
         """Reads to the end; the exit code."""

@@ -64,7 +64,7 @@ def write(daemon, name, content):
 
 
 def test_the_answer_streams_to_a_terminal(place):
-    with Terminal(place, "ask", "fake:", "text=word%20", "events=3", "gap_ms=400") as t:
+    with Terminal(place, "ask", "fake:", "text=word%20", "events=3", "gap_ms=150") as t:
         t.until("word")
         assert "word word word" not in t.screen() and t.proc.poll() is None
         assert t.ends() == 0
@@ -216,25 +216,20 @@ def test_which_model_is_asked(make):
 
 def test_a_conversation_at_a_terminal(place):
     with Terminal(place, "chat") as t:
-        t.prompts(1)
-        t.type("fake: events=1 text=first\n")
-        t.prompts(2)
-        t.type("/system be brief\n")
-        t.prompts(3)
-        t.type("and\\\nfake: events=1 text=second\n")
-        t.until("... fake", "second")
-        t.prompts(4)
+        t.enter("fake: events=1 text=first")
+        t.enter("/system be brief")
+        t.enter("and\\\nfake: events=1 text=second")
+        t.until("... fake", "\nsecond\n")
         assert [(m["role"], m["content"]) for m in asked(place)] == [
             ("system", "be brief"), ("user", "fake: events=1 text=first"), ("assistant", "first"),
             ("user", "and\nfake: events=1 text=second")]
-        t.type('"""\na  b\n\nfake: events=1 text=third\n"""\n')
-        t.until("third")
-        t.prompts(5)
+        t.enter('"""\na  b\n\nfake: events=1 text=third\n"""')
+        t.until("\nthird\n")
         assert asked(place)[-1]["content"] == "a  b\n\nfake: events=1 text=third"
-        t.type("/undo\n")
+        t.enter("/undo")
         t.until("Forgotten, with its answer: a  b ...")
-        t.type("/retry\n")
-        t.prompts(7)
+        t.enter("/retry")
+        t.prompt()
         assert [m["content"] for m in asked(place)[1:]] == [
             "fake: events=1 text=first", "first", "and\nfake: events=1 text=second"]
         t.type("\x04")
@@ -247,124 +242,119 @@ def test_a_conversation_at_a_terminal(place):
 def test_ctrl_c_stops_the_answer_and_not_the_chat(place):
     before = len(place.rows())
     with Terminal(place, "chat") as t:
-        t.prompts(1)
-        t.type("fake: events=100 gap_ms=100 text=on%20\n")
+        t.enter("fake: events=100 gap_ms=100 text=on%20")
         t.until("on on")
         t.interrupt()
         t.until("(stopped; what there is stays in the conversation)")
-        t.prompts(2)
         assert place.wait_rows(before + 1)[-1]["outcome"] == "CLIENT_GONE"
+        t.prompt()
         t.type("half a line")
         t.until("half a line")
         t.interrupt()
         t.until("(Ctrl-D or /bye ends the chat)")
-        t.type("fake: events=1 text=well\n")
-        t.until("well\n>>>")
+        t.enter("fake: events=1 text=well")
+        t.until("\nwell\n")
         roles = [(m["role"], m["content"]) for m in asked(place)]
         assert roles[1][0] == "assistant" and roles[1][1].startswith("on on") and len(roles) == 3
         n = place.fake.stats()["requests"]
-        t.type("fake: delay_ms=20000\n")
+        t.enter("fake: delay_ms=20000")
         wait_for(lambda: place.fake.stats()["requests"] > n)
         t.interrupt()
         t.until("(stopped)")
-        t.type("/undo\n")
+        t.enter("/undo")
         t.until("Forgotten: fake: delay_ms=20000")
-        t.type("/bye\n")
+        t.enter("/bye")
         assert t.ends() == 0
 
 
 def test_an_answer_that_fails_is_no_part_of_it(place):
     with Terminal(place, "chat") as t:
-        t.prompts(1)
-        t.type("fake: status=500 message=broken\n")
+        t.enter("fake: status=500 message=broken")
         t.until("broken")
-        t.prompts(2)
-        t.type("fake: events=1 text=fine\n")
-        t.until("fine\n>>>")
+        t.enter("fake: events=1 text=fine")
+        t.until("\nfine\n")
         assert len(asked(place)) == 1
-        t.type("/retyr\n")
+        t.enter("/retyr")
         t.until("did you mean /retry?")
-        t.type("/etc/passwd fake: events=1 text=path\n")
-        t.until("path\n>>>")
-        t.type("/model llama3.2\n")
+        t.enter("/etc/passwd fake: events=1 text=path")
+        t.until("\npath\n")
+        t.enter("/model llama3.2")
         t.until("Now llama3.2 answers")
-        t.type("fake: events=1 text=other\n")
-        t.until("other\n>>>")
+        t.enter("fake: events=1 text=other")
+        t.until("\nother\n")
         assert sent(place)["model"] == "llama3.2" and len(asked(place)) == 5
-        t.type("/model llama3\n")
+        t.enter("/model llama3")
         t.until("the nearest are llama3.2")
-        t.type("/model\n")
+        t.enter("/model")
         t.until("Asked is llama3.2. There are:", "  qwen2.5")
-        t.type("/bye\n")
+        t.enter("/bye")
         assert t.ends() == 0
 
 
 def test_conversations_are_saved_and_loaded(place):
     path, other = place.home / "talk.json", write(place, "other.json", b"{}")
     with Terminal(place, "chat", "--system", "be kind") as t:
-        t.prompts(1)
-        t.type("fake: events=1 text=gr%c3%bc%c3%9fe\n")
-        t.until("grüße\n>>>")
-        t.type("/save talk.json\n")
+        t.enter("fake: events=1 text=gr%c3%bc%c3%9fe")
+        t.until("\ngrüße\n")
+        t.enter("/save talk.json")
         t.until("3 messages written to talk.json")
         saved = json.loads(path.read_text())
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert [m["role"] for m in saved["messages"]] == ["system", "user", "assistant"]
         assert saved["messages"][2]["content"] == "grüße"
-        t.type("/save\n")
-        t.prompts(4)
-        t.type("/save other.json\n")
+        t.enter("/save")
+        t.enter("/save other.json")
         t.until("Write over it? [y/N]")
         t.type("n\n")
         t.until("Nothing was written.")
         assert other.read_text() == "{}"
-        t.type("/save --force other.json\n")
+        t.enter("/save --force other.json")
         t.until("written to other.json")
         assert json.loads(other.read_text()) == saved
-        t.type("/load none.json\n")
+        t.enter("/load none.json")
         t.until("cannot open none.json")
-        t.type("/bye\n")
+        t.enter("/bye")
         assert t.ends() == 0
     # the form is OpenAI's: it may be sent as it is
     assert place.ask("POST", "/v1/chat/completions", {**saved, "model": "qwen2.5"}).status == 200
     with Terminal(place, "chat") as t:
-        t.prompts(1)
-        t.type("/load talk.json\n")
+        t.enter("/load talk.json")
         t.until("3 messages read from talk.json")
-        t.type("fake: events=1 text=more\n")
-        t.until("more\n>>>")
+        t.enter("fake: events=1 text=more")
+        t.until("\nmore\n")
         assert asked(place)[:3] == saved["messages"] and len(asked(place)) == 4
+        t.prompt()
         t.type("\x04")
         assert t.ends() == 0
 
 
 def test_a_paste_of_lines_is_one_message(place):
     with Terminal(place, "chat") as t:
-        t.prompts(1)
+        t.prompt()
         t.type("\x1b[200~say\rtwo lines\r\rfake: events=1 text=pasted\r\x1b[201~")
         t.until("two lines")
         t.type("\n")
         t.until("\npasted")
         assert asked(place)[0]["content"] == "say\ntwo lines\n\nfake: events=1 text=pasted"
-        t.type("/bye\n")
+        t.enter("/bye")
         assert t.ends() == 0
 
 
 def test_editing_and_what_was_typed_before(place):
     with Terminal(place, "chat", env={"LC_ALL": "C"}) as t:
-        t.prompts(1)
-        t.type("größe\x01X \x05 fake: events=1 text=ok%3f\n")
-        t.until("ok?\n>>>")
+        t.enter("größe\x01X \x05 fake: events=1 text=ok%3f")
+        t.until("\nok?\n")
         assert asked(place)[0]["content"] == "X größe fake: events=1 text=ok%3f"
+        t.prompt()
         t.type("\x04")
         assert t.ends() == 0
     with Terminal(place, "chat") as t:
-        t.prompts(1)
+        t.prompt()
         t.type("\x1b[A")
         t.until(">>> X größe")
         t.type("\n")
-        t.until("ok?\n>>>")
-        t.type("/bye\n")
+        t.until("\nok?\n")
+        t.enter("/bye")
         assert t.ends() == 0
 
 
@@ -393,7 +383,7 @@ def alone(make, ground):
 
 
 def test_a_file_is_run(alone):
-    path = engines.fake_model(alone.home, "load_ms=2600 steps=20 tokens=3", name="Tiny-1B.gguf", ground=alone.ground)
+    path = engines.fake_model(alone.home, "load_ms=1900 steps=20 tokens=3", name="Tiny-1B.gguf", ground=alone.ground)
     with Terminal(alone, "run", "Tiny-1B.gguf", "hello") as t:
         t.until("The model Tiny-1B is ", "hearth is up at http://127.0.0.1:")
         t.until("loading Tiny-1B", " %  1 s")
@@ -406,10 +396,9 @@ def test_a_file_is_run(alone):
     assert json.loads(alone.hearth("run", "--json", "Tiny-1B", "again")[1])["answer"] == "w0 w1 w2 "
     assert json.loads(alone.hearth("models", "--json")[1])["models"][0]["name"] == "Tiny-1B"
     with Terminal(alone, "run", "Tiny-1B") as t:
-        t.prompts(1)
-        t.type("hi\n")
+        t.enter("hi")
         t.until("w0 w1 w2\n>>>")
-        t.type("/bye\n")
+        t.enter("/bye")
         assert t.ends() == 0
     code, out, err = piped(alone, "run", "Tiny-1B", given=b"what is this?")
     assert (code, out) == (0, "w0 w1 w2 \n")
@@ -460,12 +449,8 @@ def test_the_screens_in_the_documents(place):
         check_screen("ask.txt", f"$ hearth ask \"why is the sky blue?\"\n{first}"
                                 f"$ hearth ask -m qwen \"why is the sky blue?\"\n{t.screen()}")
         with Terminal(place, "chat", "-m", "qwen2.5") as t:
-            for words in ("why is the sky blue?", "/undo", "/save talk.txt", "/hlep", "/help", "/bye"):
-                t.prompts(t.screen().count(">>>") or 1)
-                n = t.screen().count(">>>")
-                t.type(words + "\n")
-                if words != "/bye":
-                    t.prompts(n + 1)
+            for words in ("why is the sky blue?", "/save sky.json", "/hlep", "/help", "/undo", "/bye"):
+                t.enter(words)
             assert t.ends() == 0
         check_screen("chat.txt", f"$ hearth chat -m qwen2.5\n{t.screen()}")
     finally:
