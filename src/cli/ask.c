@@ -23,6 +23,7 @@ static void put_reply(struct cli *c, const struct reply *r)
     put_count(&w, "completion_tokens", r->completion_tokens);
     put_count(&w, "first_ms", r->first_ms ? (int64_t)r->first_ms : -1);
     put_count(&w, "total_ms", (int64_t)r->total_ms);
+    json_put_pair(&w, "id", text_slice(&r->id));
     json_close_object(&w);
     c->out.failed |= line.failed;
     cli_json(&c->out, text_slice(&line));

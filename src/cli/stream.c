@@ -83,6 +83,7 @@ static enum err take(struct reading *r, struct slice in, struct why *why)
         case HTTP_HEAD: {
             struct slice type = http_field(http_head(&r->http), "content-type");
             r->refused.status = http_head(&r->http)->status;
+            text_add(&r->stream->id, http_field(http_head(&r->http), "x-request-id"));
             r->events = r->refused.status == 200 && slice_begins(type, SLICE("text/event-stream"));
             break;
         }

@@ -96,6 +96,7 @@ void reply_fini(struct reply *r)
     text_fini(&r->thoughts);
     text_fini(&r->model);
     text_fini(&r->finish);
+    text_fini(&r->id);
 }
 
 /* ---- one question --------------------------------------------------------------------------- */
@@ -231,6 +232,7 @@ static int stream(struct asking *a, const struct question *q)
     a->reply->interrupted = !e && a->stream.interrupted;
     interrupt_take();
     sigprocmask(SIG_SETMASK, &before, NULL);
+    a->reply->id = a->stream.id;
     a->reply->total_ms = os_mono_ms() - a->stream.began_ms;
     show_end(&a->show);
     int code = judge(a, &refused, e, &why);

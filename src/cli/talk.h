@@ -12,6 +12,7 @@ struct stream {
     bool (*event)(struct stream *s, struct slice data);  /* false: that is enough */
     void (*waits)(struct stream *s, uint64_t waited_ms); /* until the first event; or NULL */
     uint64_t began_ms;
+    struct text id;          /* the request's, as the ledger has it; the caller's to free */
     bool begun, interrupted; /* by Ctrl-C; SIGINT must be blocked */
 };
 /* OK also when it was interrupted. *ret_answer: the status, and the body of an answer that is none
@@ -36,7 +37,7 @@ struct talk { /* zero-filled but for c and model is empty and valid */
     bool quiet;           /* nothing is shown: who asked wants the reply */
 };
 struct reply { /* zero-filled is valid */
-    struct text answer, thoughts, model, finish;
+    struct text answer, thoughts, model, finish, id;
     int64_t prompt_tokens, completion_tokens; /* -1: not told */
     uint64_t first_ms, total_ms;
     bool interrupted;

@@ -7,7 +7,7 @@
 #define TELL_AFTER_MS 1000u
 #define ASK_EVERY_MS 500u
 #define STATUS_MS 1000u
-#define MOST_NAME 60u
+#define MOST_NAME 30u
 
 /* ---- the filter ----------------------------------------------------------------------------- */
 
@@ -105,7 +105,8 @@ static void ask_state(struct show *s)
         if (e) {
             struct slice name = json_text(json_get(e, "model"));
             text_add(&s->state, SLICE("loading "));
-            text_visible(&s->state, slice_to(name, min_size(name.len, MOST_NAME)));
+            name = slice_to(name, min_size(name.len, MOST_NAME));
+            text_visible(&s->state, slice_to(name, take_whole(name)));
             text_format(&s->state, "  %.0f %%", json_number(json_get(e, "progress")) * 100);
         }
         json_done(&doc);

@@ -93,6 +93,9 @@ def test_json_holds_all_of_it(place):
     assert told["completion_tokens"] > 0 and told["prompt_tokens"] > 0 and told["thoughts"]
     assert 0 < told["first_ms"] <= told["total_ms"] < 20000
     assert asked(place)[0] == {"role": "system", "content": "be brief"} and "\x1b" not in out
+    assert place.row(told["id"])["served"] == "llama3.2"
+    code, out, err = place.hearth("ask", *["word"] * 65)
+    assert code == 2 and "takes 64 words; quotes make one of several" in err
 
 
 def test_what_is_piped_in_goes_with_it(place):
