@@ -73,9 +73,7 @@ def test_the_answer_streams_to_a_terminal(place):
 
 
 def test_the_row_names_who_asked(place):
-    before = len(place.rows())
-    assert place.hearth("ask", "hi")[0] == 0
-    row = place.wait_rows(before + 1)[-1]
+    row = place.row(json.loads(place.hearth("ask", "--json", "hi")[1])["id"])
     assert (row["who"], row["outcome"], row["model"], row["served"]) == ("owner", "OK", "role/chat", "qwen2.5")
     assert row["streamed"]
 
@@ -158,13 +156,12 @@ def test_thoughts_are_for_a_terminal_only(place):
 
 
 def test_ctrl_c_ends_the_request(place):
-    before = len(place.rows())
+    before = len(place.rows(outcome="CLIENT_GONE"))
     with Terminal(place, "ask", "fake: events=100 gap_ms=200 text=on%20") as t:
         t.until("on on")
         t.interrupt()
         assert t.ends(3) == terminal.INTERRUPTED
-    row = place.wait_rows(before + 1)[-1]
-    assert row["outcome"] == "CLIENT_GONE" and "\non" not in t.screen()
+    assert place.wait_rows(before + 1, outcome="CLIENT_GONE") and "\non" not in t.screen()
 
 
 @pytest.mark.parametrize("words, code, says", [
@@ -243,13 +240,13 @@ def test_a_conversation_at_a_terminal(place):
 
 
 def test_ctrl_c_stops_the_answer_and_not_the_chat(place):
-    before = len(place.rows())
+    before = len(place.rows(outcome="CLIENT_GONE"))
     with Terminal(place, "chat") as t:
         t.enter("fake: events=100 gap_ms=100 text=on%20")
         t.until("on on")
         t.interrupt()
         t.until("(stopped; what there is stays in the conversation)")
-        assert place.wait_rows(before + 1)[-1]["outcome"] == "CLIENT_GONE"
+        assert place.wait_rows(before + 1, outcome="CLIENT_GONE")
         t.prompt()
         t.type("half a line")
         t.until("half a line")
