@@ -2,8 +2,6 @@
  * it again. At a terminal what fails is told and the chat goes on; else it ends there. */
 #include "cli/talk.h"
 
-#include <signal.h>
-
 #define PROMPT ">>> "
 #define PROMPT_MORE "... "
 

@@ -3,7 +3,6 @@
  * line ends in it: the terminal says where it begins and ends.
  * Ctrl-C: SIGINT has a handler that does nothing, so that it only breaks off the reading. */
 #include <errno.h>
-#include <fcntl.h>
 #include <histedit.h>
 #include <locale.h>
 #include <signal.h>

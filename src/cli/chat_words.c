@@ -2,7 +2,6 @@
  * and no command. */
 #include "cli/talk.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 

@@ -38,14 +38,18 @@ static bool find_by_file(struct cli *c, const struct stat *file, const char **re
     return true;
 }
 
-/* What is printed by others on the way goes to where it does not stand in an answer. */
+/* The first line of what is said of it is enough, where it does not stand in an answer. */
 static int add_file(struct cli *c, const char *path, const char **ret_name)
 {
     bool json = c->options.json;
     c->options.json = false;
     int code = models_add(c, path, NULL, ret_name);
     c->options.json = json;
-    text_add(&c->err, text_slice(&c->out));
+    struct slice rest = text_slice(&c->out), line;
+    if (code == CLI_OK && slice_split(&rest, '\n', &line)) {
+        text_add(&c->err, line);
+        text_byte(&c->err, '\n');
+    }
     text_clear(&c->out);
     cli_flush(c);
     return code;

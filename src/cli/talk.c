@@ -3,7 +3,6 @@
 #include "cli/talk.h"
 
 #include <signal.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "os/os.h"
