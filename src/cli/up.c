@@ -267,6 +267,23 @@ static int wait_for_child(struct launch *l)
     return CLI_OK;
 }
 
+static void forget(const char *word)
+{
+    if (word)
+        memset((char *)(uintptr_t)word, 0, strlen(word));
+}
+
+/* `hearth run MODEL "..."` becomes the daemon too, and every user of the machine can read its
+ * command line as long as it lives. */
+static void forget_words(struct options *o)
+{
+    for (size_t i = 0; i < o->arguments.n; i++)
+        forget(o->arguments.items[i]);
+    o->arguments.n = 0;
+    forget(o->talk.system);
+    o->talk.system = NULL;
+}
+
 static int run_detached(struct cli *c, struct cli_up *up, int data, int log)
 {
     struct launch l = {.c = c, .data = data, .words.limit = 65536};
@@ -282,6 +299,7 @@ static int run_detached(struct cli *c, struct cli_up *up, int data, int log)
         up->ready_fd = d.ready_fd;
         up->detached = true;
         c->out_terminal = c->err_terminal = c->out_colours = c->err_colours = false;
+        forget_words(&c->options);
         return c->daemon->run(up);
     }
     l.child = d.child;

@@ -384,11 +384,13 @@ def alone(make, ground):
 
 def test_a_file_is_run(alone):
     path = engines.fake_model(alone.home, "load_ms=1900 steps=20 tokens=3", name="Tiny-1B.gguf", ground=alone.ground)
-    with Terminal(alone, "run", "Tiny-1B.gguf", "hello") as t:
+    with Terminal(alone, "run", "Tiny-1B.gguf", "a secret", "--system", "hush") as t:
         t.until("The model Tiny-1B is ", "hearth is up at http://127.0.0.1:")
         t.until("loading Tiny-1B", " %  1 s")
         assert t.ends() == 0
     assert t.screen().endswith("\nw0 w1 w2\n") and "loading" not in t.screen(), t.screen()
+    with open(f"/proc/{json.loads(alone.hearth('status', '--json')[1])['pid']}/cmdline", "rb") as command:
+        assert not re.search(b"secret|hush", command.read())
     assert "file: " + str(path) in next((alone.home / "config/conf.d").glob("*.yaml")).read_text().replace('"', "")
     code, out, err = alone.hearth("run", f"{path.parent}/./Tiny-1B.gguf", "again")
     assert (code, out, err) == (0, "w0 w1 w2 \n", "")
