@@ -39,6 +39,7 @@ LIBRARIES = (
     ("llhttp.h", re.compile(r"(llhttp|HPE|LLHTTP)_\w+"), ("http/*",)),
     ("yaml.h", re.compile(r"yaml_(parser|emitter|event|document|token|node)_\w+|YAML_\w+"),
      ("base/yaml*.c",)),
+    ("histedit.h", re.compile(r"(el|EL)_\w+|EditLine|HistEvent"), ("cli/chat_edit.c",)),
     ("sqlite3.h", re.compile(r"(sqlite3|SQLITE)_\w+"), ("store/*",)),
 )
 # Rooms that exist to know the differences between systems.

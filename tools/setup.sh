@@ -27,6 +27,7 @@ build          pc:libllhttp        libllhttp-dev@!bookworm            llhttp-dev
 build          pc:libsodium        libsodium-dev                      libsodium-devel libsodium  libsodium
 build          pc:libssl           libssl-dev                         openssl-devel   openssl    openssl@3
 build          pc:sqlite3          libsqlite3-dev                     sqlite-devel    sqlite     sqlite
+build          pc:libedit          libedit-dev                        libedit-devel   libedit    libedit
 run,check,bench cmd:bwrap           bubblewrap                         bubblewrap      bubblewrap -
 check          cmd:python3         python3                            python3         python     python3
 check,bench    py:pytest           python3-pytest                     python3-pytest  python-pytest  pytest

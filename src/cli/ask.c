@@ -1,331 +1,76 @@
-/* ask: one question to the daemon over admin.sock and its whole answer. Blocking, with one
- * deadline over all of it; the only reader and writer of HTTP in this room. */
-#include <errno.h>
-#include <poll.h>
-#include <stdio.h>
-#include <unistd.h>
+/* ask: `hearth ask`: one question, and its answer as it comes. */
+#include "cli/talk.h"
 
-#include "cli/inner.h"
-#include "os/os.h"
-
-#define ANSWER_MOST (16u << 20)
-#define QUEUE_WAIT_MS 20u
-#define TICK_MS 200u
-
-void answer_fini(struct answer *a)
+static void put_count(struct json_writer *w, const char *key, int64_t n)
 {
-    text_fini(&a->body);
-    *a = (struct answer){0};
-}
-
-static enum err too_late(struct why *why)
-{
-    return why_set(why, ERR_HDR_TIMEOUT, "the daemon takes connections but does not answer");
-}
-
-/* False when the time is over. */
-static bool wait_for(int fd, short what, uint64_t until_ms)
-{
-    for (;;) {
-        uint64_t now = os_mono_ms();
-        struct pollfd p = {.fd = fd, .events = what};
-        int n = poll(&p, 1, now < until_ms ? (int)min_u64(until_ms - now, INT_MAX) : 0);
-        if (n > 0)
-            return true;
-        if (n == 0 || errno != EINTR)
-            return false;
-    }
-}
-
-/* The socket's folder is private, so this fails only where something is badly set up; a program
- * of somebody else must not be believed all the same. Root may ask anybody's daemon. */
-static enum err check_peer(int fd, const char *path, struct why *why)
-{
-    uid_t uid;
-    enum err e = os_peer_uid(fd, &uid);
-    if (e)
-        return why_set(why, e, "cannot tell whose daemon answers on %.200s", path);
-    if (uid != geteuid() && geteuid() != 0)
-        return why_set(why, ERR_PERMISSION, "the daemon behind %.200s is run by user %ld", path,
-                       (long)uid);
-    return OK;
-}
-
-static enum err connect_to(const char *path, uint64_t until_ms, int *ret_fd, struct why *why)
-{
-    struct why reason = {0};
-    enum err e;
-    while ((e = os_unix_connect(path, true, ret_fd, &reason)) == ERR_CONNECT_REFUSED &&
-           reason.sys == EAGAIN) {
-        if (os_mono_ms() >= until_ms)
-            return too_late(why);
-        os_sleep_ms(QUEUE_WAIT_MS); /* its queue is full: it is there and has much to do */
-    }
-    if (!e) {
-        e = check_peer(*ret_fd, path, why);
-        if (e)
-            close(*ret_fd);
-        return e;
-    }
-    if (reason.sys == ENOENT || reason.sys == ENOTDIR || reason.sys == ECONNREFUSED)
-        return why_set(why, ERR_NOT_RUNNING, "no daemon runs");
-    if (reason.sys == EACCES || reason.sys == EPERM)
-        e = ERR_PERMISSION;
-    return why_sys(why, e, reason.sys, "cannot connect to %.200s", path);
-}
-
-static enum err send_all(int fd, struct slice bytes, uint64_t until_ms, struct why *why)
-{
-    while (bytes.len) {
-        ssize_t n = write(fd, bytes.ptr, bytes.len);
-        if (n > 0)
-            bytes = slice_from(bytes, (size_t)n);
-        else if (errno == EAGAIN && !wait_for(fd, POLLOUT, until_ms))
-            return too_late(why);
-        else if (errno == EPIPE || errno == ECONNRESET)
-            return OK; /* it may have answered all the same: see what there is to read */
-        else if (errno != EAGAIN && errno != EINTR)
-            return why_sys(why, ERR_SYSTEM, errno, "cannot write to the daemon");
-    }
-    return OK;
-}
-
-/* One read's bytes through the parser. *ret_done: the answer is complete. */
-static enum err take(struct http_parser *p, struct slice in, struct answer *a, bool *ret_done,
-                     struct why *why)
-{
-    for (;;) {
-        struct slice run;
-        switch (http_parse(p, &in, &run)) {
-        case HTTP_MORE:
-            return OK;
-        case HTTP_HEAD:
-            a->status = http_head(p)->status;
-            break;
-        case HTTP_BODY:
-            text_add(&a->body, run);
-            if (a->body.failed)
-                return why_set(why, ERR_NO_MEMORY, "the daemon's answer is too large");
-            break;
-        case HTTP_END:
-            *ret_done = true;
-            return OK;
-        case HTTP_BAD:
-        case HTTP_CUT:
-            return why_set(why, ERR_BAD_RESPONSE, "the daemon's answer is no HTTP: %.100s", p->why);
-        }
-    }
-}
-
-struct call { /* one question, and what it needs until its answer is there */
-    struct cli *cli;
-    uint64_t began_ms, until_ms;
-};
-
-/* Whoever wants to hear that it takes long, hears it meanwhile. */
-static bool wait_for_bytes(const struct call *call, int fd)
-{
-    struct cli *c = call->cli;
-    for (;;) {
-        uint64_t now = os_mono_ms();
-        uint64_t until = c->waits ? min_u64(now + TICK_MS, call->until_ms) : call->until_ms;
-        if (wait_for(fd, POLLIN, until))
-            return true;
-        now = os_mono_ms();
-        if (now >= call->until_ms)
-            return false;
-        c->waits(c, now - call->began_ms);
-    }
-}
-
-static enum err receive(const struct call *call, int fd, struct http_parser *p, struct answer *a,
-                        struct why *why)
-{
-    char bytes[16384];
-    for (bool done = false; !done;) {
-        if (!wait_for_bytes(call, fd))
-            return too_late(why);
-        ssize_t n = read(fd, bytes, sizeof bytes);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            continue;
-        if (n <= 0 && http_parse_eof(p) == HTTP_END)
-            return OK;
-        if (n <= 0)
-            return why_set(why, ERR_EOF_BEFORE_HEADERS,
-                           "the daemon closed the connection before it had answered");
-        enum err e = take(p, (struct slice){bytes, (size_t)n}, a, &done, why);
-        if (e)
-            return e;
-    }
-    return OK;
-}
-
-static void write_question(struct text *out, const struct question *q)
-{
-    char length[24];
-    snprintf(length, sizeof length, "%zu", q->body.len);
-    const struct http_field fields[] = {
-        {SLICE("Host"), SLICE("localhost")},
-        {SLICE("User-Agent"), SLICE("hearth/" HEARTH_VERSION)},
-        {SLICE("Accept"), SLICE("application/json")},
-        {SLICE("Connection"), SLICE("close")},
-        {SLICE("Content-Length"), slice_of(length)},
-        {SLICE("Content-Type"), SLICE("application/json")},
-    };
-    size_t n = q->method == METHOD_GET ? COUNT(fields) - 2 : COUNT(fields) - (q->body.len == 0);
-    if (!http_write_request(out, q->method, slice_of(q->target), fields, n))
-        out->failed = true;
-    text_add(out, q->body);
-}
-
-enum err cli_ask(struct cli *c, const struct question *q, struct answer *ret_answer,
-                 struct why *why)
-{
-    uint64_t began_ms = os_mono_ms(), until_ms = began_ms + q->timeout_ms;
-    const struct call call = {c, began_ms, until_ms};
-    struct text path = {0}, question = {0};
-    struct answer answer = {.body.limit = ANSWER_MOST};
-    struct http_parser parser;
-    http_parser_init(&parser, HTTP_RESPONSE, NULL);
-    int fd = -1;
-    enum err e;
-    text_format(&path, "%s/" CLI_SOCKET, c->paths.run);
-    write_question(&question, q);
-    if (path.failed || question.failed)
-        e = why_set(why, ERR_NO_MEMORY, "no memory for the question");
+    json_key(w, key);
+    if (n < 0)
+        json_put_null(w);
     else
-        e = connect_to(text_cstr(&path), until_ms, &fd, why);
-    if (!e) {
-        e = send_all(fd, text_slice(&question), until_ms, why);
-        if (!e)
-            e = receive(&call, fd, &parser, &answer, why);
-        close(fd);
+        json_put_int(w, n);
+}
+
+static void put_reply(struct cli *c, const struct reply *r)
+{
+    struct text line = {0};
+    struct json_writer w = json_writer(&line);
+    json_open_object(&w);
+    json_put_pair(&w, "answer", text_slice(&r->answer));
+    json_put_pair(&w, "thoughts", text_slice(&r->thoughts));
+    json_put_pair(&w, "model", text_slice(&r->model));
+    json_put_pair(&w, "finish", text_slice(&r->finish));
+    put_count(&w, "prompt_tokens", r->prompt_tokens);
+    put_count(&w, "completion_tokens", r->completion_tokens);
+    put_count(&w, "first_ms", r->first_ms ? (int64_t)r->first_ms : -1);
+    put_count(&w, "total_ms", (int64_t)r->total_ms);
+    json_put_pair(&w, "id", text_slice(&r->id));
+    json_close_object(&w);
+    c->out.failed |= line.failed;
+    cli_json(&c->out, text_slice(&line));
+    text_fini(&line);
+}
+
+static int ask(struct cli *c, const char *model, struct slice question)
+{
+    struct talk t = {.c = c, .model = model, .quiet = c->options.json};
+    struct reply r = {0};
+    const char *system = c->options.talk.system;
+    int code;
+    if (!talk_set_system(&t, slice_of(system ? system : "")) || !talk_add(&t, USER, question)) {
+        code = cli_fail(c, ERR_NO_MEMORY, NULL, NULL);
+    } else {
+        code = talk_ask(&t, &r);
+        if (r.interrupted)
+            talk_end_interrupted(c);
+        if (code == CLI_OK && c->options.json)
+            put_reply(c, &r);
+        reply_fini(&r);
     }
-    http_parser_fini(&parser);
-    text_fini(&path);
+    talk_fini(&t);
+    return code;
+}
+
+int ask_once(struct cli *c, const char *model, size_t from)
+{
+    struct text question = {0};
+    struct why why = {0};
+    int code = CLI_OK;
+    if (!take_question(c, from, &question, &code))
+        return code;
+    if (question.len) {
+        code = ask(c, model, text_slice(&question));
+    } else {
+        why_set(&why, ERR_BAD_REQUEST, "what is the question?");
+        code = cli_fail(c, ERR_BAD_REQUEST, &why,
+                        "As in `hearth ask \"why is the sky blue?\"`; `hearth chat` talks on.");
+    }
     text_fini(&question);
-    if (e)
-        answer_fini(&answer);
-    else
-        *ret_answer = answer;
-    return e;
+    return code;
 }
 
-enum err cli_ask_status(struct cli *c, unsigned timeout_ms, struct answer *ret_answer,
-                        struct why *why)
+int ask_run(struct cli *c)
 {
-    const struct question q = {
-        .method = METHOD_GET, .target = "/hearth/v1/status", .timeout_ms = timeout_ms};
-    return cli_ask(c, &q, ret_answer, why);
-}
-
-/* ---- what an answer with an error says ---- */
-
-static void print_problem(struct text *out, const struct json_value *problem)
-{
-    if (!json_is_object(problem)) {
-        text_visible(out, json_text(problem));
-        text_byte(out, '\n');
-        return;
-    }
-    struct slice file = json_text(json_get(problem, "file"));
-    struct slice severity = json_text(json_get(problem, "severity"));
-    struct slice key = json_text(json_get(problem, "key"));
-    int64_t line;
-    text_visible(out, file);
-    if (json_int(json_get(problem, "line"), &line))
-        text_format(out, ":%lld", (long long)line);
-    text_add(out, file.len ? SLICE(": ") : SLICE(""));
-    text_visible(out, severity.len ? severity : SLICE("error"));
-    text_add(out, SLICE(": "));
-    if (key.len) {
-        text_visible(out, key);
-        text_add(out, SLICE(": "));
-    }
-    text_visible(out, json_text(json_get(problem, "text")));
-    text_byte(out, '\n');
-}
-
-static enum err error_of_code(struct slice code)
-{
-    for (enum err e = OK + 1; e < ERR_COUNT; e++) {
-        if (slice_is(code, slice_of(err_row(e)->code)))
-            return e;
-    }
-    return ERR_INTERNAL;
-}
-
-int cli_refused(struct cli *c, const struct answer *a)
-{
-    struct json_doc doc;
-    struct why why = {0};
-    if (a->status == 401) { /* over its own socket that is about who we are, not about a key */
-        why_set(&why, ERR_UNAUTHORIZED, "this daemon does not trust user %ld", (long)geteuid());
-        return cli_fail(c, ERR_UNAUTHORIZED, &why,
-                        "Ask as the user that it runs as, or add this one to its `trusted_uids`.");
-    }
-    if (json_read(text_slice(&a->body), &json_usual_limits, NULL, &doc, NULL)) {
-        why_set(&why, ERR_BAD_RESPONSE, "the daemon answered with status %d", a->status);
-        return cli_fail(c, ERR_INTERNAL, &why, NULL);
-    }
-    const struct json_value *error = json_get(doc.root, "error");
-    const struct json_value *problems = json_get(error, "problems");
-    if (!problems)
-        problems = json_get(doc.root, "problems");
-    for (struct json_iter i = json_begin(problems); json_next(&i);)
-        print_problem(&c->err, i.value);
-    struct slice message = json_text(json_get(error, "message"));
-    enum err e = error_of_code(json_text(json_get(error, "code")));
-    /* After words of its own, what is said of a field of JSON would help nobody here. */
-    struct slice usual = slice_of(err_row(e)->words);
-    if (a->status == 400 && message.len > usual.len && slice_ends(message, usual)) {
-        message = slice_trim(slice_to(message, message.len - usual.len));
-        message.len -= slice_ends(message, SLICE("."));
-    }
-    if (!error && problems)
-        why_set(&why, e = ERR_CONFIG, "the configuration is not valid; the old one stays in force");
-    else if (message.len)
-        why_set(&why, e, "%.*s", SLICE_ARG(message));
-    else
-        why_set(&why, e, "the daemon answered with status %d", a->status);
-    /* the message of the daemon says what to do itself */
-    int code = cli_fail(c, e, &why, message.len || problems ? "" : NULL);
-    json_done(&doc);
-    if (a->status == 400)
-        return CLI_USAGE;
-    return code == CLI_USAGE ? CLI_FAILED : code;
-}
-
-bool cli_ask_json(struct cli *c, const struct question *q, struct answer *ret_answer,
-                  struct json_doc *ret_doc, int *ret_code)
-{
-    struct why why = {0};
-    enum err e = cli_ask(c, q, ret_answer, &why);
-    if (c->waits && c->err_terminal) { /* takes away what was told meanwhile */
-        text_add(&c->err, SLICE("\r\033[K"));
-        cli_flush(c);
-    }
-    if (e == ERR_NOT_RUNNING)
-        *ret_code = cli_not_running(c);
-    else if (e)
-        *ret_code = cli_fail(c, e, &why, "Its log may say more: `hearth logs`.");
-    else if (ret_answer->status >= 300)
-        *ret_code = cli_refused(c, ret_answer);
-    else if (json_read(text_slice(&ret_answer->body), &json_usual_limits, NULL, ret_doc, &why))
-        *ret_code = cli_fail(c, ERR_INTERNAL, &why, NULL);
-    else
-        return true;
-    return false;
-}
-
-bool cli_who(const struct json_value *status, struct text *address, int64_t *ret_pid)
-{
-    const struct json_value *listen = json_get(status, "listen");
-    if (!json_int(json_get(status, "pid"), ret_pid) || !json_is_array(listen))
-        return false;
-    if (json_count(listen))
-        cli_address(address, json_text(json_at(listen, 0)));
-    else
-        text_add(address, SLICE("its own socket only"));
-    return true;
+    const char *model = NULL;
+    int code = CLI_OK;
+    return talk_choose(c, &model, &code) ? ask_once(c, model, 0) : code;
 }

@@ -95,6 +95,10 @@ struct hand_options {
     const char *shell, *role;
 };
 
+struct talk_options {
+    const char *role, *system;
+};
+
 struct options { /* what the command line said */
     bool help, json, detach, example, now, follow, origin, admin, dry_run;
     uint64_t lines, most;
@@ -105,6 +109,7 @@ struct options { /* what the command line said */
     struct engine_options engine;
     struct connect_options connect;
     struct hand_options hands;
+    struct talk_options talk;
 };
 
 /* ---- what a command gets ---- */
@@ -167,7 +172,7 @@ enum err foreground_run(struct foreground *f, struct why *why) MUST_USE;
 /* Ends us as the signal would have, had we not waited: the last call. Returns if there was none. */
 void foreground_end(const struct foreground *f);
 
-/* ask.c: the daemon behind admin.sock */
+/* question.c: the daemon behind admin.sock */
 struct answer { /* zero-filled is valid */
     int status;
     struct text body;
@@ -185,6 +190,9 @@ enum err cli_ask(struct cli *c, const struct question *q, struct answer *ret_ans
                  struct why *why) MUST_USE;
 enum err cli_ask_status(struct cli *c, unsigned timeout_ms, struct answer *ret_answer,
                         struct why *why) MUST_USE;
+/* Connects and sends; the answer is to be read from *ret_fd, which never waits. */
+enum err question_send(struct cli *c, const struct question *q, uint64_t until_ms, int *ret_fd,
+                       struct why *why) MUST_USE;
 /* Prints what an answer with an error status says; returns the exit code. What the daemon does not
  * take (400) is what the user typed. */
 int cli_refused(struct cli *c, const struct answer *a);
@@ -219,6 +227,13 @@ struct watch_view {
 void watch_draw(const struct watch_view *v, struct text *out);
 void status_stays(const struct json_value *engine, struct text *out); /* how long, in words */
 int watch_run(struct cli *c);                                         /* watch.c */
+/* up.c: a daemon in the background, for who needs one. False: this command is over, with *ret_code;
+ * also in the daemon itself, when it has ended. */
+bool up_for(struct cli *c, int *ret_code);
+/* models_change.c: a GGUF file as a model, named like it unless `name` says how; tells it, and
+ * returns the exit code. *ret_name, when that is 0, is in the arena of the command. */
+int models_add(struct cli *c, const char *file, const char *name, const char **ret_name);
+enum err models_check_file(const char *path, struct why *why) MUST_USE; /* is it a GGUF file? */
 /* logs.c: what was added to the log after `from`, at most so many lines of it. */
 void logs_print_since(int dirfd, off_t from, uint64_t lines, struct text *out);
 

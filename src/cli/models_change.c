@@ -119,7 +119,7 @@ int models_unset_run(struct cli *c)
 
 /* ---- add ------------------------------------------------------------------------------------ */
 
-static enum err check_file(const char *path, struct why *why)
+enum err models_check_file(const char *path, struct why *why)
 {
     char magic[4] = "";
     struct stat st;
@@ -193,7 +193,8 @@ static int add(struct change *ch, const char *name, const char *path)
     if (confd_has(ch->file, "file") || (ch->config && config_find_origin(ch->config, key, &o))) {
         why_set(&why, ERR_BAD_VALUE, "there is a model %.128s already", name);
         return cli_fail(c, ERR_BAD_VALUE, &why,
-                        "Give this one another name with --name, or `hearth models rm` that one.");
+                        "Give this one another name, `hearth models add FILE --name NAME`, or "
+                        "`hearth models rm` that one.");
     }
     struct slice value = slice_of(path);
     struct slice done = arena_format(&c->arena, "The model %s is %s.", name, path);
@@ -202,29 +203,41 @@ static int add(struct change *ch, const char *name, const char *path)
     return code;
 }
 
-int models_add_run(struct cli *c)
+int models_add(struct cli *c, const char *file, const char *name, const char **ret_name)
 {
     struct change ch;
     struct why why = {0};
     int code = CLI_OK;
-    if (!c->options.arguments.n) {
-        why_set(&why, ERR_BAD_REQUEST, "which file?");
-        return cli_fail(c, ERR_BAD_REQUEST, &why, "As in `hearth models add ~/models/x.gguf`.");
-    }
-    const char *path = absolute(c, c->options.arguments.items[0]);
-    enum err e = path ? check_file(path, &why) : why_set(&why, ERR_SYSTEM, "where is this folder?");
+    const char *path = absolute(c, file);
+    enum err e =
+        path ? models_check_file(path, &why) : why_set(&why, ERR_SYSTEM, "where is this folder?");
     if (e)
         return cli_fail(c, e, &why, "");
-    const char *name = c->options.name ? c->options.name : name_of(c, path);
+    if (!name)
+        name = name_of(c, path);
     if (!name) {
         why_set(&why, ERR_BAD_REQUEST, "the file's name is no name for a model");
-        return cli_fail(c, ERR_BAD_REQUEST, &why, "Give it one with --name.");
+        return cli_fail(c, ERR_BAD_REQUEST, &why,
+                        "Give it one: `hearth models add FILE --name NAME`.");
     }
     if (!change_open(c, "models", name, &ch, &code))
         return code;
     code = add(&ch, name, path);
     change_close(&ch);
+    if (code == CLI_OK)
+        *ret_name = name;
     return code;
+}
+
+int models_add_run(struct cli *c)
+{
+    struct why why = {0};
+    const char *name;
+    if (!c->options.arguments.n) {
+        why_set(&why, ERR_BAD_REQUEST, "which file?");
+        return cli_fail(c, ERR_BAD_REQUEST, &why, "As in `hearth models add ~/models/x.gguf`.");
+    }
+    return models_add(c, c->options.arguments.items[0], c->options.name, &name);
 }
 
 /* ---- rm ------------------------------------------------------------------------------------- */

@@ -176,6 +176,10 @@ static enum err take_argument(const struct parser *p, const char *word)
         arguments->items[arguments->n++] = word;
         return OK;
     }
+    if (row->most_arguments == MOST_WORDS)
+        return why_set(p->why, ERR_BAD_REQUEST,
+                       "`hearth %s` takes %u words; quotes make one of several", row->name,
+                       MOST_WORDS);
     struct text shown = {0};
     text_visible(&shown, slice_of(word));
     enum err e = why_set(p->why, ERR_BAD_REQUEST, "`hearth %s` does not take %.60s", row->name,

@@ -267,6 +267,23 @@ static int wait_for_child(struct launch *l)
     return CLI_OK;
 }
 
+static void forget(const char *word)
+{
+    if (word)
+        memset((char *)(uintptr_t)word, 0, strlen(word));
+}
+
+/* `hearth run MODEL "..."` becomes the daemon too, and every user of the machine can read its
+ * command line as long as it lives. */
+static void forget_words(struct options *o)
+{
+    for (size_t i = 0; i < o->arguments.n; i++)
+        forget(o->arguments.items[i]);
+    o->arguments.n = 0;
+    forget(o->talk.system);
+    o->talk.system = NULL;
+}
+
 static int run_detached(struct cli *c, struct cli_up *up, int data, int log)
 {
     struct launch l = {.c = c, .data = data, .words.limit = 65536};
@@ -282,6 +299,7 @@ static int run_detached(struct cli *c, struct cli_up *up, int data, int log)
         up->ready_fd = d.ready_fd;
         up->detached = true;
         c->out_terminal = c->err_terminal = c->out_colours = c->err_colours = false;
+        forget_words(&c->options);
         return c->daemon->run(up);
     }
     l.child = d.child;
@@ -396,12 +414,14 @@ static enum err settle(struct cli *c, struct words *set, const char **words, str
     return e;
 }
 
-int up_run(struct cli *c)
+/* *ret_daemon: we are the daemon, and it has ended. */
+static int start(struct cli *c, bool *ret_daemon)
 {
     struct why why = {0};
     struct words set = c->options.set;
     int code;
     os_private_umask();
+    *ret_daemon = false;
     if (is_up(c, c->options.detach ? ASK_MS : QUICK_MS, &code))
         return code;
     const char *words[MOST_WORDS + 1] = {0};
@@ -411,8 +431,35 @@ int up_run(struct cli *c)
         return cli_fail(c, e, &why,
                         e == ERR_CONFIG ? "`hearth config check` says it again." : NULL);
     struct cli_up up = {.sources = &sources, .ready_fd = -1};
-    if (c->options.detach)
-        return detach(c, &up);
+    if (c->options.detach) {
+        code = detach(c, &up);
+        *ret_daemon = up.detached;
+        return code;
+    }
     cli_flush(c);
     return c->daemon->run(&up);
+}
+
+int up_run(struct cli *c)
+{
+    bool daemon;
+    return start(c, &daemon);
+}
+
+bool up_for(struct cli *c, int *ret_code)
+{
+    struct answer a = {0};
+    bool daemon = false, runs = !cli_ask_status(c, ASK_MS, &a, NULL);
+    struct options kept = c->options;
+    answer_fini(&a);
+    if (runs)
+        return true;
+    c->options.detach = true;
+    c->options.json = false;
+    *ret_code = start(c, &daemon);
+    c->options = kept;
+    text_add(&c->err, text_slice(&c->out)); /* what is printed is what was asked for */
+    text_clear(&c->out);
+    cli_flush(c);
+    return !daemon && *ret_code == CLI_OK;
 }
