@@ -316,7 +316,7 @@ static enum err write_archive(struct making *m, struct why *why)
     static const char end[2 * TAR_BLOCK];
     struct text text = {0};
     int64_t now = (int64_t)(os_wall_ms() / 1000);
-    enum err e = manifest_write(&m->manifest, &text);
+    enum err e = members_write(&m->manifest, &text);
     const struct member first = {
         .name = MANIFEST, .size = text.len, .mode = 0600, .content = text_slice(&text)};
     if (!e)

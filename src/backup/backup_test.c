@@ -59,7 +59,7 @@ static void only_what_is_ours_has_a_kind(void **state)
 static enum err read_manifest(struct arena *a, const char *text, struct manifest *m)
 {
     struct why why = {0};
-    return manifest_read(a, slice_of(text), m, &why);
+    return members_read(a, slice_of(text), m, &why);
 }
 
 #define SUM "0000000000000000000000000000000000000000000000000000000000000000"

@@ -18,7 +18,7 @@ bool tar_put(const struct tar_entry *entry, unsigned char block[TAR_BLOCK]); /* 
 bool tar_take(const unsigned char block[TAR_BLOCK], struct tar_entry *ret);
 bool tar_is_end(const unsigned char block[TAR_BLOCK]);
 
-/* ---- manifest.c: what may be in one, and what this one says ---- */
+/* ---- members.c: what may be in one, and what this one says ---- */
 #define MANIFEST "manifest.json"
 #define MOST_MANIFEST (1u << 20)
 #define MOST_MEMBERS 1100u
@@ -55,8 +55,8 @@ struct manifest {
     bool secrets;
     const char *made, *version;
 };
-enum err manifest_write(const struct manifest *m, struct text *out) MUST_USE;
-enum err manifest_read(struct arena *a, struct slice text, struct manifest *ret,
+enum err members_write(const struct manifest *m, struct text *out) MUST_USE;
+enum err members_read(struct arena *a, struct slice text, struct manifest *ret,
                        struct why *why) MUST_USE;
 
 /* ---- backup.c ---- */

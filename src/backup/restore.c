@@ -112,7 +112,7 @@ static enum err read_manifest(struct restoring *r, struct why *why)
         e = read_small(r, entry.size, &text, why);
     if (e)
         return e;
-    e = manifest_read(r->t->arena, text, &r->manifest, &inner);
+    e = members_read(r->t->arena, text, &r->manifest, &inner);
     return e ? why_set(why, e, "%.180s: %.120s", r->path, inner.text) : OK;
 }
 
@@ -431,7 +431,8 @@ static enum err open_archive(struct restoring *r, struct why *why)
 /* For looking only: a folder somewhere else, since the data folder may not be there. */
 static enum err open_aside(struct restoring *r, struct why *why)
 {
-    char *path = arena_format(r->t->arena, "%s/hearth-restore-XXXXXX", r->t->temporary).ptr;
+    struct slice words = arena_format(r->t->arena, "%s/hearth-restore-XXXXXX", r->t->temporary);
+    char *path = words.ptr ? arena_cstr(r->t->arena, words) : NULL;
     r->stage = (struct stage){.data = -1, .lock = -1};
     if (!path)
         return no_memory(why);

@@ -173,16 +173,11 @@ int backup_run(struct cli *c)
 
 static const char *restore_next(enum err e)
 {
-    switch (e) {
-    case ERR_BUSY:
+    if (e == ERR_BUSY)
         return "`hearth down` first, if hearth runs. Nothing was changed.";
-    case ERR_NOT_FOUND:
+    if (e == ERR_NOT_FOUND)
         return "";
-    case ERR_DISK:
-        return NULL;
-    default:
-        return "Nothing was changed.";
-    }
+    return e == ERR_DISK ? NULL : "Nothing was changed.";
 }
 
 int restore_run(struct cli *c)

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "os/os.h"
+#include "service/service.h"
 
 static void put_u64(struct json_writer *w, const char *key, uint64_t n)
 {

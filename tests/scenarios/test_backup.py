@@ -60,7 +60,7 @@ def files_of(home):
 def verified(daemon):
     code, out, err = daemon.hearth("requests", "verify", "--json")
     assert code == 0, out + err
-    return json.loads(out)
+    return json.loads(out)["verify"]
 
 
 def test_a_backup_under_load_is_put_back_elsewhere(make, source, tmp_path_factory):

@@ -1,4 +1,4 @@
-/* manifest: the members that a backup may have, and the one that says which it has. */
+/* members: what a backup may hold, and the one member that says what it holds. */
 #include <stdio.h>
 
 #include "backup/inside.h"
@@ -77,7 +77,7 @@ static void put_member(struct json_writer *w, const struct member *f)
     text_fini(&sum);
 }
 
-enum err manifest_write(const struct manifest *m, struct text *out)
+enum err members_write(const struct manifest *m, struct text *out)
 {
     struct json_writer w = json_writer(out);
     json_open_object(&w);
@@ -193,7 +193,7 @@ static enum err read_root(struct arena *a, const struct json_value *root, struct
     return e;
 }
 
-enum err manifest_read(struct arena *a, struct slice text, struct manifest *ret, struct why *why)
+enum err members_read(struct arena *a, struct slice text, struct manifest *ret, struct why *why)
 {
     struct json_doc doc;
     enum err e = json_read(text, &json_usual_limits, NULL, &doc, why);
