@@ -6,13 +6,14 @@
 # installs the service, has it serve a model whose engine is in a sandbox, restarts hearth through
 # it, kills it, breaks its configuration; reboots, and expects all of it to be there again, with
 # lingering, without a login; and takes it away. With -e the engine is the real one of that pack, and
-# the model the generated one; else the tests' fake engine of the build in FOLDER (build/check).
+# the model the generated one; else it is the tests' fake engine, of build/check. hearth itself is the
+# one in FOLDER (build/release).
 #
 # Needs root, systemd with its user manager (libpam-systemd), bubblewrap and a minute; no part of
 # make check. Ends with 0 when all was as it should be, and prints what was seen.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-top=$PWD build=build/check pack=''
+build=build/release pack=''
 while getopts b:e: flag; do
     case $flag in
         b) build=$OPTARG ;;
@@ -52,9 +53,10 @@ furnish() {
     local unit
     : >"$root/etc/fstab"
     echo bootroom >"$root/etc/hostname"
-    rm -rf "$root/etc/systemd/system" "$root/var/lib/systemd/linger" "$root/tmp" "$root/run"
-    mkdir -p "$root/etc/systemd/system" "$root/tmp" "$root/run" "$root/home/$user"
-    chmod 1777 "$root/tmp"
+    # Nothing of this machine's own is started: what it has enabled is hidden.
+    mkdir -p "$room/units" "$room/lingers" "$root/var/lib/systemd/linger" "$root/home/$user"
+    mount --bind "$room/units" "$root/etc/systemd/system"
+    mount --bind "$room/lingers" "$root/var/lib/systemd/linger"
     for unit in systemd-udevd.service systemd-udev-trigger.service systemd-networkd.service \
         systemd-resolved.service apparmor.service ldconfig.service systemd-timesyncd.service; do
         ln -s /dev/null "$root/etc/systemd/system/$unit"
@@ -62,7 +64,7 @@ furnish() {
     cat >"$root/etc/systemd/system/bootroom.target" <<'END'
 [Unit]
 Requires=basic.target
-Wants=systemd-logind.service systemd-user-sessions.service
+Wants=systemd-logind.service systemd-user-sessions.service polkit.service
 After=basic.target
 AllowIsolate=yes
 END
@@ -74,7 +76,7 @@ END
         mkdir -p "$root/opt/pack"
         cp -a "$pack/." "$root/opt/pack"
     else
-        install -D -m 755 "$build/tests/fake_engine/fake_engine" "$root/opt/pack/llama-server"
+        install -D -m 755 build/check/tests/fake_engine/fake_engine "$root/opt/pack/llama-server"
     fi
     chown -R "$uid:$uid" "$root/home/$user"
     chmod 700 "$root/home/$user"
@@ -99,7 +101,8 @@ boot() {
         done
         ln -s /proc/self/fd "$root/dev/fd"
         mount -t tmpfs -o mode=755 run "$root/run"
-        mkdir -p "$root/tmp/old"
+        mount -t tmpfs -o mode=1777 tmp "$root/tmp"
+        mkdir "$root/tmp/old"
         hostname bootroom
         ip link set lo up 2>/dev/null || :
         cd "$root"
@@ -180,9 +183,12 @@ else
 fi
 as_user hearth models add "$model" --name m >/dev/null
 
-as_user hearth service install --linger || fail 'it was not installed'
+as_user hearth up --detach >/dev/null
+as_user hearth service install --linger >"$room/said" || fail 'it was not installed'
+grep 'started by hand' "$room/said" || fail 'it does not tell of the one that was started by hand'
+as_user hearth restart || fail 'it was not handed over'
 unit=/home/$user/.config/systemd/user/hearth.service
-inside systemd-analyze --user --no-pager verify "$unit" || fail 'systemd finds fault with the unit'
+as_user systemd-analyze --user --no-pager verify "$unit" || fail 'systemd finds fault with the unit'
 as_user systemd-analyze --user --no-pager security --offline=true "$unit" | tail -n 1
 status_has '"service":"hearth.service"' || fail 'status does not say whose it is'
 asks || fail 'the model does not answer'
@@ -225,11 +231,17 @@ status_has '"sandbox":"bubblewrap"' || fail 'after the restart of the machine: n
 say 'after the restart of the machine it answers, without a login'
 as_user hearth service status
 
+as_user sh -c 'echo "trusted_uids: [self, 0]" >~/.config/hearth/hearth.yaml'
+as_user hearth service install | grep 'no walls' || fail 'trusted users did not cost the walls'
+as_user hearth restart >/dev/null || fail 'it does not start without walls'
+asks || fail 'without walls the model does not answer'
+status_has '"sandbox":"bubblewrap"' || fail 'without walls: no sandbox'
 as_user hearth service rm || fail 'rm'
 inside test ! -e "$unit" || fail 'the unit is left'
 inside test ! -e "/home/$user/.config/systemd" || fail 'folders are left'
 inside test ! -e "/var/lib/systemd/linger/$user" || fail 'lingering is left'
 [ "$(inside sh -c 'cat /proc/[0-9]*/comm' | grep -cE '^(hearth|llama-server|bwrap)' || :)" = 0 ] || fail 'processes are left'
+inside systemctl start "user@$uid.service" # a login: he has no manager without, now
 as_user mkdir -p "/home/$user/.config/systemd/user"
 as_user sh -c "echo '[Service]' >$unit"
 code=0

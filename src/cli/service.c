@@ -8,6 +8,7 @@
 
 #include "cli/inner.h"
 #include "os/os.h"
+#include "sandbox/sandbox.h"
 
 #define STOP_MORE_MS 15000u /* on top of what requests may take: engines, files, the last bytes */
 
@@ -107,15 +108,27 @@ static enum err make_folders(struct cli *c, struct why *why)
     return e;
 }
 
-/* Behind which it may run, if it can be tried here: what is only shown has them. */
-static const char *no_walls(const struct install *in, const struct config *config)
+/* They must not cost the engines their own: where bubblewrap works, it has to work behind them. */
+static bool may_wall(struct cli *c, const struct service *s)
+{
+    static const char *const nothing[] = {"/bin/true", NULL};
+    struct sandbox_verdict v;
+    sandbox_probe(c->environment, "", &v);
+    const char *const sandbox[] = {v.program, "--unshare-all", "--ro-bind", "/",         "/",
+                                   "--proc",  "/proc",         "--dev",     "/dev",      "--tmpfs",
+                                   "/tmp",    "--cap-drop",    "ALL",       "/bin/true", NULL};
+    return service_may_wall(s, v.kind == SANDBOX_BUBBLEWRAP ? sandbox : nothing);
+}
+
+/* Why it will have none; "" when it has. What is only shown has them. */
+static const char *no_walls(struct cli *c, const struct install *in, const struct config *config)
 {
     const struct service *s = &in->owner.service;
     if (trusts_others(config))
         return "trusted_uids names other users, whom it could not tell apart behind walls";
-    if (s->terms->any || service_may_wall(s))
+    if (s->terms->any || may_wall(c, s))
         return "";
-    return "this system lets a user have none";
+    return "this system lets a user have none, or its engines would lose theirs";
 }
 
 static enum err plan_it(struct cli *c, struct install *in, const struct config *config,
@@ -125,7 +138,7 @@ static enum err plan_it(struct cli *c, struct install *in, const struct config *
     if (e)
         return e;
     in->plan.stop_ms = config->request.drain_ms + STOP_MORE_MS;
-    in->no_walls = no_walls(in, config);
+    in->no_walls = no_walls(c, in, config);
     in->plan.walls = !*in->no_walls;
     in->plan.linger = in->owner.service.linger || (c->options.care.linger && !in->before.lingers);
     return OK;
@@ -135,16 +148,18 @@ static enum err put_it(struct cli *c, struct install *in, const struct config *c
                        struct why *why)
 {
     struct service *s = &in->owner.service;
-    bool had = s->linger;
     enum err e = service_ask(s, &in->before, why);
     if (!e)
         e = make_folders(c, why);
     if (!e)
         e = plan_it(c, in, config, why);
+    bool linger = !e && in->plan.linger && !in->before.lingers;
+    if (linger)
+        e = service_linger(s, true, why);
     if (!e)
         e = service_put(s, &in->plan, &in->changed, why);
-    if (!e && in->plan.linger && !had)
-        e = service_linger(s, true, why);
+    if (e && linger)
+        (void)!service_linger(s, false, NULL);
     in->lingers = in->before.lingers || in->plan.linger;
     return e;
 }
@@ -251,7 +266,9 @@ static int install_failed(struct cli *c, enum err e, const struct why *why)
         next = "Log in as this user (su and sudo are no login), or turn lingering on: loginctl "
                "enable-linger";
     else if (e == ERR_PERMISSION)
-        next = "Move it away, and do this again.";
+        next = c->options.care.linger
+                   ? "Nothing was installed. Try without --linger; root may turn it on for you."
+                   : "Move it away, and do this again.";
     return cli_fail(c, e, why, next);
 }
 
@@ -297,6 +314,8 @@ int service_rm_run(struct cli *c)
     bool lingered = !e && o.service.linger;
     if (!e)
         e = service_remove(&o.service, &why);
+    if (e && lingered && o.service.is == SERVICE_ABSENT)
+        return cli_fail(c, e, &why, "All else is gone. Root may turn it off for you.");
     if (e)
         return cli_fail(c, e, &why,
                         e == ERR_PERMISSION ? "It was left as it is; take it away yourself." : "");

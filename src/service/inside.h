@@ -16,7 +16,7 @@ enum service_verb {
     VERB_NO_LINGER,
 };
 
-/* A command. Words in capitals stand for: FILE, DOMAIN (gui/501), TARGET (gui/501/NAME). */
+/* A command. Words in capitals stand for: FILE, DOMAIN (gui/501), TARGET (gui/501/NAME), USER. */
 #define STEP_WORDS 40u
 struct service_step {
     enum service_verb verb;

@@ -148,11 +148,20 @@ static const char *const *environment_of(const struct service *s)
     return with;
 }
 
+static const char *user_name(const struct service *s)
+{
+    const struct passwd *who = getpwuid(geteuid());
+    const char *name = who ? arena_cstr(s->arena, slice_of(who->pw_name)) : NULL;
+    return name ? name : "";
+}
+
 static const char *word_of(const struct service *s, const char *word)
 {
     long uid = (long)geteuid();
     if (!strcmp(word, "FILE"))
         return s->file;
+    if (!strcmp(word, "USER"))
+        return user_name(s);
     if (!strcmp(word, "DOMAIN"))
         return arena_format(s->arena, "gui/%ld", uid).ptr;
     if (!strcmp(word, "TARGET"))
@@ -162,6 +171,7 @@ static const char *word_of(const struct service *s, const char *word)
 
 struct running {
     const struct service *service;
+    const char *const *more; /* words behind the step's own; NULL: none */
     const struct service_wait *wait;
     struct text *said; /* NULL: not wanted */
 };
@@ -178,8 +188,11 @@ static enum err run_step(const struct running *r, const struct service_step *ste
     const char *argv[STEP_WORDS + 1] = {0};
     struct process p = {0};
     bool told = r->wait && r->wait->tell;
-    for (size_t i = 0; step->words[i]; i++)
-        argv[i] = word_of(r->service, step->words[i]);
+    size_t n = 0;
+    for (; step->words[n]; n++)
+        argv[n] = word_of(r->service, step->words[n]);
+    for (size_t i = 0; r->more && r->more[i] && n < STEP_WORDS; i++)
+        argv[n++] = r->more[i];
     const struct process_run run = {
         .plan = {.argv = argv, .environment = environment_of(r->service)},
         .deadline_ms = ms,
@@ -226,9 +239,10 @@ static bool has(const struct service *s, enum service_verb verb)
     return false;
 }
 
-bool service_may_wall(const struct service *s)
+bool service_may_wall(const struct service *s, const char *const *argv)
 {
-    return has(s, VERB_PROBE) && run(s, VERB_PROBE, NULL) == OK;
+    const struct running r = {.service = s, .more = argv};
+    return has(s, VERB_PROBE) && run_all(&r, VERB_PROBE, QUICK_MS, NULL) == OK;
 }
 
 enum err service_start(const struct service *s, const struct service_wait *wait, struct why *why)
@@ -328,13 +342,11 @@ enum err service_remove(struct service *s, struct why *why)
         e = why_sys(why, os_err_of(errno), errno, "cannot remove %.200s", s->file);
     if (!e)
         e = run(s, VERB_GONE, why);
-    if (!e && s->linger)
-        e = service_linger(s, false, why);
-    if (!e) {
-        remove_folders(s);
-        s->is = SERVICE_ABSENT;
-    }
-    return e;
+    if (e)
+        return e;
+    remove_folders(s);
+    s->is = SERVICE_ABSENT;
+    return s->linger ? service_linger(s, false, why) : OK;
 }
 
 /* ---- how it is ---- */
@@ -366,11 +378,11 @@ void state_read(const struct service_manager *m, struct slice said, struct servi
 
 static bool lingers(const struct service *s)
 {
-    const struct passwd *who = getpwuid(geteuid());
+    const char *name = user_name(s);
     char path[512];
-    if (!s->manager->linger_folder || !who)
+    if (!s->manager->linger_folder || !*name)
         return false;
-    snprintf(path, sizeof path, "%s/%s", s->manager->linger_folder, who->pw_name);
+    snprintf(path, sizeof path, "%s/%s", s->manager->linger_folder, name);
     return access(path, F_OK) == 0;
 }
 
@@ -397,5 +409,10 @@ const char *service_linger_line(const struct service *s)
 
 enum err service_linger(const struct service *s, bool on, struct why *why)
 {
-    return run(s, on ? VERB_LINGER : VERB_NO_LINGER, why);
+    struct why inner = {0};
+    enum err e = run(s, on ? VERB_LINGER : VERB_NO_LINGER, &inner);
+    if (!e)
+        return OK;
+    return why_set(why, ERR_PERMISSION, "lingering cannot be turned %s by you: %.200s",
+                   on ? "on" : "off", inner.text);
 }

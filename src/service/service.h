@@ -51,13 +51,14 @@ struct service_plan {
 /* What the file would hold. */
 enum err service_text(const struct service *s, const struct service_plan *plan, struct text *out,
                       struct why *why) MUST_USE;
-/* Can the manager start a program behind walls here? Only systemd has any. */
-bool service_may_wall(const struct service *s);
+/* Does this program (words, NULL-ended, at most 15) end with 0 behind walls? Only systemd has any. */
+bool service_may_wall(const struct service *s, const char *const *argv);
 /* Writes the file if it differs, and has it started at each login (or boot, with lingering). It is
  * not started now. */
 enum err service_put(struct service *s, const struct service_plan *plan, bool *ret_changed,
                      struct why *why) MUST_USE;
-/* Ends it, and takes away what service_put made. */
+/* Ends it, and takes away what service_put made. With lingering that cannot be turned off it fails,
+ * and is gone (SERVICE_ABSENT). */
 enum err service_remove(struct service *s, struct why *why) MUST_USE;
 
 struct service_wait { /* zero-filled: nobody is told */

@@ -41,7 +41,7 @@ static const struct row rows[] = {
     {true, "ProtectHostname=yes"},
 };
 
-/* The probe: a program that does nothing, behind the same walls. */
+/* The probe's own words follow. */
 static const struct service_step steps[] = {
     {VERB_LOAD, false, {"systemctl", "--user", "daemon-reload", NULL}},
     {VERB_LOAD, false, {"systemctl", "--user", "--quiet", "enable", "hearth.service", NULL}},
@@ -63,8 +63,8 @@ static const struct service_step steps[] = {
      false,
      {"systemctl", "--user", "show", "hearth.service", "-p",
       "ActiveState,UnitFileState,MainPID,ExecMainStatus", NULL}},
-    {VERB_LINGER, false, {"loginctl", "enable-linger", NULL}},
-    {VERB_NO_LINGER, false, {"loginctl", "disable-linger", NULL}},
+    {VERB_LINGER, false, {"loginctl", "enable-linger", "USER", NULL}},
+    {VERB_NO_LINGER, false, {"loginctl", "disable-linger", "USER", NULL}},
 };
 
 static const struct service_key keys[] = {
