@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# bootroom.sh [-b FOLDER] [-e PACK]: prove that the service comes back after a restart of the machine.
+# bootroom.sh [-b FOLDER] [-e ENGINES]: prove that the service comes back after a restart of the machine.
 #
 # Boots systemd on a copy of this machine's root that lies in memory (an overlay: nothing here is
 # changed), in namespaces of its own and without a network but its loopback. There, as a plain user:
 # installs the service, has it serve a model whose engine is in a sandbox, restarts hearth through
 # it, kills it, breaks its configuration; reboots, and expects all of it to be there again, with
-# lingering, without a login; and takes it away. With -e the engine is the real one of that pack, and
-# the model the generated one; else it is the tests' fake engine, of build/check. hearth itself is the
+# lingering, without a login; and takes it away. With -e the engine is the real one of that folder (a
+# data/engines, after `hearth engines install llama.cpp`), and the model a generated one; else it is the tests' fake engine, of build/check. hearth itself is the
 # one in FOLDER (build/release).
 #
 # Needs root, systemd with its user manager (libpam-systemd), bubblewrap and a minute; no part of
@@ -73,13 +73,13 @@ END
     echo "$user:*:19000:0:99999:7:::" >>"$root/etc/shadow"
     install -D -m 755 -t "$root/opt/hearth" "$build/hearth" "$build/hearth-bridge"
     if [ -n "$pack" ]; then
-        mkdir -p "$root/opt/pack"
-        cp -a "$pack/." "$root/opt/pack"
+        mkdir -p "$root/home/$user/.local/share/hearth"
+        cp -r "$pack" "$root/home/$user/.local/share/hearth/engines"
     else
         install -D -m 755 build/check/tests/fake_engine/fake_engine "$root/opt/pack/llama-server"
     fi
     chown -R "$uid:$uid" "$root/home/$user"
-    chmod 700 "$root/home/$user"
+    chmod 700 "$root/home/$user" "$root/home/$user/.local/share/hearth" 2>/dev/null || :
 }
 
 # PID 1 of the room: its own processes, mounts, control groups, names and network.
@@ -172,7 +172,6 @@ until_ok 50 inside test ! -e "/run/user/$uid/systemd/private" || :
 inside systemctl start "user@$uid.service"
 
 if [ -n "$pack" ]; then
-    as_user hearth engines add /opt/pack >/dev/null || fail 'the pack was not taken'
     as_user hearth up --detach --example >/dev/null
     as_user hearth down >/dev/null
     model=$(inside sh -c "ls /home/$user/.local/share/hearth/*.gguf | head -n 1")
@@ -231,6 +230,11 @@ status_has '"sandbox":"bubblewrap"' || fail 'after the restart of the machine: n
 say 'after the restart of the machine it answers, without a login'
 as_user hearth service status
 
+for verb in install rm; do
+    code=0
+    as_user env "HEARTH_HOME=/home/$user/other" hearth service $verb >/dev/null 2>&1 || code=$?
+    [ "$code" = 75 ] || fail "service $verb of another home ended with $code"
+done
 as_user sh -c 'echo "trusted_uids: [self, 0]" >~/.config/hearth/hearth.yaml'
 as_user hearth service install | grep 'no walls' || fail 'trusted users did not cost the walls'
 as_user hearth restart >/dev/null || fail 'it does not start without walls'

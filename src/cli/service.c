@@ -10,6 +10,7 @@
 #include "os/os.h"
 #include "sandbox/sandbox.h"
 
+#define OTHER_HOME "HEARTH_HOME says which home is meant; a user has one service."
 #define STOP_MORE_MS 15000u /* on top of what requests may take: engines, files, the last bytes */
 
 /* ---- which --------------------------------------------------------------------------------- */
@@ -137,6 +138,10 @@ static enum err plan_it(struct cli *c, struct install *in, const struct config *
     enum err e = cli_program(c, &in->plan.program, why);
     if (e)
         return e;
+    if (config->library) /* config goes before the service */
+        in->owner.terms.library = arena_cstr(&c->arena, slice_of(config->library));
+    if (!in->owner.terms.library)
+        return why_set(why, ERR_NO_MEMORY, "no memory for paths");
     in->plan.stop_ms = config->request.drain_ms + STOP_MORE_MS;
     in->no_walls = no_walls(c, in, config);
     in->plan.walls = !*in->no_walls;
@@ -148,7 +153,9 @@ static enum err put_it(struct cli *c, struct install *in, const struct config *c
                        struct why *why)
 {
     struct service *s = &in->owner.service;
-    enum err e = service_ask(s, &in->before, why);
+    enum err e = service_may_touch(s, why);
+    if (!e)
+        e = service_ask(s, &in->before, why);
     if (!e)
         e = make_folders(c, why);
     if (!e)
@@ -265,6 +272,8 @@ static int install_failed(struct cli *c, enum err e, const struct why *why)
     if (e == ERR_NOT_RUNNING)
         next = "Log in as this user (su and sudo are no login), or turn lingering on: loginctl "
                "enable-linger";
+    else if (e == ERR_BUSY)
+        next = OTHER_HOME;
     else if (e == ERR_PERMISSION)
         next = c->options.care.linger
                    ? "Nothing was installed. Try without --linger; root may turn it on for you."
@@ -318,7 +327,9 @@ int service_rm_run(struct cli *c)
         return cli_fail(c, e, &why, "All else is gone. Root may turn it off for you.");
     if (e)
         return cli_fail(c, e, &why,
-                        e == ERR_PERMISSION ? "It was left as it is; take it away yourself." : "");
+                        e == ERR_PERMISSION ? "It was left as it is; take it away yourself."
+                        : e == ERR_BUSY     ? OTHER_HOME
+                                            : "");
     if (c->options.json) {
         struct json_writer w = json_writer(&c->out);
         json_open_object(&w);

@@ -28,6 +28,14 @@ bool line_of(struct slice text, const char *begins, struct slice *ret_rest)
     return false;
 }
 
+/* "": it says nothing, or there is no memory for it: then it is for no folder of ours. */
+static const char *data_of(struct arena *a, struct slice text)
+{
+    struct slice rest;
+    const char *data = line_of(text, "Data=", &rest) ? arena_cstr(a, rest) : NULL;
+    return data ? data : "";
+}
+
 static bool says(struct slice text, const char *key, const char *value)
 {
     struct slice rest;
@@ -48,7 +56,8 @@ static enum err read_file(struct service *s, struct why *why)
         struct slice all = text_slice(&text);
         s->is = mark_read(s->manager, all);
         bool ours = s->is == SERVICE_OURS || s->is == SERVICE_CHANGED;
-        s->here = ours && says(all, "Data=", s->terms->data);
+        s->data = ours ? data_of(s->arena, all) : "";
+        s->here = ours && !strcmp(s->data, s->terms->data);
         s->walls = ours && says(all, "Walls=", "yes");
         s->linger = ours && says(all, "Linger=", "yes");
     }
@@ -60,7 +69,7 @@ enum err service_find(struct arena *a, const struct service_terms *terms, struct
                       struct why *why)
 {
     static const struct service_manager *const managers[] = {&systemd_manager, &launchd_manager};
-    struct service s = {.terms = terms, .arena = a};
+    struct service s = {.terms = terms, .arena = a, .data = ""};
     for (size_t i = 0; i < COUNT(managers) && !s.manager; i++) {
         if (access(managers[i]->sign, F_OK) == 0)
             s.manager = managers[i];
@@ -290,8 +299,13 @@ static bool is_the_same(const struct service *s, struct slice text)
     return same;
 }
 
-static enum err not_ours(const struct service *s, struct why *why)
+enum err service_may_touch(const struct service *s, struct why *why)
 {
+    if (s->is == SERVICE_OURS && !s->here)
+        return why_set(why, ERR_BUSY, "%s is another home's, with its data in %.200s", s->name,
+                       s->data);
+    if (s->is == SERVICE_OURS || s->is == SERVICE_ABSENT)
+        return OK;
     return why_set(why, ERR_PERMISSION, "%.200s %s", s->file,
                    s->is == SERVICE_CHANGED ? "was changed by somebody since hearth wrote it"
                                             : "is there and was not written by hearth");
@@ -301,9 +315,9 @@ enum err service_put(struct service *s, const struct service_plan *plan, bool *r
                      struct why *why)
 {
     struct text text = {0};
-    if (s->is == SERVICE_CHANGED || s->is == SERVICE_FOREIGN)
-        return not_ours(s, why);
-    enum err e = service_text(s, plan, &text, why);
+    enum err e = service_may_touch(s, why);
+    if (!e)
+        e = service_text(s, plan, &text, why);
     bool changed = !e && !is_the_same(s, text_slice(&text));
     if (changed)
         e = put_file(s, text_slice(&text), why);
@@ -335,9 +349,9 @@ enum err service_remove(struct service *s, struct why *why)
 {
     if (s->is == SERVICE_ABSENT)
         return why_set(why, ERR_NOT_FOUND, "there is no service: %.200s is not there", s->file);
-    if (s->is != SERVICE_OURS)
-        return not_ours(s, why);
-    enum err e = run(s, VERB_FORGET, why);
+    enum err e = service_may_touch(s, why);
+    if (!e)
+        e = run(s, VERB_FORGET, why);
     if (!e && unlink(s->file) != 0)
         e = why_sys(why, os_err_of(errno), errno, "cannot remove %.200s", s->file);
     if (!e)

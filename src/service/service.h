@@ -35,9 +35,10 @@ struct service {
     const char *name, *kind; /* "hearth.service", "systemd" */
     const char *file;
     enum service_file is;
-    bool here;   /* it is for these folders */
-    bool walls;  /* it has all that needs a user namespace */
-    bool linger; /* lingering was turned on with it */
+    const char *data; /* the data folder that it is for; "" when it is none of ours */
+    bool here;        /* that is this one */
+    bool walls;       /* it has all that needs a user namespace */
+    bool linger;      /* lingering was turned on with it */
 };
 /* Looks at the file alone. ERR_NOT_FOUND: this system has neither manager. */
 enum err service_find(struct arena *a, const struct service_terms *terms, struct service *ret,
@@ -53,6 +54,9 @@ enum err service_text(const struct service *s, const struct service_plan *plan, 
                       struct why *why) MUST_USE;
 /* Does this program (words, NULL-ended, at most 15) end with 0 behind walls? Only systemd has any. */
 bool service_may_wall(const struct service *s, const char *const *argv);
+/* May the file be written or removed? ERR_PERMISSION: it is not ours, or not any more; ERR_BUSY: it is
+ * another home's. The next two ask this first. */
+enum err service_may_touch(const struct service *s, struct why *why) MUST_USE;
 /* Writes the file if it differs, and has it started at each login (or boot, with lingering). It is
  * not started now. */
 enum err service_put(struct service *s, const struct service_plan *plan, bool *ret_changed,
