@@ -121,12 +121,26 @@ static bool may_wall(struct cli *c, const struct service *s)
     return service_may_wall(s, v.kind == SANDBOX_BUBBLEWRAP ? sandbox : nothing);
 }
 
+/* Behind walls these folders are its own, and empty. */
+static bool lies_in_tmp(const char *path)
+{
+    static const char *const folders[] = {"/tmp/", "/var/tmp/"};
+    for (size_t i = 0; i < COUNT(folders); i++) {
+        if (slice_begins(slice_of(path), slice_of(folders[i])))
+            return true;
+    }
+    return false;
+}
+
 /* Why it will have none; "" when it has. What is only shown has them. */
 static const char *no_walls(struct cli *c, const struct install *in, const struct config *config)
 {
     const struct service *s = &in->owner.service;
     if (trusts_others(config))
         return "trusted_uids names other users, whom it could not tell apart behind walls";
+    if (lies_in_tmp(in->plan.program) || lies_in_tmp(s->terms->data) ||
+        lies_in_tmp(s->terms->config) || lies_in_tmp(s->terms->library))
+        return "a folder of its own lies in /tmp, which it would not see behind walls";
     if (s->terms->any || may_wall(c, s))
         return "";
     return "this system lets a user have none, or its engines would lose theirs";

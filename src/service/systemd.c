@@ -153,10 +153,10 @@ static void put_service(const struct service *s, const struct service_plan *plan
     put_plain(out, s->terms->data);
     text_add(out, SLICE("/hearth.log\n"
                         "StandardError=inherit\n"
-                        "# A wrong command line or configuration will not mend itself.\n"
+                        "# A wrong configuration will not mend itself, nor another daemon in this home go away.\n"
                         "Restart=on-failure\n"
                         "RestartSec=1\n"
-                        "RestartPreventExitStatus=2 77 78\n"
+                        "RestartPreventExitStatus=2 75 77 78\n"
                         "TimeoutStartSec=120\n"));
     text_format(out, "TimeoutStopSec=%llu\n", (unsigned long long)(plan->stop_ms + 999) / 1000);
     text_add(out, SLICE("# It ends its engines itself. One that was ended for want of memory is no "
