@@ -70,6 +70,7 @@ AllowIsolate=yes
 END
     echo "$user:x:$uid:$uid::/home/$user:/bin/bash" >>"$root/etc/passwd"
     echo "$user:x:$uid:" >>"$root/etc/group"
+    echo "gpus:x:4243:$user" >>"$root/etc/group"
     echo "$user:*:19000:0:99999:7:::" >>"$root/etc/shadow"
     install -D -m 755 -t "$root/opt/hearth" "$build/hearth" "$build/hearth-bridge"
     if [ -n "$pack" ]; then
@@ -100,6 +101,9 @@ boot() {
             mount --bind "/dev/$node" "$root/dev/$node"
         done
         ln -s /proc/self/fd "$root/dev/fd"
+        mknod "$root/dev/gpu" c 1 5 # zeros, for one group only: as a GPU is
+        chown 0:4243 "$root/dev/gpu"
+        chmod 660 "$root/dev/gpu"
         mount -t tmpfs -o mode=755 run "$root/run"
         mount -t tmpfs -o mode=1777 tmp "$root/tmp"
         mkdir "$root/tmp/old"
@@ -137,7 +141,7 @@ as_user() {
         "XDG_RUNTIME_DIR=/run/user/$uid" ASAN_OPTIONS=detect_leaks=0 "$@"
 }
 shut_down() { # the room ends; its files stay
-    inside systemctl --no-block poweroff
+    inside systemctl --no-block poweroff || :
     wait "$runner" || :
 }
 trap '[ -z "$init" ] || kill -9 "$init" 2>/dev/null || :' EXIT
@@ -196,6 +200,13 @@ say 'the service answers, its engine is in a sandbox'
 pid=$(main_pid)
 say "as the kernel sees it: $(inside grep -E '^(NoNewPrivs|Seccomp|CapBnd):' "/proc/$pid/status" | tr '\t\n' '  ')"
 
+walls=$(inside sed -nE 's/^((Private|Protect)[A-Za-z]+|CapabilityBoundingSet|NoNewPrivileges|Restrict[A-Za-z]+)=(.*)/-p\1=\3/p' "$unit")
+mapfile -t walls <<<"$walls"
+as_user systemd-run --user --quiet --collect -pType=oneshot "${walls[@]}" bwrap --unshare-all \
+    --ro-bind / / --dev /dev --dev-bind /dev/gpu /dev/gpu --proc /proc \
+    dd if=/dev/gpu of=/dev/null bs=1 count=1 || fail 'a device of the group is not to be had'
+say "a sandbox behind the unit's ${#walls[@]} walls has a device that is its group's"
+
 as_user hearth restart || fail 'restart'
 [ "$(main_pid)" != "$pid" ] && [ "$(main_pid)" != 0 ] || fail 'restart left the old one'
 pid=$(main_pid)
@@ -217,6 +228,11 @@ as_user hearth up >/dev/null 2>&1 || code=$?
 as_user rm "/home/$user/.config/hearth/hearth.yaml"
 as_user hearth up || fail 'up'
 as_user hearth backup "/home/$user/b.tar" >/dev/null || fail 'backup'
+code=0
+as_user hearth down >/dev/null
+as_user hearth up --set log.level=debug >/dev/null 2>&1 || code=$?
+[ "$code" = 2 ] || fail "settings of one run ended with $code"
+as_user hearth up >/dev/null
 say 'down and up speak to it'
 
 shut_down

@@ -57,7 +57,7 @@ struct manifest {
 };
 enum err members_write(const struct manifest *m, struct text *out) MUST_USE;
 enum err members_read(struct arena *a, struct slice text, struct manifest *ret,
-                       struct why *why) MUST_USE;
+                      struct why *why) MUST_USE;
 
 /* ---- backup.c ---- */
 #define STAGE "backup.tmp" /* in the data folder: copies that are not in place yet */

@@ -153,7 +153,7 @@ static void put_service(const struct service *s, const struct service_plan *plan
     put_plain(out, s->terms->data);
     text_add(out, SLICE("/hearth.log\n"
                         "StandardError=inherit\n"
-                        "# A wrong configuration will not mend itself, nor another daemon in this home go away.\n"
+                        "# What a wrong configuration and another daemon in this home end with.\n"
                         "Restart=on-failure\n"
                         "RestartSec=1\n"
                         "RestartPreventExitStatus=2 75 77 78\n"
