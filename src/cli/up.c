@@ -475,6 +475,9 @@ static int up_by_service(struct cli *c, const struct owner *o)
     enum err e = check(c, &sources, &models);
     if (e)
         return cli_fail(c, e, &why, "Nothing was started. `hearth config check` says it again.");
+    if (c->options.example && !models)
+        text_add(&c->err, SLICE("the service has no example model; bring one of yours with `hearth "
+                                "models add FILE.gguf`\n"));
     return owner_start(c, o);
 }
 

@@ -5,13 +5,16 @@ import hashlib
 import io
 import json
 import os
+import signal
 import sqlite3
+import subprocess
 import tarfile
 import threading
 
 import pytest
 
 import harness
+from test_ledger_size import filler
 
 PLAIN = {"data/state.db", "data/audit.db", "data/secrets.key", "config/hearth.yaml",
          "config/conf.d/role-code.yaml"}
@@ -173,6 +176,35 @@ def test_a_journal_is_put_beside_with_its_file(make, source, archive):
     home.up()
     home.recording()
     assert verified(home)["ok"]
+
+
+def test_one_that_is_broken_off_leaves_nothing(make, ground):
+    home = make.daemon(make.fake("filled"))
+    home.recording()
+    assert home.stop() == 0
+    subprocess.run([ground.program("fill_ledger", filler()), str(home.home / "data"), "100000"],
+                   check=True, stdout=subprocess.DEVNULL, timeout=120, **ground.rules)
+    path, stage = home.home / "b.tar", home.home / "data/backup.tmp"
+
+    def begun():
+        return (stage / "audit.db").exists() or path.exists()
+
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        proc = home.popen("backup", str(path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        harness.wait_for(begun, every=0.001)
+        proc.send_signal(number)
+        proc.communicate(timeout=20)
+        assert proc.returncode == -number and not path.exists()
+        if number == signal.SIGTERM:
+            assert not stage.exists() and not path.with_suffix(".tar.part").exists()
+    path.with_suffix(".tar.part").unlink(missing_ok=True)
+    code, _, err = home.hearth("backup", str(path), timeout=60)  # what the killed one left is no obstacle
+    assert code == 0 and not stage.exists(), err
+    other = make.home()
+    code, _, err = other.hearth("restore", str(path), timeout=60)
+    assert code == 0, err
+    with sqlite3.connect(f"file:{other.home}/data/audit.db?mode=ro", uri=True) as db:
+        assert db.execute("SELECT count(*) FROM request").fetchone() == (100000,)
 
 
 # --- what is no backup ------------------------------------------------------------------------------
