@@ -10,14 +10,15 @@ enum service_verb {
     VERB_STOP,
     VERB_FORGET, /* the file will be taken away */
     VERB_GONE,   /* it was */
-    VERB_PROBE,
+    VERB_PROBE,  /* the probe's file is there */
+    VERB_PROBED, /* and gone again */
     VERB_ASK,
     VERB_LINGER,
     VERB_NO_LINGER,
 };
 
 /* A command. Words in capitals stand for: FILE, DOMAIN (gui/501), TARGET (gui/501/NAME), USER. */
-#define STEP_WORDS 40u
+#define STEP_WORDS 8u
 struct service_step {
     enum service_verb verb;
     bool may_fail;
@@ -37,6 +38,8 @@ struct service_manager {
     size_t n_steps;
     enum err (*write)(const struct service *s, const struct service_plan *plan, struct text *out,
                       struct why *why);
+    const char *probe; /* its file, in $XDG_RUNTIME_DIR/systemd/user; NULL: there are no walls */
+    void (*write_probe)(const char *const *argv, struct text *out);
     const struct service_key { /* what its answer about the service says, and where */
         const char *begins;
         enum { KEY_ACTIVE, KEY_PID, KEY_CODE, KEY_ENABLED } is;

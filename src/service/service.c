@@ -180,7 +180,6 @@ static const char *word_of(const struct service *s, const char *word)
 
 struct running {
     const struct service *service;
-    const char *const *more; /* words behind the step's own; NULL: none */
     const struct service_wait *wait;
     struct text *said; /* NULL: not wanted */
 };
@@ -197,11 +196,8 @@ static enum err run_step(const struct running *r, const struct service_step *ste
     const char *argv[STEP_WORDS + 1] = {0};
     struct process p = {0};
     bool told = r->wait && r->wait->tell;
-    size_t n = 0;
-    for (; step->words[n]; n++)
-        argv[n] = word_of(r->service, step->words[n]);
-    for (size_t i = 0; r->more && r->more[i] && n < STEP_WORDS; i++)
-        argv[n++] = r->more[i];
+    for (size_t i = 0; step->words[i]; i++)
+        argv[i] = word_of(r->service, step->words[i]);
     const struct process_run run = {
         .plan = {.argv = argv, .environment = environment_of(r->service)},
         .deadline_ms = ms,
@@ -239,19 +235,24 @@ static enum err run(const struct service *s, enum service_verb verb, struct why 
     return run_all(&r, verb, QUICK_MS, why);
 }
 
-static bool has(const struct service *s, enum service_verb verb)
-{
-    for (size_t i = 0; i < s->manager->n_steps; i++) {
-        if (s->manager->steps[i].verb == verb)
-            return true;
-    }
-    return false;
-}
-
+/* With a file of its own for a moment, where files do not outlive the login. */
 bool service_may_wall(const struct service *s, const char *const *argv)
 {
-    const struct running r = {.service = s, .more = argv};
-    return has(s, VERB_PROBE) && run_all(&r, VERB_PROBE, QUICK_MS, NULL) == OK;
+    const char *top = process_variable(environment_of(s), "XDG_RUNTIME_DIR");
+    const char *folder = top ? arena_format(s->arena, "%s/systemd/user", top).ptr : NULL;
+    struct text text = {0};
+    int fd;
+    if (!s->manager->probe || !folder || os_make_private_folder(folder, &fd, NULL))
+        return false;
+    s->manager->write_probe(argv, &text);
+    bool good = !text.failed &&
+                !os_write_file_whole(fd, s->manager->probe, text_slice(&text), 0600, NULL) &&
+                !run(s, VERB_PROBE, NULL);
+    (void)unlinkat(fd, s->manager->probe, 0);
+    (void)!run(s, VERB_PROBED, NULL);
+    close(fd);
+    text_fini(&text);
+    return good;
 }
 
 enum err service_start(const struct service *s, const struct service_wait *wait, struct why *why)

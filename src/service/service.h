@@ -52,8 +52,7 @@ struct service_plan {
 /* What the file would hold. */
 enum err service_text(const struct service *s, const struct service_plan *plan, struct text *out,
                       struct why *why) MUST_USE;
-/* Does this program (words, NULL-ended, at most 15) end with 0 behind walls? Only systemd has
- * any. */
+/* Does this program (words, NULL-ended) end with 0 behind walls? Only systemd has any. */
 bool service_may_wall(const struct service *s, const char *const *argv);
 /* May the file be written or removed? ERR_PERMISSION: it is not ours, or not any more; ERR_BUSY:
  * it is another home's. The next two ask this first. */

@@ -86,6 +86,28 @@ static void a_unit_says_what_it_must(void **state)
     text_fini(&text);
 }
 
+/* Else it would show nothing about the unit. */
+static void the_probe_has_the_walls_of_the_unit(void **state)
+{
+    static const char *const argv[] = {"/usr/bin/bwrap", "--x", "a $b", NULL};
+    struct text unit = {0}, probe = {0};
+    struct slice rest, line;
+    (void)state;
+    text_of(&systemd_manager, &terms, true, &unit);
+    systemd_manager.write_probe(argv, &probe);
+    SAYS(text_cstr(&probe), "\nExecStart=\"/usr/bin/bwrap\" \"--x\" \"a $$b\"\n");
+    SAYS(text_cstr(&probe), "\nPrivateUsers=yes\n");
+    rest = text_slice(&probe);
+    while (slice_split(&rest, '\n', &line)) {
+        char whole[200];
+        snprintf(whole, sizeof whole, "\n%.*s\n", SLICE_ARG(line));
+        if (!slice_begins(line, SLICE("ExecStart=")) && !slice_begins(line, SLICE("Type=")))
+            SAYS(text_cstr(&unit), whole);
+    }
+    text_fini(&unit);
+    text_fini(&probe);
+}
+
 static void an_agent_is_xml(void **state)
 {
     struct service_terms odd = terms;
@@ -219,6 +241,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_unit_says_what_it_must),
+        cmocka_unit_test(the_probe_has_the_walls_of_the_unit),
         cmocka_unit_test(an_agent_is_xml),
         cmocka_unit_test(control_characters_are_refused),
         cmocka_unit_test(ours_are_known_by_their_sum),

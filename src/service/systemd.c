@@ -41,7 +41,6 @@ static const struct row rows[] = {
     {true, "ProtectHostname=yes"},
 };
 
-/* The probe's own words follow. */
 static const struct service_step steps[] = {
     {VERB_LOAD, false, {"systemctl", "--user", "daemon-reload", NULL}},
     {VERB_LOAD, false, {"systemctl", "--user", "--quiet", "enable", "hearth.service", NULL}},
@@ -53,12 +52,10 @@ static const struct service_step steps[] = {
      {"systemctl", "--user", "--quiet", "--now", "disable", "hearth.service", NULL}},
     {VERB_GONE, false, {"systemctl", "--user", "daemon-reload", NULL}},
     {VERB_GONE, true, {"systemctl", "--user", "reset-failed", "hearth.service", NULL}},
-    {VERB_PROBE,
-     false,
-     {"systemd-run", "--user", "--quiet", "--wait", "--collect", "-pPrivateUsers=yes",
-      "-pCapabilityBoundingSet=", "-pPrivateMounts=yes", "-pPrivateTmp=yes",
-      "-pProtectSystem=strict", "-pProtectHome=read-only", "-pProtectControlGroups=yes",
-      "-pProtectHostname=yes", "-pNoNewPrivileges=yes", "/bin/true", NULL}},
+    {VERB_PROBE, false, {"systemctl", "--user", "daemon-reload", NULL}},
+    {VERB_PROBE, false, {"systemctl", "--user", "start", "hearth-probe.service", NULL}},
+    {VERB_PROBED, false, {"systemctl", "--user", "daemon-reload", NULL}},
+    {VERB_PROBED, true, {"systemctl", "--user", "reset-failed", "hearth-probe.service", NULL}},
     {VERB_ASK,
      false,
      {"systemctl", "--user", "show", "hearth.service", "-p",
@@ -138,6 +135,25 @@ static void put_writable(const struct service *s, struct text *out)
     }
 }
 
+static void put_rows(bool walls, struct text *out)
+{
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        if (walls || !rows[i].walls)
+            text_format(out, "%s\n", rows[i].line);
+    }
+}
+
+/* Started, it has ended when the start is over. */
+static void write_probe(const char *const *argv, struct text *out)
+{
+    text_add(out, SLICE("[Service]\nType=oneshot\nExecStart="));
+    for (; *argv; argv++) {
+        systemd_quote(out, "", *argv, true);
+        text_byte(out, argv[1] ? ' ' : '\n');
+    }
+    put_rows(true, out);
+}
+
 static void put_service(const struct service *s, const struct service_plan *plan, struct text *out)
 {
     text_add(out, SLICE("[Service]\n"
@@ -166,10 +182,7 @@ static void put_service(const struct service *s, const struct service_plan *plan
     if (!s->terms->own_home)
         text_add(out, SLICE("RuntimeDirectory=hearth\nRuntimeDirectoryMode=0700\n"));
     text_byte(out, '\n');
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        if (plan->walls || !rows[i].walls)
-            text_format(out, "%s\n", rows[i].line);
-    }
+    put_rows(plan->walls, out);
     if (plan->walls)
         put_writable(s, out);
 }
@@ -206,6 +219,8 @@ const struct service_manager systemd_manager = {
     .steps = steps,
     .n_steps = COUNT(steps),
     .write = write_unit,
+    .probe = "hearth-probe.service",
+    .write_probe = write_probe,
     .keys = keys,
     .n_keys = COUNT(keys),
 };
