@@ -226,6 +226,9 @@ static void tell_installed(struct cli *c, const struct install *in)
     text_visible(&c->out, slice_of(s->file));
     text_byte(&c->out, '\n');
     tell_linger(s, in->lingers, &c->out);
+    if (in->changed && in->before.runs)
+        text_add(&c->out, SLICE("It still runs as the old file says: `hearth restart` changes "
+                                "that.\n"));
     if (*in->no_walls)
         text_format(&c->out, "It has no walls but those of its engines: %s.\n", in->no_walls);
 }
