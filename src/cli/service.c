@@ -283,8 +283,11 @@ static int start_it(struct cli *c, const struct install *in)
     return code;
 }
 
-static int install_failed(struct cli *c, enum err e, const struct why *why)
+static int install_failed(struct cli *c, const struct install *in, enum err e,
+                          const struct why *why)
 {
+    enum service_file is = in->owner.service.is;
+    bool ours = is == SERVICE_ABSENT || is == SERVICE_OURS;
     const char *next = "";
     if (e == ERR_NOT_RUNNING)
         next = "Log in as this user (su and sudo are no login), or turn lingering on: loginctl "
@@ -292,7 +295,7 @@ static int install_failed(struct cli *c, enum err e, const struct why *why)
     else if (e == ERR_BUSY)
         next = OTHER_HOME;
     else if (e == ERR_PERMISSION)
-        next = c->options.care.linger
+        next = c->options.care.linger && ours
                    ? "Nothing was installed. Try without --linger; root may turn it on for you."
                    : "Move it away, and do this again.";
     return cli_fail(c, e, why, next);
@@ -316,7 +319,7 @@ int service_install_run(struct cli *c)
         e = put_it(c, &in, config, &why);
     config_free(config);
     if (e)
-        return install_failed(c, e, &why);
+        return install_failed(c, &in, e, &why);
     bool by_hand = runs_by_hand(c, &in);
     if (!c->options.json)
         tell_installed(c, &in);

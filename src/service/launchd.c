@@ -8,7 +8,7 @@ static const struct service_step steps[] = {
     {VERB_START, false, {"launchctl", "kickstart", "TARGET", NULL}},
     {VERB_STOP, false, {"launchctl", "kill", "SIGTERM", "TARGET", NULL}},
     {VERB_FORGET, true, {"launchctl", "bootout", "TARGET", NULL}},
-    {VERB_ASK, false, {"launchctl", "print", "TARGET", NULL}},
+    {VERB_ASK, true, {"launchctl", "print", "TARGET", NULL}}, /* fails when it is not loaded */
 };
 
 static const struct service_key keys[] = {

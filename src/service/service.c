@@ -405,7 +405,8 @@ enum err service_ask(const struct service *s, struct service_state *ret, struct 
 {
     struct text said = {0};
     struct why inner = {0};
-    struct service_state state = {.enabled = !s->manager->linger_folder, .lingers = lingers(s)};
+    struct service_state state = {
+        .active = "inactive", .enabled = !s->manager->linger_folder, .lingers = lingers(s)};
     const struct running r = {.service = s, .said = &said};
     enum err e = run_all(&r, VERB_ASK, QUICK_MS, &inner);
     state_read(s->manager, text_slice(&said), &state);
