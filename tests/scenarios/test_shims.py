@@ -1,12 +1,12 @@
 """`hearth shims`: llm, llm-client, llm-manager and llm-serve as names of hearth, beside those that
 others have."""
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
-
-import pytest
 
 import client
 import harness
@@ -91,16 +91,10 @@ def test_they_mean_what_they_meant(make):
     assert code == 1 and "`hearth pull`, which is not built yet" in err
 
 
-@pytest.mark.parametrize("own_port", [False, True])
-def test_a_role_is_served_in_the_foreground(make, own_port):
-    """The port is the one that the seeds had for it, or the configuration's."""
-    fake, daemon = make.fake(), make.home()
-    port = harness.free_port() if own_port else 8083
-    if not own_port and harness.is_listening(port):
-        pytest.skip("port 8083 is somebody else's")
-    config = harness.merge(harness.providers(fake), {"roles": {"raw": ["fake-model"]}})
-    if own_port:
-        config["ports"] = {"raw": f"127.0.0.1:{port}"}
+def test_a_role_is_served_in_the_foreground(make):
+    fake, daemon, port = make.fake(), make.home(), harness.free_port()
+    config = harness.merge(harness.providers(fake), {"roles": {"raw": ["fake-model"]},
+                                                     "ports": {"raw": f"127.0.0.1:{port}"}})
     daemon.write(harness.merge(harness.USUAL, config))
     proc = named(daemon, "llm-serve", "raw")
     try:
@@ -119,6 +113,18 @@ def test_a_role_is_served_in_the_foreground(make, own_port):
     assert proc.returncode == 0, err
     assert second.wait(20) == 0
     second.communicate()
+
+
+def test_without_a_port_of_ones_own_it_is_the_usual_one(make):
+    """Shown by its being taken, by us or whoever has it: a fixed port is no test's to serve at."""
+    daemon = make.home()
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", 8083))
+            s.listen()
+        code, _, err = run(daemon, "llm-serve", "raw")
+    assert code == 75 and "8083" in err and "role:raw" in err
 
 
 def test_a_role_that_has_no_port(make):
