@@ -1,4 +1,4 @@
-/* What is read of an archive that says it is a backup, chosen by the first byte: a head, a manifest.
+/* What is read of an archive that says it is a backup, by its first byte: a head, a manifest.
  * Every name that is taken is one of our own table's, below the folder that it belongs to; what was
  * taken of a head is what putting it again says. */
 #include "backup/inside.h"
