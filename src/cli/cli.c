@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/inner.h"
+#include "cli/shims.h"
 #include "os/os.h"
 
 int cli_exit_of(enum err e)
@@ -43,7 +44,7 @@ static bool needs_paths(const struct cli *c)
     return !c->options.help && c->command != COMMAND_help && c->command != COMMAND_version;
 }
 
-static int run(struct cli *c, int argc, char **argv)
+static int run_words(struct cli *c, int argc, char **argv)
 {
     struct why why = {0};
     enum err e = cli_parse(argc, argv, &c->options, &c->command, &why);
@@ -64,6 +65,26 @@ static int run(struct cli *c, int argc, char **argv)
         return CLI_OK;
     }
     return cli_command(c->command)->run(c);
+}
+
+/* By one of the names of older tools, or by our own. */
+static int run(struct cli *c, int argc, char **argv)
+{
+    struct shim_line line;
+    struct why why = {0};
+    char *words[SHIM_WORDS + 2] = {"hearth"};
+    int code;
+    if (!shim_take(c, argc, argv, &line, &code))
+        return code;
+    if (!line.shim)
+        return run_words(c, argc, argv);
+    if (line.role) {
+        enum err e = config_paths_find(&c->arena, c->environment, &c->paths, &why);
+        return e ? cli_fail(c, e, &why, "") : shim_serve(c, line.role);
+    }
+    for (size_t i = 0; i < line.n; i++)
+        words[i + 1] = (char *)(uintptr_t)line.words[i];
+    return run_words(c, (int)line.n + 1, words);
 }
 
 int cli_main(int argc, char **argv, const struct cli_daemon *daemon)

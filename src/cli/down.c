@@ -17,6 +17,7 @@ struct stop {
     int data;               /* the folder of the lock */
     pid_t pid;              /* of the daemon */
     bool asked, seen, told; /* seen: the lock was held when we looked */
+    bool first;             /* something comes after it, which will be told instead */
 };
 
 static bool is_gone(struct stop *s)
@@ -73,6 +74,8 @@ static struct cli *end_progress(struct stop *s)
 static int stopped(struct stop *s)
 {
     struct cli *c = end_progress(s);
+    if (s->first)
+        return CLI_OK;
     if (!c->options.json) {
         text_add(&c->out, SLICE("hearth is down.\n"));
         return CLI_OK;
@@ -86,6 +89,27 @@ static int stopped(struct stop *s)
     json_close_object(&w);
     text_byte(&c->out, '\n');
     return CLI_OK;
+}
+
+static int not_running(const struct stop *s)
+{
+    return s->first ? CLI_NOT_RUNNING : cli_not_running(s->c);
+}
+
+/* A service that runs, or would be started again in a moment, is stopped by its manager. With --now
+ * the daemon hears that from us, and the manager that it was meant so. */
+static void ask_manager(struct stop *s)
+{
+    struct owner o;
+    struct service_state state;
+    struct answer a = {0};
+    if (!owner_find(s->c, &o) || service_ask(&o.service, &state, NULL) ||
+        (!state.runs && strcmp(state.active, "activating") != 0))
+        return;
+    if (s->c->options.now)
+        s->asked = ask(s, &a, NULL) == OK && a.status < 300;
+    answer_fini(&a);
+    s->asked |= service_stop(&o.service, NULL) == OK;
 }
 
 /* One look: 0 and more: the exit code; -1: look again. */
@@ -104,7 +128,7 @@ static int step(struct stop *s, uint64_t waited_ms)
         answer_fini(&a);
     }
     if (code < 0 && is_gone(s))
-        code = s->asked || s->seen ? stopped(s) : cli_not_running(s->c);
+        code = s->asked || s->seen ? stopped(s) : not_running(s);
     if (code < 0 && !s->asked && waited_ms > SILENT_MS) {
         why_set(&why, ERR_INTERNAL,
                 "a process (pid %ld) holds " CLI_LOCK " but does not answer on " CLI_SOCKET,
@@ -115,15 +139,16 @@ static int step(struct stop *s, uint64_t waited_ms)
     return code;
 }
 
-int down_run(struct cli *c)
+static int stop(struct cli *c, bool first)
 {
-    struct stop s = {.c = c};
+    struct stop s = {.c = c, .first = first};
     struct why why = {0};
     enum err e = os_open_private_folder(c->paths.data, &s.data, &why);
     if (e == ERR_NOT_FOUND)
-        return cli_not_running(c);
+        return not_running(&s);
     if (e)
         return cli_fail(c, e, &why, NULL);
+    ask_manager(&s);
     uint64_t began_ms = os_mono_ms(), shown_ms = 0;
     int code;
     for (;;) {
@@ -139,4 +164,14 @@ int down_run(struct cli *c)
     }
     close(s.data);
     return code;
+}
+
+int down_run(struct cli *c)
+{
+    return stop(c, false);
+}
+
+int down_first(struct cli *c)
+{
+    return stop(c, true);
 }

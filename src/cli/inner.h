@@ -15,6 +15,7 @@
 #include "config/config.h"
 #include "http/http.h"
 #include "pack/pack.h"
+#include "service/service.h"
 
 struct cli;
 struct launch;
@@ -99,6 +100,11 @@ struct talk_options {
     const char *role, *system;
 };
 
+struct care_options { /* of service, backup, restore and shims */
+    bool linger, secrets;
+    const char *folder;
+};
+
 struct options { /* what the command line said */
     bool help, json, detach, example, now, follow, origin, admin, dry_run;
     uint64_t lines, most;
@@ -110,6 +116,7 @@ struct options { /* what the command line said */
     struct connect_options connect;
     struct hand_options hands;
     struct talk_options talk;
+    struct care_options care;
 };
 
 /* ---- what a command gets ---- */
@@ -202,6 +209,23 @@ bool cli_ask_json(struct cli *c, const struct question *q, struct answer *ret_an
                   struct json_doc *ret_doc, int *ret_code);
 /* Where the daemon listens and its pid, of a status document; false when it is none. */
 bool cli_who(const struct json_value *status, struct text *address, int64_t *ret_pid);
+
+/* Of the environment; NULL when it is not there, or empty. */
+const char *cli_variable(const struct cli *c, const char *name);
+/* service.c: who starts and stops the daemon of this home. */
+struct owner {
+    struct service_terms terms;
+    struct service service;
+};
+/* ERR_NOT_FOUND: nothing here could be one. */
+enum err owner_look(struct cli *c, struct owner *ret, struct why *why) MUST_USE;
+bool owner_find(struct cli *c, struct owner *ret); /* is there a service for this home? */
+/* This program's own file: absolute, no link. */
+enum err cli_program(struct cli *c, const char **ret_path, struct why *why) MUST_USE;
+/* up.c: has it started, tells what came of it; the exit code. */
+int owner_start(struct cli *c, const struct owner *o);
+/* down.c: as `hearth down`, but silent when all is well. */
+int down_first(struct cli *c);
 
 /* status.c: the readable form of a status document, and parts of it. */
 void status_print(const struct json_value *status, const char *config_folder, bool colours,
@@ -335,6 +359,11 @@ void cli_table(struct text *out, const char *const *cells, size_t columns, size_
 /* reload.c: asks for it; and the readable form of its answer. */
 enum err reload_ask(struct cli *c, struct answer *ret_answer, struct why *why) MUST_USE;
 void reload_print(const struct json_value *answer, bool colours, struct text *out);
+
+/* shims.c: false, and the exit code: all was said already. */
+struct shim_line;
+bool shim_take(struct cli *c, int argc, char **argv, struct shim_line *ret, int *ret_code);
+int shim_serve(struct cli *c, const char *role); /* in the foreground */
 
 /* reference.c: documents as Markdown, and the help of a command for a terminal. */
 void help_all(struct text *out, bool colours);

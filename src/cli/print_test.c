@@ -311,7 +311,7 @@ static void reload_says_what_changed(void **state)
          "  removed provider y\n  changed provider z\n"},
         {"{\"restart_needed\":[\"listen\"]}",
          "The configuration was read again.\nOnly a restart applies:\n  waits listen\n"
-         "Restart with `hearth down && hearth up --detach`.\n"},
+         "Restart with `hearth restart`.\n"},
     };
     struct text t = {0};
     for (size_t i = 0; i < COUNT(cases); i++) {

@@ -46,7 +46,7 @@ void reload_print(const struct json_value *answer, bool colours, struct text *ou
         cli_paint(out, colours, COLOUR_YELLOW, "Only a restart applies:");
         text_byte(out, '\n');
         print_list(waiting, "waits", out);
-        text_add(out, SLICE("Restart with `hearth down && hearth up --detach`.\n"));
+        text_add(out, SLICE("Restart with `hearth restart`.\n"));
     }
 }
 

@@ -137,6 +137,11 @@ static void print_facts(const struct json_value *status, bool colours, struct te
         text_byte(out, '\n');
     }
     status_tls(status, out);
+    if (json_is_text(json_get(status, "service"))) {
+        label(out, "service");
+        text_visible(out, json_text(json_get(status, "service")));
+        text_byte(out, '\n');
+    }
     label(out, "memory");
     cli_bytes(out, number(memory, "rss"));
     text_add(out, SLICE(" (its own: "));

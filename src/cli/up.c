@@ -151,6 +151,8 @@ struct launch {
     pid_t child;
     int ready_fd;
     struct text words; /* what the daemon said over the pipe */
+    uint64_t began_ms; /* of a service's start */
+    bool told;
 };
 
 static bool is_ready(const struct launch *l, struct slice *ret_address)
@@ -241,6 +243,26 @@ static int start_failed(struct launch *l)
     return code == CLI_OK ? CLI_FAILED : code;
 }
 
+/* address: NULL: as its status says. */
+static bool tell_up(struct cli *c, struct slice address, int64_t pid)
+{
+    struct text shown = {0};
+    struct answer a = {0};
+    struct json_doc doc = {0};
+    bool told = !cli_ask_status(c, ASK_MS, &a, NULL) && a.status == 200 &&
+                !json_read(text_slice(&a.body), &json_usual_limits, NULL, &doc, NULL);
+    bool known = address.ptr || (told && cli_who(doc.root, &shown, &pid));
+    if (address.ptr)
+        cli_address(&shown, address);
+    if (known)
+        print_up(c, text_slice(&shown), pid, true, doc.root);
+    if (told)
+        json_done(&doc);
+    answer_fini(&a);
+    text_fini(&shown);
+    return known;
+}
+
 static int wait_for_child(struct launch *l)
 {
     struct cli *c = l->c;
@@ -253,17 +275,7 @@ static int wait_for_child(struct launch *l)
     }
     if (!address.ptr)
         return start_failed(l);
-    struct text shown = {0};
-    struct answer a = {0};
-    struct json_doc doc = {0};
-    bool told = !cli_ask_status(c, ASK_MS, &a, NULL) && a.status == 200 &&
-                !json_read(text_slice(&a.body), &json_usual_limits, NULL, &doc, NULL);
-    cli_address(&shown, address);
-    print_up(c, text_slice(&shown), l->child, true, doc.root);
-    if (told)
-        json_done(&doc);
-    answer_fini(&a);
-    text_fini(&shown);
+    tell_up(c, address, l->child);
     return CLI_OK;
 }
 
@@ -414,16 +426,96 @@ static enum err settle(struct cli *c, struct words *set, const char **words, str
     return e;
 }
 
+/* ---- by the service of this home ---- */
+
+static void on_start(void *owner)
+{
+    struct launch *l = owner;
+    if (l->told || os_mono_ms() - l->began_ms < PROGRESS_MS)
+        return;
+    l->told = true;
+    text_add(&l->c->err, SLICE("starting ...\n"));
+    cli_flush(l->c);
+}
+
+/* Where the daemon's log ends now; 0: it has none. */
+static off_t log_end(const struct launch *l)
+{
+    struct stat is;
+    return l->data >= 0 && fstatat(l->data, CLI_LOG, &is, 0) == 0 ? is.st_size : 0;
+}
+
+static int service_failed(struct launch *l, const struct service *s, const struct why *why)
+{
+    static const int known[] = {CLI_BUSY, CLI_PERMISSION, CLI_CONFIG};
+    struct cli *c = l->c;
+    struct service_state state = {0};
+    int code = CLI_FAILED;
+    if (l->data >= 0)
+        logs_print_since(l->data, l->log_was, LINES_OF_LOG, &c->err);
+    cli_fail(c, why->code, why, "Its log: `hearth logs`. Its state: `hearth service status`.");
+    if (service_ask(s, &state, NULL))
+        return code;
+    for (size_t i = 0; i < COUNT(known); i++)
+        code = state.code == known[i] ? known[i] : code;
+    return code;
+}
+
+int owner_start(struct cli *c, const struct owner *o)
+{
+    struct launch l = {.c = c, .data = -1, .began_ms = os_mono_ms()};
+    const struct service_wait wait = {on_start, &l};
+    struct why why = {0};
+    int code = CLI_OK;
+    if (os_open_private_folder(c->paths.data, &l.data, &why))
+        l.data = -1;
+    l.log_was = log_end(&l);
+    enum err e = service_start(&o->service, &wait, &why);
+    if (!e && !tell_up(c, (struct slice){0}, 0))
+        e = why_set(&why, ERR_INTERNAL, "%s was started, but no daemon answers in this home",
+                    o->service.name);
+    if (e)
+        code = service_failed(&l, &o->service, &why);
+    if (l.data >= 0)
+        close(l.data);
+    return code;
+}
+
+/* Settings of one run are not a service's: it reads the configuration. */
+static int up_by_service(struct cli *c, const struct owner *o)
+{
+    const struct config_sources sources = {&c->paths, c->environment, NULL, NULL};
+    struct why why = {0};
+    bool models;
+    if (c->options.set.n || c->options.listen.n) {
+        why_set(&why, ERR_BAD_REQUEST, "%s starts hearth here, with its configuration alone",
+                o->service.name);
+        return cli_fail(c, ERR_BAD_REQUEST, &why,
+                        "Write it into hearth.yaml; or `hearth service rm` first.");
+    }
+    c->options.detach = true; /* the warnings come here too */
+    enum err e = check(c, &sources, &models);
+    if (e)
+        return cli_fail(c, e, &why, "Nothing was started. `hearth config check` says it again.");
+    if (c->options.example && !models)
+        text_add(&c->err, SLICE("the service has no example model; bring one of yours with `hearth "
+                                "models add FILE.gguf`\n"));
+    return owner_start(c, o);
+}
+
 /* *ret_daemon: we are the daemon, and it has ended. */
 static int start(struct cli *c, bool *ret_daemon)
 {
     struct why why = {0};
     struct words set = c->options.set;
+    struct owner owner;
     int code;
     os_private_umask();
     *ret_daemon = false;
     if (is_up(c, c->options.detach ? ASK_MS : QUICK_MS, &code))
         return code;
+    if (owner_find(c, &owner))
+        return up_by_service(c, &owner);
     const char *words[MOST_WORDS + 1] = {0};
     const struct config_sources sources = {&c->paths, c->environment, words, NULL};
     enum err e = settle(c, &set, words, &why);

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "daemon/inside.h"
 #include "os/os.h"
+#include "service/service.h"
 
 #define LEAST_FILES 20000u
 #define LAST_BYTES_MS 2000u /* for answers to leave once the last request is done */
@@ -87,6 +88,7 @@ static void go_down(struct daemon *d, bool now)
         log_info("daemon", "going down; %llu requests are under way",
                  (unsigned long long)d->desk.live);
         bus_say(&d->loop, "daemon", "going down");
+        service_tell("STOPPING=1");
     }
     d->going_down = true;
     d->at_once |= now;
@@ -264,6 +266,7 @@ static void tell_up(struct daemon *d)
     log_flush();
     text_format(&line, "ready %.*s\n", SLICE_ARG(d->listening[0].url));
     say_ready(d, text_cstr(&line));
+    service_tell("READY=1");
     text_fini(&line);
 }
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "os/os.h"
+#include "service/service.h"
 
 static void put_u64(struct json_writer *w, const char *key, uint64_t n)
 {
@@ -190,6 +191,17 @@ static void write_ports(struct json_writer *w, const struct daemon *d)
     json_close_array(w);
 }
 
+/* null: it was started by hand. */
+static void write_service(struct json_writer *w)
+{
+    const char *name = service_own();
+    json_key(w, "service");
+    if (name)
+        json_put_text(w, slice_of(name));
+    else
+        json_put_null(w);
+}
+
 void status_write(void *daemon, struct text *out)
 {
     const struct daemon *d = daemon;
@@ -199,6 +211,7 @@ void status_write(void *daemon, struct text *out)
     put_u64(&w, "pid", (uint64_t)getpid());
     json_put_pair(&w, "instance", slice_of(d->instance));
     json_put_pair(&w, "state", d->going_down ? SLICE("draining") : SLICE("up"));
+    write_service(&w);
     json_key(&w, "listen");
     json_open_array(&w);
     for (unsigned i = 0; i < d->n_listening; i++) {

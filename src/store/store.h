@@ -123,3 +123,18 @@ enum err store_ask(struct store *s, const struct ledger_ask *ask, struct text *j
  * problems: [...]}; OK whatever it found. Blocks for seconds: in jobs. */
 enum err store_verify(struct store *s, struct cancel *cancel, struct text *json,
                       struct why *why) MUST_USE;
+
+/* ---- copies: for a process of its own, whether a daemon runs or not; no store is opened ---- */
+#define STORE_FILES 2u
+const char *store_file(unsigned i); /* its name. Copied in this order they fit together */
+struct store_copy {
+    unsigned file;
+    const char *folder, *to;    /* the data folder, and another one */
+    bool (*go_on)(void *owner); /* asked now and then; NULL: always */
+    void *owner;
+};
+/* A whole one as of one moment, without what is free in it. ERR_NOT_FOUND: there is none. */
+enum err store_copy(const struct store_copy *c, struct why *why) MUST_USE;
+/* Is the file of that name in this folder whole, and not a newer hearth's (ERR_CONFIG)? */
+enum err store_check(unsigned file, const char *folder, int64_t *ret_version,
+                     struct why *why) MUST_USE;
