@@ -105,12 +105,16 @@ struct care_options { /* of service, backup, restore and shims */
     const char *folder;
 };
 
+struct row_options { /* which requests */
+    const char *who, *place, *outcome, *since, *until;
+};
+
 struct options { /* what the command line said */
     bool help, json, detach, example, now, follow, origin, admin, dry_run;
     uint64_t lines, most;
-    const char *markdown, *expires, *name;
-    const char *who, *model, *place, *outcome, *since, *until; /* which requests */
+    const char *markdown, *expires, *name, *model;
     struct words listen, set, models, surfaces, arguments;
+    struct row_options rows;
     struct bench_options bench;
     struct engine_options engine;
     struct connect_options connect;

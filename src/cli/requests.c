@@ -59,12 +59,12 @@ static void write_target(const struct cli *c, uint64_t after, uint64_t before, u
     text_format(out, "/hearth/v1/requests?most=%llu", (unsigned long long)most);
     add_number(out, "after", after);
     add_number(out, "before", before);
-    add_word(out, "who", o->who);
+    add_word(out, "who", o->rows.who);
     add_word(out, "model", o->model);
-    add_word(out, "target", o->place);
-    add_word(out, "outcome", o->outcome);
-    add_word(out, "since", o->since);
-    add_word(out, "until", o->until);
+    add_word(out, "target", o->rows.place);
+    add_word(out, "outcome", o->rows.outcome);
+    add_word(out, "since", o->rows.since);
+    add_word(out, "until", o->rows.until);
 }
 
 static enum err check_time(const char *option, const char *words, struct why *why)
@@ -80,8 +80,8 @@ static enum err check_options(const struct cli *c, struct why *why)
     const struct options *o = &c->options;
     if (!o->most || o->most > ROWS_MOST)
         return why_set(why, ERR_BAD_REQUEST, "--lines takes a number from 1 to %u", ROWS_MOST);
-    enum err e = check_time("since", o->since, why);
-    return e ? e : check_time("until", o->until, why);
+    enum err e = check_time("since", o->rows.since, why);
+    return e ? e : check_time("until", o->rows.until, why);
 }
 
 uint64_t requests_number(const struct json_value *row, const char *key)
