@@ -2,6 +2,7 @@
  * signal may break off is made again. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -252,13 +253,33 @@ enum err os_temp_file(int dirfd, int *ret_fd, struct why *why)
 /* ---- the lock ---- */
 
 #define LOCK_TRIES 20 /* 40 ms in all */
+#define LEFT_TRIES                                                                                 \
+    1000 /* 2 s: a child that outlives who had the lock ends soon, or runs something */
+
+/* What its holder wrote, 0: nothing yet. */
+static pid_t written_pid(int fd)
+{
+    char words[24];
+    ssize_t n = pread(fd, words, sizeof words, 0);
+    struct slice pid = {words, n > 0 ? (size_t)n : 0};
+    uint64_t number = 0;
+    if (!slice_u64(slice_to(pid, slice_find(pid, '\n')), &number) || number > INT_MAX)
+        return 0;
+    return (pid_t)number;
+}
+
+static bool is_dead(pid_t pid)
+{
+    return pid > 0 && kill(pid, 0) != 0 && errno == ESRCH;
+}
 
 /* flock and not fcntl: a lock of fcntl's is lost when any descriptor of the file is closed. Who
  * only looks (os_lock_holder) holds the lock for a few µs, or for a time slice when it is unlucky,
- * so a first refusal is not believed. */
+ * so a first refusal is not believed. And who was killed while it started a program leaves the lock
+ * to a child that is about to end. */
 static bool take_lock(int fd)
 {
-    for (int i = 0; i < LOCK_TRIES; i++) {
+    for (int i = 0; i < LOCK_TRIES || (i < LEFT_TRIES && is_dead(written_pid(fd))); i++) {
         if (flock(fd, LOCK_EX | LOCK_NB) == 0)
             return true;
         if (errno != EINTR && errno != EWOULDBLOCK)
@@ -311,16 +332,11 @@ enum err os_lock_holder(int dirfd, const char *name, pid_t *ret_pid)
     int fd = open_at(dirfd, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
     if (fd < 0)
         return errno == ENOENT ? ERR_NOT_RUNNING : os_err_of(errno);
-    char words[24];
     bool free_now = flock(fd, LOCK_SH | LOCK_NB) == 0;
-    ssize_t n = free_now ? 0 : pread(fd, words, sizeof words, 0);
+    pid_t pid = free_now ? 0 : written_pid(fd);
     close(fd); /* and with it our lock */
     if (free_now)
         return ERR_NOT_RUNNING;
-    struct slice pid = {words, n > 0 ? (size_t)n : 0};
-    uint64_t number = 0;
-    if (!slice_u64(slice_to(pid, slice_find(pid, '\n')), &number) || number > INT_MAX)
-        number = 0;
-    *ret_pid = (pid_t)number;
+    *ret_pid = pid;
     return OK;
 }
