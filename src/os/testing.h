@@ -1,4 +1,4 @@
-/* testing: a folder of its own for each test of this room, and a child that does something in it. */
+/* testing: a folder of its own for each test of this room, and a child that does something there. */
 #pragma once
 
 #include <setjmp.h>
