@@ -1,4 +1,4 @@
-/* testing: a folder of its own for each test of this room, and a child that does something there. */
+/* testing: a folder of its own for each test of this room, and a child to do something there. */
 #pragma once
 
 #include <setjmp.h>
