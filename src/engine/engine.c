@@ -123,6 +123,7 @@ struct backend *engine_new(struct engines *all, const struct config_model *model
         return NULL;
     }
     e->all = all;
+    e->place = model->guide ? &all->guide : &all->models;
     e->model = model;
     e->hold = (struct hold){.count = 1, .gone = hold_is_empty};
     hold_add(all->hold);
@@ -247,7 +248,8 @@ static void sweep(const struct engines *all)
 
 void engines_open(struct engines *all)
 {
-    timer_open(&all->turn, all->loop, all->hold, place_ring);
+    place_open(&all->models, all);
+    place_open(&all->guide, all);
     sweep(all);
 }
 
@@ -279,7 +281,8 @@ void engines_close(struct engines *all, bool now)
     struct why down;
     why_set(&down, ERR_SHUTTING_DOWN, "the daemon goes down");
     all->closed = true;
-    timer_close(&all->turn);
+    timer_close(&all->models.turn);
+    timer_close(&all->guide.turn);
     for (struct engine *e = all->first; e; e = e->next) {
         timer_stop(&e->pulse);
         wishes_end(e, &down);

@@ -1,6 +1,7 @@
 /* engine: models that are served by children of ours, each a backend. A child is started when
  * somebody waits for its model, stopped when nobody asked for long or another model needs the
- * place, and started again when it died. One model is in memory at a time. States: see life.c.
+ * place, and started again when it died. One model is in memory at a time, and hearth's own guide
+ * beside it. States: see life.c.
  *
  * A child is asked like a provider, over a socket of its own with a key of its own; both are new
  * with each start. Nobody is let in before it says that it is ready, and never more at a time than
@@ -37,6 +38,12 @@ struct engines_ops {                                 /* of who made them */
 
 struct engine;
 
+struct place { /* in memory: for one model at a time */
+    struct engines *all;
+    struct engine *loaded; /* the one whose child is there */
+    struct timer turn;     /* it may have to make room */
+};
+
 struct engines { /* filled by its owner up to `settings`; one, in the daemon */
     struct loop *loop;
     struct hold *hold;
@@ -46,8 +53,9 @@ struct engines { /* filled by its owner up to `settings`; one, in the daemon */
     struct slice via;
     struct engine_settings settings;
     const struct engine_facts *facts; /* NULL: not known yet */
-    struct engine *first, *loaded;    /* all; the one whose child is there */
-    struct timer turn;                /* somebody may have to make room */
+    struct engine *first;
+    struct place models,
+        guide; /* the guide is small: it makes nobody leave, and leaves for nobody */
     bool closed;
 };
 void engines_open(struct engines *all);

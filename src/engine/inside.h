@@ -95,9 +95,14 @@ struct wish { /* somebody wants it in memory, without a request */
     uint64_t since_ms;
 };
 
+struct looks { /* at its slots: how long until the next, and since when. 0: none */
+    uint64_t wait_ms, since_ms;
+};
+
 struct engine {
     struct backend backend;
     struct engines *all;
+    struct place *place;
     struct engine *next, **at;
     const struct config_model *model;
     struct arena arena;   /* of its name */
@@ -114,8 +119,8 @@ struct engine {
     struct why failed; /* why it is FAILED, or what it died of last */
     struct ask health, slots, counts;
     struct engine_sums so_far;
-    unsigned missed;                 /* looks at its health without an answer, in a row */
-    uint64_t look_ms, since_look_ms; /* at its slots: the next wait, and since when. 0: not */
+    unsigned missed; /* looks at its health without an answer, in a row */
+    struct looks looks;
     uint64_t since_ms, used_ms;
     bool stale, comes_back, gone; /* to be started otherwise; to be started again; freed */
     bool leaves;                  /* as soon as nobody asks it any more: somebody said so */
@@ -180,6 +185,7 @@ void wishes_end(struct engine *e, const struct why *why);
 void engine_refuse(struct engine *e, const struct why *why); /* all who wait for it */
 
 /* place.c: which model is in memory */
+void place_open(struct place *p, struct engines *all);
 void place_look(struct engines *all); /* on the next turn of the loop */
 /* A pinned model has it: there is no use in waiting. */
 bool place_is_taken(const struct engine *e, struct why *why);

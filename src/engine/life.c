@@ -136,7 +136,7 @@ void engine_start(struct engine *e)
     e->backend.progress_ms = engine_now(e);
     e->backend.loaded = 0;
     tail_clear(&e->tail);
-    e->all->loaded = e;
+    e->place->loaded = e;
     if (!spawn_make(e, &why)) {
         log_info("engine", "%.*s: starting with %s", SLICE_ARG(e->backend.name), e->spawn->pack_id);
         timer_set(&e->timer, e->all->settings.load_stall_ms);
@@ -144,7 +144,7 @@ void engine_start(struct engine *e)
         return;
     }
     spawn_free(e);
-    e->all->loaded = NULL;
+    e->place->loaded = NULL;
     /* What a file, a setting or a missing pack is about stays so until somebody mends it. */
     bool passes = why.code == ERR_SYSTEM || why.code == ERR_NO_MEMORY || why.code == ERR_DISK;
     if (why.code != ERR_ENGINE_MISSING)
@@ -269,7 +269,7 @@ void engine_died(struct engine *e, const struct child_end *end)
         e->failed = (struct why){0};
     tries_fail_all(e, &why);
     spawn_free(e);
-    e->all->loaded = NULL;
+    e->place->loaded = NULL;
     if (!wanted && !e->all->closed)
         note_death(e, policy, was_ready, was_used);
     place_look(e->all);

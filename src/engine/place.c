@@ -1,4 +1,5 @@
-/* place: which model is in memory. One is, at most. Who waits longest gets the place next; a model
+/* place: which model is in memory. One is, at most, in each of two places: hearth's own guide has
+ * one of its own. Who waits longest gets the place next; a model
  * that serves somebody is left its turn, and then takes nobody new until it is empty. A pinned one
  * stays, and who wants another one is told so.
  *
@@ -8,15 +9,22 @@
 
 #define LEAVING_MS 500u /* who waits may leave without a word: so often that is looked at */
 
-void place_look(struct engines *all)
+void place_open(struct place *p, struct engines *all)
 {
-    timer_set(&all->turn, 0);
+    p->all = all;
+    timer_open(&p->turn, all->loop, all->hold, place_ring);
 }
 
-static void look_in(struct engines *all, uint64_t ms)
+void place_look(struct engines *all)
 {
-    if (!all->turn.due_ms || loop_now_ms(all->loop) + ms < all->turn.due_ms)
-        timer_set(&all->turn, ms);
+    timer_set(&all->models.turn, 0);
+    timer_set(&all->guide.turn, 0);
+}
+
+static void look_in(struct place *p, uint64_t ms)
+{
+    if (!p->turn.due_ms || loop_now_ms(p->all->loop) + ms < p->turn.due_ms)
+        timer_set(&p->turn, ms);
 }
 
 static bool is_wanted(const struct engine *e)
@@ -37,16 +45,17 @@ static bool rests(const struct engine *e)
 {
     uint64_t now = engine_now(e), until = e->deaths.not_before_ms;
     if (until > now)
-        look_in(e->all, until - now);
+        look_in(e->place, until - now);
     return until > now;
 }
 
 /* The one for which somebody waits longest; else one that died in use. */
-static struct engine *next_in(struct engines *all)
+static struct engine *next_in(const struct place *p)
 {
     struct engine *best = NULL;
-    for (struct engine *e = all->first; e; e = e->next) {
-        bool may = e->sm.state == ABSENT && e->model && (is_wanted(e) || e->comes_back);
+    for (struct engine *e = p->all->first; e; e = e->next) {
+        bool may =
+            e->place == p && e->sm.state == ABSENT && e->model && (is_wanted(e) || e->comes_back);
         if (may && !rests(e) && (!best || wanted_since(e) < wanted_since(best)))
             best = e;
     }
@@ -70,7 +79,7 @@ static uint64_t turn_left(const struct engine *loaded)
 
 bool place_is_taken(const struct engine *e, struct why *why)
 {
-    const struct engine *loaded = e->all->loaded;
+    const struct engine *loaded = e->place->loaded;
     if (!loaded || loaded == e || loaded->stale || !loaded->model || !loaded->model->pin)
         return false;
     if (loaded->leaves || loaded->sm.state == DRAINING || loaded->sm.state == STOPPING)
@@ -80,28 +89,28 @@ bool place_is_taken(const struct engine *e, struct why *why)
     return true;
 }
 
-static void make_room(struct engines *all, struct engine *next)
+static void make_room(struct place *p, struct engine *next)
 {
-    struct engine *loaded = all->loaded;
+    struct engine *loaded = p->loaded;
     struct why why;
     if (loaded->sm.state == DRAINING || loaded->sm.state == STOPPING) {
-        look_in(all, LEAVING_MS);
+        look_in(p, LEAVING_MS);
         return;
     }
     if (place_is_taken(next, &why)) {
         engine_refuse(next, &why);
-        place_look(all);
+        look_in(p, 0);
         return;
     }
     if (loaded->sm.state == STARTING && !is_idle(loaded)) {
-        look_in(all, LEAVING_MS);
+        look_in(p, LEAVING_MS);
         return;
     }
     if (wanted_since(loaded) <= wanted_since(next))
         return; /* it would go, and come back for those */
     uint64_t left = turn_left(loaded);
     if (left)
-        look_in(all, left);
+        look_in(p, left);
     else if (is_idle(loaded))
         engine_stop(loaded);
     else
@@ -109,39 +118,39 @@ static void make_room(struct engines *all, struct engine *next)
 }
 
 /* Nobody asked for long: its memory is for others. */
-static void keep_alive(struct engines *all)
+static void keep_alive(struct place *p)
 {
-    struct engine *e = all->loaded;
+    struct engine *e = p->loaded;
     if (!e || e->sm.state != READY || !e->model || e->model->pin ||
         e->model->keep_alive_ms == CONFIG_FOREVER)
         return;
     uint64_t idle = engine_now(e) - e->used_ms, most = e->model->keep_alive_ms;
     if (idle < most)
-        look_in(all, most - idle);
+        look_in(p, most - idle);
     else if (is_idle(e))
         engine_stop(e);
     else
-        look_in(all, LEAVING_MS);
+        look_in(p, LEAVING_MS);
 }
 
 void place_ring(struct timer *t)
 {
-    struct engines *all = owner_of(t, struct engines, turn);
-    if (all->closed || !all->facts)
+    struct place *p = owner_of(t, struct place, turn);
+    if (p->all->closed || !p->all->facts)
         return;
-    struct engine *next = next_in(all), *loaded = all->loaded;
+    struct engine *next = next_in(p), *loaded = p->loaded;
     if (loaded && loaded->leaves && !is_idle(loaded))
-        look_in(all, LEAVING_MS);
+        look_in(p, LEAVING_MS);
     if (loaded && loaded->stale)
         engine_drain(loaded);
     else if (loaded && loaded->leaves && is_idle(loaded))
         engine_stop(loaded);
     else if (loaded && next && is_wanted(next))
-        make_room(all, next);
+        make_room(p, next);
     else if (loaded && loaded->sm.state == DRAINING)
         engine_stay(loaded);
     else if (next && !loaded)
         engine_start(next);
     else
-        keep_alive(all);
+        keep_alive(p);
 }

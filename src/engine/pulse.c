@@ -36,8 +36,8 @@ void pulse_watch_slots(struct engine *e)
     if (!e->spawn || q->held >= q->slots)
         return;
     q->held++;
-    e->look_ms = SOON_MS;
-    e->since_look_ms = engine_now(e);
+    e->looks.wait_ms = SOON_MS;
+    e->looks.since_ms = engine_now(e);
     pulse_soon(e);
 }
 
@@ -69,7 +69,7 @@ void pulse_slots(struct ask *a, int status, struct slice body)
     struct queue *q = &e->backend.queue;
     unsigned busy = status == 200 ? at_work(body) : 0, inside = tries_inside(e);
     unsigned linger = busy > inside ? busy - inside : 0;
-    bool late = engine_now(e) - e->since_look_ms >= LINGER_MS;
+    bool late = engine_now(e) - e->looks.since_ms >= LINGER_MS;
     if (status == 0 && !late)
         linger = q->held; /* it did not say */
     q->held = late ? 0 : linger < q->held ? linger : q->held;
@@ -85,10 +85,10 @@ static void ask_slots(struct engine *e)
         .socket = e->spawn->socket, .key = e->spawn->key, .path = "/slots", .ms = ANSWER_MS};
     if (!e->backend.queue.held || e->slots.busy)
         return;
-    uint64_t waited = engine_now(e) - e->since_look_ms;
-    if (waited < e->look_ms)
+    uint64_t waited = engine_now(e) - e->looks.since_ms;
+    if (waited < e->looks.wait_ms)
         return;
-    e->look_ms *= 2; /* a child that is asked often notices later that a caller left */
+    e->looks.wait_ms *= 2; /* a child that is asked often notices later that a caller left */
     ask_start(&e->slots, e->all->loop, &e->hold, &q);
 }
 
