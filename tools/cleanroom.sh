@@ -5,9 +5,11 @@
 # Makes a minimal Debian (bookworm unless -s says otherwise) with only git, make and certificates in
 # a folder, enters it with namespaces of its own, clones the repository (this one) and runs the
 # command (make check) twice: the second time nothing may be installed. With -u it runs as a plain
-# user who has sudo. With -a the command is make up, and then curl, which is installed only for
-# that, asks what README.md asks: a model in a sandbox must answer, and make down must end all of
-# it. Prints the times and ends with the command's exit code.
+# user who has sudo. With -a the command is make up. What it ends in must be the screen that
+# docs/screens/first-nothing.txt shows, but for figures; then curl, which is installed only for that,
+# asks what README.md asks: a model in a sandbox must answer. Then make down, stores of other programs
+# (files of holes), make up: docs/screens/first.txt; and make down must have ended all of it. Prints
+# the times and ends with the command's exit code.
 #
 # The room shares this machine's network: port 8420 must be free, or HEARTH_LISTEN name another.
 # Needs root, debootstrap and several minutes, so it is no part of make check. The folder (a new one
@@ -129,17 +131,47 @@ fail() {
 engines() { # how many run in this namespace
     cat /proc/[0-9]*/comm 2>/dev/null | grep -c '^llama-server' || :
 }
+masked() { # as tests/scenarios/screens.py
+    sed -E -e 's/hearth run ([^F]|F[^I])[^ ]*/hearth run NAME/' -e 's/[0-9]+([.,][0-9]+)*/#/g' \
+        -e 's/\b(MB|GB)\b/B/g' -e 's/ {2,}/  /g' -e 's/ +$//'
+}
+screen() { # name: the end of what was said must be the screen of that name
+    sed -n '/^found /,$p' /run/said | masked >/run/seen
+    masked <"docs/screens/$1.txt" | diff - /run/seen || fail "the screen is not docs/screens/$1.txt"
+    echo "cleanroom: the screen is docs/screens/$1.txt"
+}
+stores() { # what Ollama, LM Studio and Hugging Face leave; no byte of it takes room
+    local home=$1 n digest
+    for n in 2 5; do
+        digest=$(printf '%064d' "$n")
+        mkdir -p "$home"/.ollama/models/{blobs,manifests/registry.ollama.ai/library/"model$n"}
+        truncate -s "${n}GB" "$home/.ollama/models/blobs/sha256-$digest"
+        printf '{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:%s"}]}' \
+            "$digest" >"$home/.ollama/models/manifests/registry.ollama.ai/library/model$n/latest"
+    done
+    mkdir -p "$home"/.lmstudio/models/publisher/{One,Two}-GGUF
+    truncate -s 4GB "$home/.lmstudio/models/publisher/One-GGUF/One-Q4_0.gguf"
+    truncate -s 5GB "$home/.lmstudio/models/publisher/Two-GGUF/Two-Q4_0.gguf"
+    mkdir -p "$home/.cache/huggingface/hub/models--org--name/snapshots/c"
+    truncate -s 1MB "$home/.cache/huggingface/hub/models--org--name/snapshots/c/name-Q8_0.gguf"
+}
+screen first-nothing
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends curl >/run/curl.log 2>&1 ||
     fail "curl could not be installed: $(tail -n 1 /run/curl.log)"
-address=$(sed -n 's/^ready *//p' /run/said)
+address=$(sed -nE 's/^ready +([^ ]+).*/\1/p' /run/said)
 said=$("${enter[@]}" curl -sS --max-time 60 "$address/v1/chat/completions" \
     -H 'Content-Type: application/json' \
-    -d '{"model": "example", "messages": [{"role": "user", "content": "Say hello."}]}') || :
+    -d '{"messages": [{"role": "user", "content": "What is hearth?"}]}') || :
 echo "cleanroom: curl got $said"
 [[ $said == *'"content":"'?*'"finish_reason":"stop"'* ]] || fail 'no model answers'
 [ "$(engines)" = 1 ] || fail "$(engines) engines run, not one"
 status=$("${enter[@]}" build/release/hearth status --json)
 [[ $status == *'"sandbox":"bubblewrap"'* ]] || fail 'the engine is in no sandbox'
+"${enter[@]}" make down
+"${enter[@]}" bash -c "$(declare -f stores); stores \"\$HOME\""
+"${enter[@]}" make up >/run/said 2>&1 </dev/null || fail "with stores: $(tail -n 3 /run/said)"
+cat /run/said
+screen first
 "${enter[@]}" make down
 [ "$(engines)" = 0 ] || fail 'an engine is left'
 echo 'cleanroom: a model answered, and all of it has ended'
