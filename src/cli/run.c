@@ -98,7 +98,7 @@ int run_run(struct cli *c)
         code = add_file(c, file, &model);
     if (code)
         return code;
-    if (words->n > 1 || take_has_input())
-        return ask_once(c, model, 1);
-    return talk_knows(c, model, &code) ? chat_with(c, model) : code;
+    if (!talk_knows(c, model, &code))
+        return code;
+    return words->n > 1 || take_has_input() ? ask_once(c, model, 1) : chat_with(c, model);
 }

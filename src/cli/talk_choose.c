@@ -117,6 +117,17 @@ static int which(struct cli *c, const struct words *names, size_t n)
     return code;
 }
 
+static size_t drop_guide(struct words *names)
+{
+    size_t kept = 0, all = names->n;
+    for (size_t i = 0; i < all; i++) {
+        if (strcmp(names->items[i], LIBRARY_GUIDE_NAME) != 0)
+            names->items[kept++] = names->items[i];
+    }
+    names->n = kept;
+    return all - kept;
+}
+
 bool talk_choose(struct cli *c, const char **ret_model, int *ret_code)
 {
     const char *role = c->options.talk.role;
@@ -138,6 +149,7 @@ bool talk_choose(struct cli *c, const char **ret_model, int *ret_code)
     }
     if (!talk_models(c, &names, &n, ret_code))
         return false;
+    n -= drop_guide(&names); /* it answers where there is nothing else, and by its name */
     const char *model = n == 0 ? "" : n == 1 && names.n ? names.items[0] : last_used(c, &names);
     if (model)
         *ret_model = model;
@@ -148,17 +160,31 @@ bool talk_choose(struct cli *c, const char **ret_model, int *ret_code)
 
 /* ---- one was -------------------------------------------------------------------------------- */
 
-static bool is_configured(struct cli *c, struct slice name)
+/* The model that the configuration means by a name, "" for a role's; NULL: nothing. */
+static const char *configured(struct cli *c, struct slice name)
 {
     struct config *config = load(c);
-    bool found = false;
+    const char *kept = arena_cstr(&c->arena, name), *found = NULL;
     for (size_t i = 0; config && i < config->roles_n; i++)
-        found |= is_plain(name, config->roles[i].name);
-    for (size_t i = 0; config && i < config->aliases_n; i++)
-        found |= slice_is(name, config->aliases[i].alias) ||
-                 is_plain(config->aliases[i].alias, arena_cstr(&c->arena, name));
+        found = is_plain(name, config->roles[i].name) ? "" : found;
+    for (size_t i = 0; config && kept && i < config->aliases_n; i++) {
+        if (is_plain(config->aliases[i].alias, kept))
+            found = arena_cstr(&c->arena, config->aliases[i].model);
+    }
+    for (size_t i = 0; config && i < config->models_n; i++) {
+        if (is_plain(name, config->models[i].name))
+            found = arena_cstr(&c->arena, slice_of(config->models[i].name));
+    }
     config_free(config);
     return found;
+}
+
+    n -= drop_guide(&names); /* it answers where nothing else does, and by its name */
+static void look_again(struct cli *c)
+{
+    struct answer a = {0};
+    (void)!reload_ask(c, &a, NULL);
+    answer_fini(&a);
 }
 
 static struct slice without_force(struct slice name)
@@ -192,7 +218,12 @@ bool talk_knows(struct cli *c, const char *name, int *ret_code)
     struct slice bare = without_force(slice_of(name));
     if (!talk_models(c, &names, &n, ret_code))
         return false;
-    if (n > names.n || named(&names, bare) || is_configured(c, bare))
+    if (n > names.n || named(&names, bare))
+        return true;
+    const char *means = configured(c, bare);
+    if (means && means[0] && !named(&names, slice_of(means)))
+        look_again(c);
+    if (means)
         return true;
     *ret_code = probe(c, name);
     return *ret_code == CLI_OK;

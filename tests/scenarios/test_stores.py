@@ -140,3 +140,13 @@ def test_what_came_later_is_found_by_a_reload(home, stores):
     (home.home / ".ollama/models/manifests/registry.ollama.ai/library/late/latest").unlink()
     assert home.hearth("reload")[0] == 0
     assert home.ask("GET", "/v1/models").json()["data"] == []
+
+
+def test_what_came_later_is_run_at_once(home, stores, real_pack):
+    real_pack(home.home)
+    home.write(shops.PATIENT)
+    home.up()
+    stores.ollama("late:1b", model(home))
+    stores.own()
+    code, out, err = home.hearth("run", "late:1b", "Say", "hello.", timeout=60)
+    assert code == 0 and out.strip(), err
