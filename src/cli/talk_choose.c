@@ -179,7 +179,7 @@ static const char *configured(struct cli *c, struct slice name)
     return found;
 }
 
-    n -= drop_guide(&names); /* it answers where nothing else does, and by its name */
+n -= drop_guide(&names); /* it answers where nothing else does, and by its name */
 static void look_again(struct cli *c)
 {
     struct answer a = {0};
