@@ -13,6 +13,7 @@ note=$root$prefix/share/hearth/installed
 files='
 build/release/hearth 755 bin/hearth
 build/release/hearth-bridge 755 bin/hearth-bridge
+models/guide/hearth-guide.gguf 644 share/hearth/hearth-guide.gguf
 build/release/share/hearth.1 644 share/man/man1/hearth.1
 build/release/share/hearth.bash 644 share/bash-completion/completions/hearth
 build/release/share/_hearth 644 share/zsh/site-functions/_hearth

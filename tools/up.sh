@@ -93,9 +93,10 @@ link() {
     local folder=$HOME/.local/bin to=$PWD/$hearth at
     at=$folder/hearth
     if [ -L "$at" ] && [[ $(readlink "$at") == */build/release/hearth ]]; then
-        [ "$(readlink "$at")" = "$to" ] || ln -sfn "$to" "$at"
+        [ "$(readlink "$at")" = "$to" ] || ln -sfn "$to" "$at" || return 0
     elif [ ! -e "$at" ] && [ ! -L "$at" ]; then
-        mkdir -p "$folder" && ln -s "$to" "$at"
+        mkdir -p "$folder" 2>/dev/null && ln -s "$to" "$at" 2>/dev/null ||
+            row link "$folder cannot be written: hearth is $to"
     elif [ "$(readlink -f "$at")" != "$(readlink -f "$to")" ]; then
         row link "$at is there and leads elsewhere: left alone"
     fi
@@ -113,11 +114,11 @@ ask() { # host, port, body
 answer() {
     local model words body reply sandbox='' began
     began=$(now)
-    model=$(guide) words='Say hello.'
+    model='' words='Say hello.'
     if $example; then
         model=example
-    elif [ -n "$model" ]; then
-        words='What is hearth?'
+    elif [[ $($hearth status --json) == *'"model":"hearth-guide"'* ]]; then
+        model=hearth-guide words='What is hearth?'
     fi
     if ! $engine || [ -z "$model" ] || ! [[ $address =~ ^http://\[?([^]/]*)\]?:([0-9]+)$ ]]; then
         return 0
@@ -134,7 +135,7 @@ answer() {
     row answer "from $model$sandbox" $(($(now) - began))
 }
 
-# The model that comes with hearth, if it does, and if the daemon has it.
+# The model that comes with hearth, if it does.
 guide() {
     [[ $($hearth models --json) != *'"name":"hearth-guide"'* ]] || echo hearth-guide
 }

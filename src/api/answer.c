@@ -143,13 +143,15 @@ void answer_page(struct visit *v, struct slice policy, struct slice html)
     answer_whole(v, 200, &f, html);
 }
 
-void answer_cookie(struct visit *v, struct slice cookie, struct slice words)
+void answer_cookie(struct visit *v, struct slice cookie, struct slice to, struct slice words)
 {
     struct fields f = {0};
     add(&f, SLICE("content-type"), SLICE("text/plain; charset=utf-8"));
     add(&f, SLICE("set-cookie"), cookie);
     add(&f, SLICE("referrer-policy"), SLICE("no-referrer")); /* a link's token is in its address */
-    answer_whole(v, 200, &f, words);
+    if (to.len)
+        add(&f, SLICE("location"), to);
+    answer_whole(v, to.len ? 303 : 200, &f, words);
 }
 
 /* ---- events --------------------------------------------------------------------------------- */

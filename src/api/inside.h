@@ -72,7 +72,8 @@ void answer_plain(struct visit *v, struct slice type, const struct text *words);
 void answer_error(struct visit *v, const struct why *why);
 void answer_preflight(struct visit *v);
 void answer_page(struct visit *v, struct slice policy, struct slice html);
-void answer_cookie(struct visit *v, struct slice cookie, struct slice words); /* plain text */
+/* Plain words; `to`: where the browser goes on, empty: nowhere. */
+void answer_cookie(struct visit *v, struct slice cookie, struct slice to, struct slice words);
 extern const struct reader_ops answer_reader; /* turns events into an answer */
 
 /* handlers.c */

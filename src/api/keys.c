@@ -289,7 +289,7 @@ void open_link(struct visit *v)
         visit_refused(v, e);
         answer_error(v, &why);
     } else {
-        answer_cookie(v, text_slice(&cookie),
+        answer_cookie(v, text_slice(&cookie), SLICE("/"),
                       SLICE("This browser may use and administer hearth for the next 12 hours.\n"));
     }
     forget(&cookie);
@@ -305,7 +305,7 @@ void session_end(struct visit *v)
         why_set(&why, e, "this was not asked with a session");
         answer_error(v, &why);
     } else {
-        answer_cookie(v, text_slice(&cookie), SLICE("The session is over.\n"));
+        answer_cookie(v, text_slice(&cookie), (struct slice){0}, SLICE("The session is over.\n"));
     }
     text_fini(&cookie);
 }

@@ -108,7 +108,7 @@ static bool read_sum(struct slice hex, unsigned char sum[HASH_BYTES])
     for (size_t i = 0; good && i < HASH_BYTES; i++) {
         int high = digit(hex.ptr[2 * i]), low = digit(hex.ptr[2 * i + 1]);
         good = high >= 0 && low >= 0;
-        sum[i] = (unsigned char)(high << 4 | low);
+        sum[i] = (unsigned char)(good ? high << 4 | low : 0);
     }
     return good;
 }

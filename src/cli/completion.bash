@@ -10,7 +10,8 @@ _hearth() {
     [[ $cur == *[:=]* && $COMP_WORDBREAKS == *:* ]] && before=${cur%"${cur##*[:=]}"}
     COMPREPLY=()
     while IFS=$'\t' read -r word help; do
-        COMPREPLY+=("${word#"$before"}")
+        printf -v word %q "${word#"$before"}" # a name is no code, whatever it holds
+        COMPREPLY+=("$word")
     done < <("${COMP_WORDS[0]/#\~/$HOME}" completion words -- "${words[@]:1}" 2>/dev/null)
 }
 complete -o bashdefault -o default -F _hearth hearth

@@ -104,11 +104,13 @@ static void offer_kind(struct completing *k, struct slice kind)
         kind = slice_to(kind, kind.len - 3);
     bool names =
         kind.len && kind.ptr[0] >= 'a' && kind.ptr[0] <= 'z' && slice_find(kind, '|') < kind.len;
-    while (names && slice_split(&kind, '|', &word))
-        offer(k, word, "");
-    for (size_t i = 0; i < COUNT(kinds); i++) {
-        if (slice_is(kind, slice_of(kinds[i].kind)))
-            kinds[i].offer(k);
+    while (kind.len && slice_split(&kind, '|', &word)) {
+        if (names)
+            offer(k, word, "");
+        for (size_t i = 0; i < COUNT(kinds) && !names; i++) {
+            if (slice_is(word, slice_of(kinds[i].kind)))
+                kinds[i].offer(k);
+        }
     }
 }
 

@@ -95,7 +95,8 @@ static void print_models(struct cli *c, struct config *config)
     else
         cli_table(&c->out, cells, COLUMNS, rows);
     struct text found = {0};
-    if (stores_print(config_library(config), &found)) {
+    (void)stores_print(config_library(config), &found);
+    if (found.len) {
         text_byte(&c->out, '\n');
         text_add(&c->out, text_slice(&found));
     }

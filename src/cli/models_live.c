@@ -39,7 +39,8 @@ static bool is_loaded(const struct json_value *engine)
 static const struct json_value *loaded_of(const struct json_value *root)
 {
     for (struct json_iter i = json_begin(json_get(root, "engines")); json_next(&i);) {
-        if (is_loaded(i.value))
+        struct slice model = json_text(json_get(i.value, "model"));
+        if (is_loaded(i.value) && !slice_is(model, SLICE(LIBRARY_GUIDE_NAME))) /* its own place */
             return i.value;
     }
     return NULL;

@@ -84,7 +84,8 @@ bool stores_print(const struct library *l, struct text *out)
     if (any)
         text_byte(out, '\n');
     if (l->more)
-        text_format(out, "           more than %u models: the rest is left out\n", LIBRARY_MOST);
+        text_add(out,
+                 SLICE("           there is more than hearth looks at: the rest is left out\n"));
     return any;
 }
 

@@ -179,7 +179,7 @@ static const char *configured(struct cli *c, struct slice name)
     return found;
 }
 
-n -= drop_guide(&names); /* it answers where nothing else does, and by its name */
+/* Another program fetched it since the daemon looked. What comes of that shows when it is asked. */
 static void look_again(struct cli *c)
 {
     struct answer a = {0};

@@ -41,6 +41,13 @@ static void know(struct loader *l, struct known *t, struct slice name)
     t->list[t->n++] = config_plain_name(name);
 }
 
+/* The guide's name is the guide's, whatever lies in other stores. */
+static bool is_free(const struct known *t, const struct library_model *m, struct slice name)
+{
+    bool guide = slice_is(config_plain_name(name), SLICE(LIBRARY_GUIDE_NAME));
+    return !is_known(t, name) && (!guide || m->store == LIBRARY_GUIDE);
+}
+
 /* ---- what has a meaning already ------------------------------------------------------------- */
 
 static void know_nodes(struct loader *l, struct known *t, const struct setting *s)
@@ -130,22 +137,33 @@ static void set_list(struct loader *l, const struct source *source, struct entry
 
 /* ---- models --------------------------------------------------------------------------------- */
 
-/* Its first name that is free; NULL: none is. */
-static const char *name_of(const struct known *t, const struct library_model *m)
+static const char *free_name(const struct known *t, const struct library_model *m)
 {
-    if (!is_known(t, slice_of(m->name)))
+    if (is_free(t, m, slice_of(m->name)))
         return m->name;
     for (size_t i = 0; i < m->n_aliases; i++) {
-        if (!is_known(t, m->aliases[i]))
+        if (is_free(t, m, m->aliases[i]))
             return m->aliases[i].ptr;
     }
     return NULL;
 }
 
-static void add_name(struct loader *l, struct known *t, struct slice name,
-                     struct config_list *names, struct slice *room)
+/* The first name that is free, of its own or of a double; NULL: none is. */
+static const char *name_of(const struct library *lib, const struct known *t, size_t at)
 {
-    if (is_known(t, name) || names->n == MOST_ALIASES || l->failed)
+    const char *name = NULL;
+    for (size_t i = at; i < lib->n && !name; i++) {
+        if (lib->models[i].same_as == at)
+            name = free_name(t, &lib->models[i]);
+    }
+    return name;
+}
+
+static void add_name(struct loader *l, struct known *t, const struct library_model *m,
+                     struct slice name, struct config_list *names)
+{
+    struct slice *room = (struct slice *)(uintptr_t)names->items; /* ours */
+    if (!is_free(t, m, name) || names->n == MOST_ALIASES || l->failed)
         return;
     know(l, t, name);
     room[names->n++] = name;
@@ -156,6 +174,8 @@ static void set_aliases(struct loader *l, struct known *t, const struct source *
                         struct entry *e, size_t at)
 {
     const struct library *lib = &l->whole->library;
+    if (lib->models[at].store == LIBRARY_GUIDE)
+        return;
     struct slice *room = arena_array(l->arena, struct slice, MOST_ALIASES);
     struct config_list names = {room, 0};
     l->failed |= !room;
@@ -163,9 +183,9 @@ static void set_aliases(struct loader *l, struct known *t, const struct source *
         const struct library_model *m = &lib->models[i];
         if (m->same_as != at)
             continue;
-        add_name(l, t, slice_of(m->name), &names, room);
+        add_name(l, t, m, slice_of(m->name), &names);
         for (size_t k = 0; k < m->n_aliases; k++)
-            add_name(l, t, m->aliases[k], &names, room);
+            add_name(l, t, m, m->aliases[k], &names);
     }
     if (!e->set[MODEL_ALIASES])
         set_list(l, source, e, MODEL_ALIASES, &names);
@@ -181,8 +201,8 @@ static struct entry *add_model(struct loader *l, const struct source *source, co
     set_text(l, source, e, MODEL_FILE, m->file);
     if (!e->set[MODEL_MMPROJ])
         set_text(l, source, e, MODEL_MMPROJ, m->mmproj);
-    if (!e->set[MODEL_EMBEDDING] && m->embeds)
-        set_text(l, source, e, MODEL_EMBEDDING, "true");
+    if (!e->set[MODEL_EMBEDDING] && !e->set[MODEL_RERANK] && (m->embeds || m->ranks))
+        set_text(l, source, e, m->ranks ? MODEL_RERANK : MODEL_EMBEDDING, "true");
     if (!e->set[MODEL_LORA])
         set_list(l, source, e, MODEL_LORA, &(struct config_list){&lora, lora.len > 0});
     return e;
@@ -197,7 +217,7 @@ static void add_models(struct loader *l, const struct source *const *sources)
     know_all(l, &t);
     for (size_t i = 0; i < lib->n && !l->failed; i++) {
         const struct library_model *m = &lib->models[i];
-        const char *name = m->same_as == i ? name_of(&t, m) : NULL;
+        const char *name = m->same_as == i ? name_of(lib, &t, i) : NULL;
         if (!name)
             continue;
         know(l, &t, slice_of(name));

@@ -10,7 +10,7 @@ struct looking {
     struct library_model *models;
     struct library_place *places;
     size_t n, n_places;
-    unsigned left; /* entries of folders that may still be read, in all */
+    unsigned left; /* entries of folders that may still be read in this store */
     bool more;     /* there were more than that */
     bool failed;   /* no memory */
 };

@@ -3,7 +3,7 @@
 
 #include "library/inside.h"
 
-#define MOST_ENTRIES 50000u /* of folders, in one look */
+#define MOST_ENTRIES 50000u /* of the folders of one store */
 #define OWN_DEPTH 5u
 
 static const struct {
@@ -34,6 +34,29 @@ enum library_store library_store_of(struct slice word)
 
 /* ---- the library itself --------------------------------------------------------------------- */
 
+/* Folders of the library in which no language models lie. */
+static bool is_for_others(const char *name)
+{
+    static const char *const names[] = {"diffusion", "video",   "audio",  "vision",
+                                        "workflows", "content", "_config"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        if (strcmp(names[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void name_own(struct looking *l, struct library_place *place, struct library_model *m,
+                     const char *name)
+{
+    if (!library_name(l, m, library_stem(slice_of(name)))) {
+        library_drop(l, place);
+        return;
+    }
+    m->ranks |= strstr(m->file, "/rerank/") != NULL;
+    m->embeds |= !m->ranks && strstr(m->file, "/embedding/");
+}
+
 static void walk(struct looking *l, struct library_place *place, const char *path, unsigned depth)
 {
     struct listing all = library_list(l, path);
@@ -43,13 +66,14 @@ static void walk(struct looking *l, struct library_place *place, const char *pat
         if (!inner)
             return;
         if (!library_is_gguf(all.names[i])) {
-            if (depth < OWN_DEPTH && library_is_folder(inner))
+            bool others = !depth && is_for_others(all.names[i]);
+            if (!others && depth < OWN_DEPTH && library_is_folder(inner))
                 walk(l, place, inner, depth + 1);
             continue;
         }
         struct library_model *m = library_add(l, place, &f);
-        if (m && !library_name(l, m, library_stem(slice_of(all.names[i]))))
-            library_drop(l, place);
+        if (m)
+            name_own(l, place, m, all.names[i]);
     }
 }
 
@@ -92,6 +116,8 @@ bool library_is_one_file(const struct library_model *a, const struct library_mod
 
 static bool is_same(const struct library_model *a, const struct library_model *b)
 {
+    if (a->store == LIBRARY_GUIDE || b->store == LIBRARY_GUIDE)
+        return false; /* it has one name */
     bool stated = a->digest[0] && strcmp(a->digest, b->digest) == 0;
     /* another projector or adapter makes another model of it */
     return (stated || library_is_one_file(a, b)) && strcmp(a->lora, b->lora) == 0 &&
@@ -121,6 +147,7 @@ enum err library_look(struct arena *a, const struct library_where *where,
     struct arena scratch = {0};
     struct looking l = {.where = where, .arena = a, .scratch = &scratch, .left = MOST_ENTRIES};
     for (enum library_store s = 0; s < LIBRARY_STORES && !l.failed; s++) {
+        l.left = MOST_ENTRIES; /* a full folder takes nothing away from other stores */
         if (where->stores[s])
             looks[s](&l);
     }

@@ -48,7 +48,7 @@ struct library_model {
     const char *mmproj, *lora; /* "": none */
     const char *digest;        /* what the store says that its SHA-256 is; "": it does not say */
     enum library_store store;
-    bool embeds;            /* by its name */
+    bool embeds, ranks;     /* by its name */
     uint64_t bytes;         /* of all parts */
     uint64_t device, inode; /* of the file */
     size_t same_as;         /* the first model of the same bytes; its own place if it is that */

@@ -107,6 +107,24 @@ struct slice library_quant(struct slice stem)
 
 /* ---- models --------------------------------------------------------------------------------- */
 
+/* As room config takes paths: another one would make the configuration invalid. */
+static bool is_usable(struct slice path)
+{
+    for (size_t i = 0; i < path.len; i++) {
+        if ((unsigned char)path.ptr[i] < ' ' || path.ptr[i] == 0x7f)
+            return false;
+    }
+    return path.len <= 4000;
+}
+
+/* A file that goes with a model; "" where it is not there: the model answers without it. */
+static const char *beside(const char *file)
+{
+    struct stat st;
+    bool there = file && is_usable(slice_of(file)) && stat(file, &st) == 0 && S_ISREG(st.st_mode);
+    return there ? file : "";
+}
+
 /* All parts of it; false: it is no regular file, or one is missing. */
 static bool measure(const char *file, struct library_model *m)
 {
@@ -115,7 +133,7 @@ static bool measure(const char *file, struct library_model *m)
     struct stat st;
     char path[4200];
     bool whole = !ends_gguf(name) || !part_of(slice_to(name, name.len - 5), &part, &parts);
-    if (stat(file, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size < 4)
+    if (!is_usable(name) || stat(file, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size < 4)
         return false;
     m->bytes = (uint64_t)st.st_size;
     m->device = (uint64_t)st.st_dev;
@@ -138,6 +156,16 @@ static const char *kept(struct looking *l, const char *s)
     return copy;
 }
 
+/* Several names of one file take its room once. */
+static uint64_t new_bytes(const struct looking *l, const struct library_model *m, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (library_is_one_file(&l->models[i], m))
+            return 0;
+    }
+    return m->bytes;
+}
+
 struct library_model *library_add(struct looking *l, struct library_place *place,
                                   const struct find *f)
 {
@@ -154,14 +182,14 @@ struct library_model *library_add(struct looking *l, struct library_place *place
     l->failed |= !l->models || !aliases;
     m.aliases = aliases;
     m.file = kept(l, f->file);
-    m.mmproj = kept(l, f->mmproj);
+    m.mmproj = kept(l, beside(f->mmproj));
     m.lora = kept(l, f->lora);
     m.digest = kept(l, f->digest);
     m.same_as = m.looks_as = l->n;
     if (l->failed)
         return NULL;
     place->models++;
-    place->bytes += m.bytes;
+    place->bytes += new_bytes(l, &m, l->n);
     l->models[l->n] = m;
     return &l->models[l->n++];
 }
@@ -169,17 +197,18 @@ struct library_model *library_add(struct looking *l, struct library_place *place
 void library_drop(struct looking *l, struct library_place *place)
 {
     place->models--;
-    place->bytes -= l->models[--l->n].bytes;
+    l->n--;
+    place->bytes -= new_bytes(l, &l->models[l->n], l->n);
 }
 
-static bool is_for_embedding(struct slice name)
+/* What a name says of what the model is for; nothing: it chats. */
+static void judge(struct library_model *m, struct slice name)
 {
-    static const char *const words[] = {"embed", "bge-", "minilm", "rerank"};
-    for (size_t i = 0; i < COUNT(words); i++) {
-        if (holds(name, words[i]))
-            return true;
-    }
-    return false;
+    static const char *const words[] = {"-embed", "embedding", "embed-", "bge-", "minilm"};
+    m->ranks |= holds(name, "rerank");
+    for (size_t i = 0; i < COUNT(words); i++)
+        m->embeds |= holds(name, words[i]);
+    m->embeds &= !m->ranks;
 }
 
 bool library_name(struct looking *l, struct library_model *m, struct slice name)
@@ -197,7 +226,7 @@ bool library_name(struct looking *l, struct library_model *m, struct slice name)
     }
     if (!made)
         return false;
-    m->embeds |= is_for_embedding(name);
+    judge(m, name);
     if (!m->name) {
         m->name = made;
         return true;

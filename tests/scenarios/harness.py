@@ -197,8 +197,10 @@ def free_port():
 
 
 def die_with_us(libc=ctypes.CDLL(None)):
-    """Runs in a child before its program: when the suite is killed, the child is too."""
+    """Runs in a child before its program: when the suite is killed, the child is too. And who runs the suite in
+    the background of a script gives it a Ctrl-C that is ignored; programs begin with one that is not."""
     libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def with_files(most):

@@ -2,6 +2,7 @@
 they answer where they are, and nothing is written there."""
 
 import json
+import os
 import re
 import time
 
@@ -121,6 +122,55 @@ def test_what_a_person_says_holds(home, stores):
     assert next(f for f in show if f["field"] == "ctx")["value"] == 1024
 
 
+def test_odd_names_make_nothing_invalid(home, stores):
+    """Whatever lies in a store of somebody else's, the configuration stays valid and the rest is found."""
+    tiny = model(home)
+    for name in ("a\nb.gguf", "tab\tdir/x.gguf", "quote\".gguf", "$(id).gguf"):
+        stores.put(home.home / "ai_local/llm" / name, tiny)
+    stores.lmstudio("pub/hearth-guide-GGUF/hearth-guide.gguf", tiny)
+    stores.lmstudio("pub/Seen-GGUF/seen.gguf", tiny)
+    stores.lmstudio("pub/Seen-GGUF/mmproj\1.gguf", tiny)
+    stores.ollama("hearth-guide", tiny)
+    stores.ollama("hearth-guide:v2", tiny)
+    stores.own()
+    assert home.hearth("config", "check")[0] == 0
+    names = {m["name"]: m for m in told(home, "models")["models"]}
+    assert {"seen", "hearth-guide:v2"} <= set(names)
+    guide = names.get("hearth-guide")
+    assert not guide or guide["set_in"] == "found: hearth"
+    home.up()
+
+
+def test_only_language_models_of_the_library(home, stores):
+    tiny = model(home)
+    for name in ("diffusion/unet/flux1-Q4_0.gguf", "llm/general/chats.gguf", "llm/embedding/e5-large.gguf",
+                 "llm/rerank/ranks.gguf"):
+        stores.put(home.home / "ai_local" / name, tiny)
+    stores.own()
+    assert {m["name"] for m in told(home, "models")["models"]} <= {"chats", "e5-large", "ranks", "hearth-guide"}
+    assert "hearth run chats" in home.hearth()[1]
+
+
+def test_a_full_folder_hides_no_other_store(home, stores):
+    folder = home.home / "ai_local/data"
+    folder.mkdir(parents=True)
+    for i in range(50100):
+        os.mknod(folder / f"f{i}")
+    stores.lmstudio("pub/Seen-GGUF/seen.gguf", model(home))
+    stores.own()
+    listed = told(home, "models")
+    assert "seen" in {m["name"] for m in listed["models"]} and listed["more"]
+    assert "more than hearth looks at" in home.hearth("models")[1]
+
+
+def test_one_blob_counts_once(home, stores):
+    tiny = model(home)
+    for tag in ("latest", "3b", "3b-instruct"):
+        stores.ollama(f"llama3.2:{tag}", tiny)
+    stores.own()
+    assert sum(s["bytes"] for s in told(home, "models")["stores"] if s["store"] == "ollama") == tiny.stat().st_size
+
+
 def test_switched_off(home, stores):
     fill(home, stores)
     home.write({"stores": ["lmstudio"]})
@@ -144,7 +194,7 @@ def test_what_came_later_is_found_by_a_reload(home, stores):
 
 def test_what_came_later_is_run_at_once(home, stores, real_pack):
     real_pack(home.home)
-    home.write(shops.PATIENT)
+    home.write({**shops.PATIENT, "models": {"late*": {"ctx": 256}}})  # it says words until there is no room
     home.up()
     stores.ollama("late:1b", model(home))
     stores.own()
