@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy
 
-LAYERS, WIDTH, HEADS, INNER = 4, 256, 8, 640
+LAYERS, WIDTH, HEADS, INNER = 4, 160, 5, 416
 HEAD = WIDTH // HEADS
 EPSILON, BASE = 1e-5, 10000.0
 
@@ -43,7 +43,8 @@ def turned(x):
 
 
 def forward(w, tokens, key=None, drop=0.0):
-    """What comes next, for every position. key: values are dropped with this chance, in training."""
+    """What comes next, for every position. key: values are dropped with this chance, in training, the
+    same ones at every position of a text."""
     batch, long = tokens.shape
 
     def dropped(x):
@@ -51,7 +52,7 @@ def forward(w, tokens, key=None, drop=0.0):
         if key is None or not drop:
             return x
         key, mine = jax.random.split(key)
-        return jnp.where(jax.random.bernoulli(mine, 1 - drop, x.shape), x / (1 - drop), 0)
+        return x * (jax.random.bernoulli(mine, 1 - drop, (batch, 1, WIDTH)) / (1 - drop))
 
     x = dropped(w["token_embd"][tokens])
     unseen = jnp.where(jnp.tril(jnp.ones((long, long), bool)), 0.0, -1e9)

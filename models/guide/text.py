@@ -125,6 +125,15 @@ def filled(text, lists, rng):
     return " ".join(text.split())
 
 
+def variants(text, lists):
+    """All of them, but for words that are made up."""
+    hit = re.search(r"\{([^{}]*)\}|<(\w+)>", text)
+    if not hit:
+        return [" ".join(text.split())]
+    words = hit[1].split("|") if hit[1] is not None else [] if hit[2] == "pseudo" else lists[hit[2]]
+    return [v for w in words for v in variants(text[:hit.start()] + w + text[hit.end():], lists)]
+
+
 def framed(line, lists, rng, frames):
     text = filled(line.text, lists, rng)
     if line.frame:
@@ -213,8 +222,9 @@ class Text:
 
     def paraphrases(self):
         """What is judged: each held-out line twice, once in a frame that was trained and once in one
-        that was not; whole questions plainly, then with words around them. (question, answer)"""
-        asked = []
+        that was not; whole questions plainly, then with words around them. Lines that a trained one
+        may turn into word for word are left out. (question, answer)"""
+        asked, known = [], self.said_in_training()
         for line in self.held:
             rng = random.Random(f"asked {line.section} {line.text}")
             first = framed(line, self.lists, rng, self.frames)
@@ -222,5 +232,14 @@ class Text:
             if not line.frame:
                 second = rng.choice(BEFORE) + second + rng.choice(["", *AFTER])
             mark = rng.choice(["?", "?", ""])
-            asked += [(first[0].upper() + first[1:] + mark, line.section), (second + mark, line.section)]
+            if not known & {first, *variants(line.text, self.lists)}:
+                asked += [(first[0].upper() + first[1:] + mark, line.section), (second + mark, line.section)]
         return asked
+
+    def said_in_training(self):
+        """Each trained line in all its variants, as it is and in all trained frames."""
+        known = set()
+        for line in (ln for lines in self.trained.values() for ln in lines):
+            for said in variants(line.text, self.lists):
+                known.update(f.format(said) for f in (self.frames if line.frame else ["{}"]))
+        return known

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""train.py [--steps N] [--seed N] FOLDER: makes the tokenizer and trains the guide, from nothing.
+"""train.py [--minutes N] [--seed N] FOLDER: makes the tokenizer and trains the guide, from nothing.
 
 FOLDER gets tokenizer.json and weights.npz, the latter again and again while it trains. Every
 --look steps it is tried on what is held out, as far as that can be done without the engine: is each
@@ -18,16 +18,13 @@ import net
 import text
 import tokenizer
 
-BEGIN = 12  # so many tokens of an answer tell which one it is
+BEGIN = 8  # so many tokens of an answer tell which one it is
+SHAPES = {BEGIN: (24, 32), 100: (80,)}  # each length of a text is compiled by itself, so there are few
 BATCH, GROUP = 128, 8  # questions a step; steps whose questions are drawn and put in order of length together
-WHOLE = 0.15  # the share of steps that learn answers to their end
-RATE, WARM, DECAY, DROP = 1e-3, 200, 0.05, 0.1
+WHOLE, WHOLE_BATCH = 0.12, 40  # the share of steps that learn answers to their end, and their questions
+RATE, WARM, DECAY, DROP = 2e-3, 100, 0.05, 0.1
 ASKING = 0.1  # the weight of the question's own words
 KEPT = 0.998  # the weights that are used are an average over the last steps
-
-
-def rounded(n):
-    return -(-n // 8) * 8
 
 
 class Feed:
@@ -42,7 +39,8 @@ class Feed:
 
     def batch(self, pairs, most):
         rows = [(self.prompt(q), self.said[name][:most]) for q, name in pairs]
-        long = rounded(max(len(p) + len(a) for p, a in rows))
+        longest = max(len(p) + len(a) for p, a in rows)
+        long = next((n for n in SHAPES.get(most, ()) if n >= longest), longest)
         tokens, weight = numpy.zeros((len(rows), long), numpy.int32), numpy.zeros((len(rows), long), numpy.float32)
         for i, (p, a) in enumerate(rows):
             tokens[i, :len(p) + len(a)] = p + a
@@ -51,9 +49,17 @@ class Feed:
         return tokens, weight
 
     def group(self):
-        pairs = sorted((self.text.sample(self.rng) for _ in range(BATCH * GROUP)), key=lambda p: len(p[0]))
-        steps = [self.batch(pairs[i:i + BATCH], 100 if self.rng.random() < WHOLE else BEGIN)
-                 for i in range(0, len(pairs), BATCH)]
+        pairs = []
+        while len(pairs) < BATCH * GROUP:
+            pair = self.text.sample(self.rng)
+            if len(self.prompt(pair[0])) + BEGIN <= SHAPES[BEGIN][-1]:
+                pairs.append(pair)
+        pairs.sort(key=lambda p: len(self.prompt(p[0])))
+        steps = []
+        for i in range(0, len(pairs), BATCH):
+            some = pairs[i:i + BATCH]
+            steps.append(self.batch(self.rng.sample(some, WHOLE_BATCH), 100) if self.rng.random() < WHOLE
+                         else self.batch(some, BEGIN))
         self.rng.shuffle(steps)
         return steps
 
@@ -104,9 +110,9 @@ def look(feed, weights, pairs):
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("folder", type=pathlib.Path)
-    p.add_argument("--steps", type=int, default=3000)
+    p.add_argument("--minutes", type=float, default=40)
     p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--look", type=int, default=250)
+    p.add_argument("--look", type=int, default=200)
     arg = p.parse_args()
     arg.folder.mkdir(parents=True, exist_ok=True)
     corpus, rng = text.Text(), random.Random(arg.seed)
@@ -121,13 +127,15 @@ def main():
     first = {k: jnp.zeros_like(w) for k, w in weights.items()}
     second, kept, key = first, weights, jax.random.PRNGKey(arg.seed)
     began, steps, losses = time.monotonic(), [], []
-    for n in range(1, arg.steps + 1):
+    n, done = 0, 0.0  # done: the share of the time
+    while done < 1:
+        n, done = n + 1, min(1.0, (time.monotonic() - began) / 60 / arg.minutes)
         steps = steps or feed.group()
         key, mine = jax.random.split(key)
-        rate = RATE * min(n / WARM, 0.5 + 0.5 * numpy.cos(numpy.pi * n / arg.steps) + 0.02)
+        rate = RATE * min(n / WARM, 0.5 + 0.5 * float(numpy.cos(numpy.pi * done)) + 0.02)
         weights, first, second, kept, loss = step(weights, first, second, kept, *steps.pop(), mine, n, rate)
         losses.append(loss)
-        if n % arg.look == 0 or n == arg.steps:
+        if n % arg.look == 0 or done >= 1:
             good, no = look(feed, kept, held), look(feed, kept, refused)
             print(f"step {n}  {time.monotonic() - began:.0f} s  loss {float(numpy.mean(losses)):.4f}  "
                   f"paraphrases {100 * len(good) / len(held):.1f} %  refusals {100 * len(no) / len(refused):.1f} %", flush=True)

@@ -17,23 +17,23 @@ enum { IN_TEXT = 2, IN_TITLE = 6, IN_NAME = 9, IN_WORDS = 9 };
 enum { NOT_ALIKE = 0, ALMOST = 2, SAME_BEGIN = 3, SAME = 4 };
 
 /* Words that questions are made of and that say nothing of what is asked. */
+/* clang-format off */
 static const struct slice idle_words[] = {
 #define W(word) {word, sizeof(word) - 1}
-    W("about"),  W("again"),  W("all"),   W("am"),       W("an"),       W("and"),    W("any"),
-    W("are"),    W("as"),     W("at"),    W("be"),       W("been"),     W("but"),    W("by"),
-    W("can"),    W("could"),  W("did"),   W("do"),       W("does"),     W("dont"),   W("for"),
-    W("from"),   W("get"),    W("got"),   W("had"),      W("has"),      W("have"),   W("hearth"),
-    W("hello"),  W("help"),   W("hey"),   W("hi"),       W("how"),      W("if"),     W("in"),
-    W("into"),   W("is"),     W("it"),    W("its"),      W("just"),     W("know"),   W("like"),
-    W("me"),     W("my"),     W("need"),  W("now"),      W("of"),       W("ok"),     W("on"),
-    W("one"),    W("or"),     W("our"),   W("please"),   W("possible"), W("quick"),  W("should"),
-    W("so"),     W("sorry"),  W("tell"),  W("than"),     W("thank"),    W("thanks"), W("that"),
-    W("the"),    W("their"),  W("them"),  W("then"),     W("there"),    W("these"),  W("they"),
-    W("thing"),  W("this"),   W("to"),    W("type"),     W("want"),     W("was"),    W("way"),
-    W("we"),     W("what"),   W("when"),  W("where"),    W("which"),    W("who"),    W("why"),
-    W("will"),   W("with"),   W("would"), W("you"),      W("your"),     W("command"), W("question"),
+    W("about"), W("again"), W("all"), W("am"), W("an"), W("and"), W("any"), W("are"), W("as"),
+    W("at"), W("be"), W("been"), W("but"), W("by"), W("can"), W("could"), W("did"), W("do"),
+    W("does"), W("dont"), W("for"), W("from"), W("get"), W("got"), W("had"), W("has"), W("have"),
+    W("hearth"), W("hello"), W("help"), W("hey"), W("hi"), W("how"), W("if"), W("in"), W("into"),
+    W("is"), W("it"), W("its"), W("just"), W("know"), W("like"), W("me"), W("my"), W("need"),
+    W("now"), W("of"), W("ok"), W("on"), W("one"), W("or"), W("our"), W("please"), W("possible"),
+    W("quick"), W("should"), W("so"), W("sorry"), W("tell"), W("than"), W("thank"), W("thanks"),
+    W("that"), W("the"), W("their"), W("them"), W("then"), W("there"), W("these"), W("they"),
+    W("thing"), W("this"), W("to"), W("type"), W("want"), W("was"), W("way"), W("we"), W("what"),
+    W("when"), W("where"), W("which"), W("who"), W("why"), W("will"), W("with"), W("would"),
+    W("you"), W("your"), W("command"), W("question"),
 #undef W
 };
+/* clang-format on */
 
 /* ---- pages ---- */
 

@@ -1,6 +1,6 @@
-/* answers: what hearth has to say about itself: the pages of docs/answers, which the program carries
- * inside itself, and finding the one that fits some words. It needs no model, no file and no daemon,
- * and does not understand a question: it compares words. */
+/* answers: what hearth has to say about itself: the pages of docs/answers, which the program
+ * carries inside itself, and finding the one that fits some words. It needs no model, no file and
+ * no daemon, and does not understand a question: it compares words. */
 #pragma once
 
 #include "base/text.h"

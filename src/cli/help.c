@@ -1,5 +1,5 @@
-/* help: `hearth help`, for people at a terminal and as the sources of the reference documents. Words
- * that are neither a command nor a document find one of the answers. */
+/* help: `hearth help`, for people at a terminal and as the sources of the reference documents.
+ * Words that are neither a command nor a document find one of the answers. */
 #include "answers/answers.h"
 #include "cli/inner.h"
 
