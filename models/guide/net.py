@@ -1,12 +1,12 @@
 """The network: a Llama in JAX, small enough to be written out. Position is turned into the first
-and second of each pair of values, as llama.cpp does it for this architecture; the output is the
-embedding's own matrix."""
+and second of each pair of values, as llama.cpp does it for this architecture. Texts end together:
+shorter ones have nothing in front, which nothing sees, so only the last positions need scores."""
 
 import jax
 import jax.numpy as jnp
 import numpy
 
-LAYERS, WIDTH, HEADS, INNER = 4, 160, 5, 416
+LAYERS, WIDTH, HEADS, INNER = 3, 128, 4, 384
 HEAD = WIDTH // HEADS
 EPSILON, BASE = 1e-5, 10000.0
 
@@ -19,7 +19,8 @@ def fresh(size, seed):
         return jnp.asarray(rng.normal(0, gain / into ** 0.5, (out, into)), jnp.float32)
 
     deep = (2 * LAYERS) ** -0.5  # what adds to the stream begins small
-    weights = {"token_embd": jnp.asarray(rng.normal(0, 0.05, (size, WIDTH)), jnp.float32), "output_norm": jnp.ones(WIDTH)}
+    weights = {"token_embd": jnp.asarray(rng.normal(0, 0.1, (size, WIDTH)), jnp.float32),
+               "output_norm": jnp.ones(WIDTH), "output": matrix(size, WIDTH, 0.5)}
     for i in range(LAYERS):
         weights.update({
             f"blk.{i}.attn_norm": jnp.ones(WIDTH), f"blk.{i}.ffn_norm": jnp.ones(WIDTH),
@@ -42,9 +43,9 @@ def turned(x):
     return jnp.stack([first * cos - second * sin, first * sin + second * cos], -1).reshape(x.shape)
 
 
-def forward(w, tokens, key=None, drop=0.0):
-    """What comes next, for every position. key: values are dropped with this chance, in training, the
-    same ones at every position of a text."""
+def forward(w, tokens, begins, tail, key=None, drop=0.0):
+    """What comes next, for the last positions. begins: where each text does. key: values are dropped
+    with this chance, in training, the same ones at every position of a text."""
     batch, long = tokens.shape
 
     def dropped(x):
@@ -55,14 +56,27 @@ def forward(w, tokens, key=None, drop=0.0):
         return x * (jax.random.bernoulli(mine, 1 - drop, (batch, 1, WIDTH)) / (1 - drop))
 
     x = dropped(w["token_embd"][tokens])
-    unseen = jnp.where(jnp.tril(jnp.ones((long, long), bool)), 0.0, -1e9)
+    at = jnp.arange(long)
+    seen = (at[None, :] <= at[:, None]) & (at[None, None, :] >= begins[:, None, None])
+    unseen = jnp.where(seen, 0.0, -1e9)[:, None]
     for i in range(LAYERS):
         part = {k.rpartition(".")[2]: v for k, v in w.items() if k.startswith(f"blk.{i}.")}
         h = norm(x, part["attn_norm"])
         q, k, v = ((h @ part[n].T).reshape(batch, long, HEADS, HEAD) for n in ("attn_q", "attn_k", "attn_v"))
-        seen = jax.nn.softmax(jnp.einsum("bqhd,bkhd->bhqk", turned(q), turned(k)) * HEAD ** -0.5 + unseen, -1)
-        mixed = jnp.einsum("bhqk,bkhd->bqhd", seen, v).reshape(batch, long, WIDTH)
+        q, k = turned(q), turned(k)
+        if i == LAYERS - 1:  # nobody looks at what is before
+            x, q, unseen = x[:, -tail:], q[:, -tail:], unseen[:, :, -tail:]
+        share = jax.nn.softmax(jnp.einsum("bqhd,bkhd->bhqk", q, k) * HEAD ** -0.5 + unseen, -1)
+        mixed = jnp.einsum("bhqk,bkhd->bqhd", share, v).reshape(batch, -1, WIDTH)
         x = x + dropped(mixed @ part["attn_output"].T)
         h = norm(x, part["ffn_norm"])
         x = x + dropped((jax.nn.silu(h @ part["ffn_gate"].T) * (h @ part["ffn_up"].T)) @ part["ffn_down"].T)
-    return norm(x, w["output_norm"]) @ w["token_embd"].T
+    return norm(x, w["output_norm"]) @ w["output"].T
+
+
+def guess(w, tokens, begins):
+    """Which answer it is, from the words alone, without their order: what the embedding is made by
+    before anything else, since that costs next to nothing."""
+    real = jnp.arange(tokens.shape[1])[None] >= begins[:, None]
+    mean = (w["token_embd"][tokens] * real[..., None]).sum(1) / real.sum(1, keepdims=True) ** 0.5
+    return mean @ w["guess"].T

@@ -6,6 +6,7 @@ FOLDER gets tokenizer.json and weights.npz, the latter again and again while it 
 word of the answer the likeliest one? Nothing is chosen by that; it is only told."""
 
 import argparse
+import functools
 import pathlib
 import random
 import time
@@ -18,13 +19,13 @@ import net
 import text
 import tokenizer
 
-BEGIN = 8  # so many tokens of an answer tell which one it is
-SHAPES = {BEGIN: (24, 32), 100: (80,)}  # each length of a text is compiled by itself, so there are few
+BEGIN, WHOLE = 8, 60  # so many tokens of an answer tell which one it is; so many have the longest
+SHAPES = {BEGIN: (24, 32), WHOLE: (84,), 24: (56,)}  # each length of a text is compiled by itself, so there are few
 BATCH, GROUP = 128, 8  # questions a step; steps whose questions are drawn and put in order of length together
-WHOLE, WHOLE_BATCH = 0.12, 40  # the share of steps that learn answers to their end, and their questions
+WHOLE_SHARE, WHOLE_BATCH = 0.12, 40  # the share of steps that learn answers to their end, and their questions
 RATE, WARM, DECAY, DROP = 2e-3, 100, 0.05, 0.1
-ASKING = 0.1  # the weight of the question's own words
 KEPT = 0.998  # the weights that are used are an average over the last steps
+GUESS_STEPS, GUESS_BATCH, GUESS_RATE = 1500, 512, 1e-2
 
 
 class Feed:
@@ -38,15 +39,15 @@ class Feed:
         return [tokenizer.BOS, tokenizer.USER, *self.tokens.encode(question), tokenizer.GUIDE]
 
     def batch(self, pairs, most):
-        rows = [(self.prompt(q), self.said[name][:most]) for q, name in pairs]
-        longest = max(len(p) + len(a) for p, a in rows)
-        long = next((n for n in SHAPES.get(most, ()) if n >= longest), longest)
-        tokens, weight = numpy.zeros((len(rows), long), numpy.int32), numpy.zeros((len(rows), long), numpy.float32)
-        for i, (p, a) in enumerate(rows):
-            tokens[i, :len(p) + len(a)] = p + a
-            weight[i, 2:len(p)] = ASKING
-            weight[i, len(p):len(p) + len(a)] = 1
-        return tokens, weight
+        """(tokens, where each text begins, how many of them are the answer's): texts end together."""
+        rows = [(self.prompt(q), (self.said[name] + [0] * most)[:most]) for q, name in pairs]
+        longest = max(len(p) for p, _ in rows) + most
+        long = next((n for n in SHAPES[most] if n >= longest), longest)
+        tokens = numpy.zeros((len(rows), long), numpy.int32)
+        begins = numpy.array([long - most - len(p) for p, _ in rows], numpy.int32)
+        for row, at, (p, a) in zip(tokens, begins, rows):
+            row[at:] = p + a
+        return tokens, begins, most
 
     def group(self):
         pairs = []
@@ -58,52 +59,82 @@ class Feed:
         steps = []
         for i in range(0, len(pairs), BATCH):
             some = pairs[i:i + BATCH]
-            steps.append(self.batch(self.rng.sample(some, WHOLE_BATCH), 100) if self.rng.random() < WHOLE
+            steps.append(self.batch(self.rng.sample(some, WHOLE_BATCH), WHOLE) if self.rng.random() < WHOLE_SHARE
                          else self.batch(some, BEGIN))
         self.rng.shuffle(steps)
         return steps
 
 
-def loss_of(weights, tokens, weight, key):
-    scores = jax.nn.log_softmax(net.forward(weights, tokens[:, :-1], key, DROP))
-    said = jnp.take_along_axis(scores, tokens[:, 1:, None], -1)[..., 0]
-    return -(said * weight[:, 1:]).sum() / weight[:, 1:].sum()
+def loss_of(weights, tokens, begins, most, key):
+    scores = jax.nn.log_softmax(net.forward(weights, tokens[:, :-1], begins, most, key, DROP))
+    answer = tokens[:, -most:]
+    said = jnp.take_along_axis(scores, answer[..., None], -1)[..., 0]
+    real = answer != 0
+    return -(said * real).sum() / real.sum()
 
 
-@jax.jit
-def step(weights, first, second, kept, tokens, weight, key, n, rate):
-    """Adam with decay of the matrices, and the average that is kept."""
-    loss, slope = jax.value_and_grad(loss_of)(weights, tokens, weight, key)
+def moved(weights, slope, first, second, n, rate):
+    """Adam with decay of the matrices."""
     size = jnp.sqrt(sum((s * s).sum() for s in slope.values()))
     slope = {k: s * jnp.minimum(1, 1 / (size + 1e-9)) for k, s in slope.items()}
     first = {k: 0.9 * first[k] + 0.1 * s for k, s in slope.items()}
     second = {k: 0.98 * second[k] + 0.02 * s * s for k, s in slope.items()}
-    moved = {k: (first[k] / (1 - 0.9 ** n)) / (jnp.sqrt(second[k] / (1 - 0.98 ** n)) + 1e-8)
-             + (DECAY * w if w.ndim == 2 else 0) for k, w in weights.items()}
-    weights = {k: w - rate * moved[k] for k, w in weights.items()}
+    way = {k: (first[k] / (1 - 0.9 ** n)) / (jnp.sqrt(second[k] / (1 - 0.98 ** n)) + 1e-8)
+           + (DECAY * w if w.ndim == 2 else 0) for k, w in weights.items()}
+    return {k: w - rate * way[k] for k, w in weights.items()}, first, second
+
+
+@functools.partial(jax.jit, static_argnames="most")
+def step(weights, first, second, kept, tokens, begins, most, key, n, rate):
+    loss, slope = jax.value_and_grad(loss_of)(weights, tokens, begins, most, key)
+    weights, first, second = moved(weights, slope, first, second, n, rate)
     share = jnp.minimum(KEPT, (n + 1) / (n + 10))
-    kept = {k: share * kept[k] + (1 - share) * w for k, w in weights.items()}
-    return weights, first, second, kept, loss
+    return weights, first, second, {k: share * kept[k] + (1 - share) * w for k, w in weights.items()}, loss
 
 
 @jax.jit
-def likeliest(weights, tokens):
-    return net.forward(weights, tokens).argmax(-1)
+def guess_step(weights, first, second, tokens, begins, answer, n, rate):
+    def loss_of(w):
+        return -jnp.take_along_axis(jax.nn.log_softmax(net.guess(w, tokens, begins)), answer[:, None], -1).mean()
+    loss, slope = jax.value_and_grad(loss_of)(weights)
+    return *moved(weights, slope, first, second, n, rate), loss
+
+
+def first_embedding(feed, weights, seed):
+    """What the words alone say about the answer becomes the embedding."""
+    names = list(feed.said)
+    w = {"token_embd": weights["token_embd"],
+         "guess": jnp.asarray(numpy.random.default_rng(seed).normal(0, 0.1, (len(names), net.WIDTH)), jnp.float32)}
+    first = second = {k: jnp.zeros_like(v) for k, v in w.items()}
+    for n in range(1, GUESS_STEPS + 1):
+        tokens, begins = numpy.zeros((GUESS_BATCH, 24), numpy.int32), numpy.zeros(GUESS_BATCH, numpy.int32)
+        answer = numpy.zeros(GUESS_BATCH, numpy.int32)
+        for i in range(GUESS_BATCH):
+            question, name = feed.text.sample(feed.rng)
+            ids = [t for t in feed.tokens.encode(question)[:24] if feed.rng.random() > 0.1] or [0]
+            tokens[i, 24 - len(ids):], begins[i], answer[i] = ids, 24 - len(ids), names.index(name)
+        w, first, second, loss = guess_step(w, first, second, tokens, begins, answer, n, GUESS_RATE * (1 - n / GUESS_STEPS))
+        if n % 500 == 0:
+            print(f"words alone: step {n}  loss {float(loss):.3f}", flush=True)
+    size = jnp.sqrt((w["token_embd"] ** 2).mean())
+    return {**weights, "token_embd": w["token_embd"] / size * 0.3}
+
+
+@jax.jit
+def likeliest(weights, tokens, begins):
+    return net.forward(weights, tokens, begins, 25).argmax(-1)
 
 
 def look(feed, weights, pairs):
-    """The pairs whose answer is said in full when each word is the likeliest one."""
+    """The pairs whose answer's beginning is said when each word is the likeliest one."""
     good = []
     for i in range(0, len(pairs), 100):
         some = pairs[i:i + 100]
-        tokens, weight = feed.batch(some, 24)
-        wide = numpy.zeros((100, 80), numpy.int32)
-        wide[:len(tokens), :tokens.shape[1]] = tokens
-        best = numpy.asarray(likeliest(weights, wide))
-        for row, pair in enumerate(some):
-            at = numpy.flatnonzero(weight[row] == 1)
-            if (best[row, at - 1] == tokens[row, at]).all():
-                good.append(pair)
+        tokens, begins, most = feed.batch((some * 100)[:100], 24)
+        best = numpy.asarray(likeliest(weights, tokens, begins))[:, :-1]
+        answer = tokens[:, -most:]
+        fits = ((best == answer) | (answer == 0)).all(1)
+        good += [pair for pair, fit in zip(some, fits) if fit]
     return good
 
 
@@ -121,12 +152,13 @@ def main():
     feed = Feed(corpus, tokens, arg.seed)
     held = [(q.lower(), name) for q, name in corpus.paraphrases()]
     refused = [(q.lower(), text.REFUSAL) for q in corpus.refused]
-    weights = net.fresh(len(tokens.pieces), arg.seed)
+    began = time.monotonic()
+    weights = first_embedding(feed, net.fresh(len(tokens.pieces), arg.seed), arg.seed)
     print(f"{sum(w.size for w in weights.values())} weights, {len(tokens.pieces)} pieces, {len(held)} paraphrases, "
           f"{len(refused)} refusals held out", flush=True)
     first = {k: jnp.zeros_like(w) for k, w in weights.items()}
     second, kept, key = first, weights, jax.random.PRNGKey(arg.seed)
-    began, steps, losses = time.monotonic(), [], []
+    steps, losses = [], []
     n, done = 0, 0.0  # done: the share of the time
     while done < 1:
         n, done = n + 1, min(1.0, (time.monotonic() - began) / 60 / arg.minutes)

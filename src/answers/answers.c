@@ -48,9 +48,9 @@ static void take(struct slice line, struct slice key, struct slice *ret)
         *ret = slice_from(line, key.len);
 }
 
-bool answers_next(struct slice *rest, struct answer *ret)
+bool answers_next(struct slice *rest, struct answers_page *ret)
 {
-    struct answer page = {0};
+    struct answers_page page = {0};
     struct slice line;
     if (!slice_split(rest, '\n', &line)) /* the line above the front lines */
         return false;
@@ -151,7 +151,7 @@ static unsigned worth_in(struct slice word, struct slice text, unsigned place)
     return best;
 }
 
-static unsigned worth_of(struct slice word, const struct answer *page)
+static unsigned worth_of(struct slice word, const struct answers_page *page)
 {
     unsigned worths[] = {worth_in(word, page->words, IN_WORDS), worth_in(word, page->name, IN_NAME),
                          worth_in(word, page->title, IN_TITLE),
@@ -178,7 +178,7 @@ static size_t words_of(struct slice question, struct slice words[WORDS_MOST])
 }
 
 struct found {
-    struct answer page;
+    struct answers_page page;
     double score, covered; /* covered: how much of the question's weight is found in it */
 };
 
@@ -193,7 +193,7 @@ static struct found *best_of(struct found *all, size_t n)
     return best;
 }
 
-size_t answers_find(struct slice question, struct answer *ret, size_t most)
+size_t answers_find(struct slice question, struct answers_page *ret, size_t most)
 {
     struct found all[ANSWERS_MOST];
     size_t pages = 0;

@@ -12,7 +12,7 @@ static void every_page_is_whole(void **state)
 {
     (void)state;
     struct slice rest = answers_all();
-    struct answer page, found;
+    struct answers_page page, found;
     size_t n = 0;
     for (; answers_next(&rest, &page); n++) {
         assert_true(page.name.len && page.title.len && page.words.len && page.text.len);
@@ -43,7 +43,7 @@ static void questions_find_their_page(void **state)
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct answer found = {0};
+        struct answers_page found = {0};
         assert_int_equal(answers_find(slice_of(cases[i].question), &found, 1), 1);
         struct text name = {0};
         text_add(&name, found.name);
@@ -58,7 +58,7 @@ static void what_has_nothing_to_do_with_it_finds_nothing(void **state)
         "", "?", "how do i", "photosynthesis of ferns", "\xff\xfe\x80", "bake bread with rye flour",
     };
     (void)state;
-    struct answer found[3];
+    struct answers_page found[3];
     for (size_t i = 0; i < COUNT(cases); i++)
         assert_int_equal(answers_find(slice_of(cases[i]), found, COUNT(found)), 0);
     assert_int_equal(answers_find((struct slice){0}, found, COUNT(found)), 0);
@@ -68,7 +68,7 @@ static void what_has_nothing_to_do_with_it_finds_nothing(void **state)
 static void several_come_in_order_and_once(void **state)
 {
     (void)state;
-    struct answer found[ANSWERS_MOST];
+    struct answers_page found[ANSWERS_MOST];
     size_t n = answers_find(SLICE("make an api key"), found, COUNT(found));
     assert_in_range(n, 2, 40);
     assert_true(slice_is(found[0].name, SLICE("keys")));

@@ -9,7 +9,7 @@
 /* The page that fits these words best, and the names of the next ones. */
 static bool help_answer(struct cli *c, struct slice words)
 {
-    struct answer found[MOST_ANSWERS];
+    struct answers_page found[MOST_ANSWERS];
     size_t n = answers_find(words, found, COUNT(found));
     if (!n)
         return false;
