@@ -12,7 +12,7 @@ import re
 HERE = pathlib.Path(__file__).resolve().parent
 ANSWERS = HERE.parent.parent / "docs/answers"
 REFUSAL = "something-else"
-LONGEST = 300  # bytes of a question that are read; the chat template cuts there
+LONGEST = 200  # letters of a question that are read; the chat template cuts there
 
 FRAMES = """how do i {}; how can i {}; how to {}; i want to {}; what is the command to {}; please {}; {}; {}; tell me how to {}
 can you {}; i need to {}; what do i type to {}; is there a command to {}; can i {}; help me {}; show me how to {}
@@ -25,6 +25,18 @@ BEFORE = ["hi, ", "hey, ", "hello, ", "hello! ", "please: ", "question: ", "so, 
           "just wondering, ", "good morning. ", "dear assistant, ", "i am a beginner. "]
 AFTER = [" please", " thanks", ", please", ", thank you", " again", " exactly", " now", " here", " on this machine",
          " on my computer", " today", " quickly", " then", " as a normal user"]
+ABOUT = ["{}", "{}", "what about {}", "tell me about {}", "how does {} work", "a question about {}", "something with {}",
+         "{} problem", "i need {}", "where is {}", "is there {}", "what is {}", "use {}", "how do i use {}"]
+AROUND = ["i use debian 12 on an old laptop", "my machine has 16 gb of memory", "i have read the readme but did not find it",
+          "my friend told me to ask you", "it worked yesterday", "i am not very good with computers", "i tried several things",
+          "i come from another program", "we are a small team", "i am in a hurry", "this is for my home office",
+          "the machine stands in the cellar", "i am not root here", "nobody else uses this computer", "it is the first time",
+          "i have a desktop with two screens", "please keep it short", "do not explain too much", "i searched for an hour",
+          "there was something about it in the documentation", "my english is not so good", "i hope this is the right place",
+          "it is late and i want to finish", "i have done this before but forgot how"]
+IDLE = set("""able again all already are asked before does down else end from have help here line listed made move never next
+next off once only open other out place quick run same send since starting tell text there type used want where why with
+yet yourself question back in on up this that what which who when your you all error exist restrict separate""".split())
 SYNONYMS = {word: others.split("|") for word, others in (pair.split("=") for pair in """
 show=display|print;list=enumerate|show;remove=delete|drop;delete=remove|erase;get=obtain;big=large|huge
 large=big|huge;fast=quick;change=alter|adjust|modify;set=define|specify;use=work with|employ;find=locate
@@ -174,7 +186,7 @@ def varied(text, rng):
             if len(words[at]) > 3 and words[at].isalpha():
                 words[at] = typo(words[at], rng)
         text = " ".join(words)
-    if rng.random() < 0.05:
+    if rng.random() < 0.2:
         words = text.split(" ")
         if len(words) > 4:
             del words[rng.randrange(len(words))]
@@ -199,6 +211,10 @@ class Text:
             drawn = set(random.Random(f"held out of {name}").sample(mine, round(len(mine) / 5)))
             self.trained[name] = [ln for ln in mine if ln not in drawn]
             self.held += [ln for ln in mine if ln in drawn]
+        # Words of one page's front lines that no other page has.
+        listed = [w for a in self.answers.values() for w in set(a.words.split())]
+        self.own = {n: sorted({w for w in a.words.split() if listed.count(w) == 1 and len(w) > 2 and w not in IDLE})
+                    for n, a in self.answers.items()}
         self.other = {}
         for line in other:
             if line.section not in held:
@@ -207,9 +223,9 @@ class Text:
 
     def sample(self, rng):
         """A question to train on, in lower case, and the name of its answer."""
-        if rng.random() < 0.6:
+        if rng.random() < 0.65:
             name = rng.choice(list(self.trained))
-            text = framed(rng.choice(self.trained[name]), self.lists, rng, self.frames)
+            text = self.of_page(name, rng)
             at = rng.random()
             if at < 0.12 and "hearth" not in text:
                 text = rng.choice(["{} in hearth", "{} with hearth", "hearth: {}", "hey hearth, {}"]).format(text)
@@ -219,6 +235,33 @@ class Text:
             if rng.random() < 0.06:
                 text = rng.choice(["hearth, {}", "hey hearth, {}", "hi hearth! {}"]).format(text)
         return varied(text, rng).lower()[:LONGEST], name
+
+    def sample_long(self, rng):
+        """The same with much around it: a question about hearth among sentences that say little,
+        several other questions, or a lot of nothing."""
+        kind = rng.random()
+        if kind < 0.4:
+            name, parts = rng.choice(list(self.trained)), rng.sample(AROUND, rng.choice([1, 2, 3]))
+            parts.insert(rng.choice([0, len(parts)]), self.of_page(name, rng))
+        elif kind < 0.7:
+            name, parts = REFUSAL, [framed(rng.choice(self.other[rng.choice(list(self.other))]), self.topics, rng, self.frames)
+                                    for _ in range(rng.choice([2, 3, 4, 5]))]
+        else:
+            unit = rng.choice([pseudo(rng), rng.choice("abcdefghijklmnopqrstuvwxyz0123456789.-"), "", ""])
+            made = unit * 60 if unit else rng.choice(["", " "]).join(
+                rng.choice([pseudo(rng), rng.choice("abcdefghijklmnopqrstuvwxyz"), str(rng.randrange(1000))]) for _ in range(40))
+            name, parts = REFUSAL, [made[:rng.randrange(20, LONGEST)]]
+        return rng.choice([". ", ". ", "? ", ", ", " "]).join(parts).lower()[:LONGEST], name
+
+    def of_page(self, name, rng):
+        """Mostly a phrasing; else the page's title, or some of the words of its front lines."""
+        kind = rng.random()
+        if kind < 0.05:
+            return self.answers[name].title.strip("?")
+        if kind < 0.2 and self.own[name]:
+            words = {rng.choice(self.own[name]), *rng.sample(self.answers[name].words.split(), rng.choice([0, 0, 1, 2]))}
+            return rng.choice(ABOUT).format(" ".join(rng.sample(sorted(words), len(words))))
+        return framed(rng.choice(self.trained[name]), self.lists, rng, self.frames)
 
     def paraphrases(self):
         """What is judged: each held-out line twice, once in a frame that was trained and once in one
@@ -232,13 +275,15 @@ class Text:
             if not line.frame:
                 second = rng.choice(BEFORE) + second + rng.choice(["", *AFTER])
             mark = rng.choice(["?", "?", ""])
-            if not known & {first, *variants(line.text, self.lists)}:
+            listed = set(self.answers[line.section].words.split())
+            if not known & {first, *variants(line.text, self.lists)} and not set(line.text.split()) <= listed:
                 asked += [(first[0].upper() + first[1:] + mark, line.section), (second + mark, line.section)]
         return asked
 
     def said_in_training(self):
-        """Each trained line in all its variants, as it is and in all trained frames."""
-        known = set()
+        """Each trained line in all its variants, as it is and in all trained frames; titles, words."""
+        known = {a.title.strip("?").lower() for a in self.answers.values()}
+        known |= {f.format(w) for words in self.own.values() for w in words for f in ABOUT}
         for line in (ln for lines in self.trained.values() for ln in lines):
             for said in variants(line.text, self.lists):
                 known.update(f.format(said) for f in (self.frames if line.frame else ["{}"]))

@@ -29,10 +29,10 @@ class Tokenizer:
         self.ids = {p: i for i, p in enumerate(self.pieces) if i >= plain}
         self.known = {}
 
-    def encode(self, text):
-        """Of a text that follows a mark or begins all: a blank is put in front of it."""
+    def encode(self, text, before=" "):
+        """As llama.cpp does where a text follows a mark or begins: a blank is put in front of it."""
         ids = []
-        for part in PART.findall((" " + text).replace(" ", MARK)):
+        for part in PART.findall((before + text).replace(" ", MARK)):
             if part not in self.known:
                 self.known[part] = self.joined(part)
             ids += self.known[part]

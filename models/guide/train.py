@@ -20,9 +20,10 @@ import text
 import tokenizer
 
 BEGIN, WHOLE = 8, 60  # so many tokens of an answer tell which one it is; so many have the longest
-SHAPES = {BEGIN: (24, 32), WHOLE: (84,), 24: (56,)}  # each length of a text is compiled by itself, so there are few
+SHAPES = {BEGIN: (24, 32, 104), WHOLE: (84,), 24: (56,)}  # each length of a text is compiled by itself, so there are few
 BATCH, GROUP = 128, 8  # questions a step; steps whose questions are drawn and put in order of length together
 WHOLE_SHARE, WHOLE_BATCH = 0.12, 40  # the share of steps that learn answers to their end, and their questions
+LONG_BATCH = 24  # of a group's one step with questions that have much around them
 RATE, WARM, DECAY, DROP = 2e-3, 100, 0.05, 0.1
 KEPT = 0.998  # the weights that are used are an average over the last steps
 GUESS_STEPS, GUESS_BATCH, GUESS_RATE = 1500, 512, 1e-2
@@ -33,7 +34,7 @@ class Feed:
 
     def __init__(self, text, tokens, seed):
         self.text, self.tokens, self.rng = text, tokens, random.Random(seed)
-        self.said = {n: tokens.encode(a.text) + [tokenizer.EOS] for n, a in text.answers.items()}
+        self.said = {n: tokens.encode(a.text, "") + [tokenizer.EOS] for n, a in text.answers.items()}
 
     def prompt(self, question):
         return [tokenizer.BOS, tokenizer.USER, *self.tokens.encode(question), tokenizer.GUIDE]
@@ -53,7 +54,7 @@ class Feed:
         pairs = []
         while len(pairs) < BATCH * GROUP:
             pair = self.text.sample(self.rng)
-            if len(self.prompt(pair[0])) + BEGIN <= SHAPES[BEGIN][-1]:
+            if len(self.prompt(pair[0])) + BEGIN <= SHAPES[BEGIN][1]:
                 pairs.append(pair)
         pairs.sort(key=lambda p: len(self.prompt(p[0])))
         steps = []
@@ -61,8 +62,18 @@ class Feed:
             some = pairs[i:i + BATCH]
             steps.append(self.batch(self.rng.sample(some, WHOLE_BATCH), WHOLE) if self.rng.random() < WHOLE_SHARE
                          else self.batch(some, BEGIN))
+        most = SHAPES[BEGIN][2] - BEGIN
+        long = [p for p in (self.text.sample_long(self.rng) for _ in range(3 * LONG_BATCH)) if len(self.prompt(p[0])) <= most]
+        steps.append(self.batch((long * 3)[:LONG_BATCH - 1] + [self.filler(most)], BEGIN))
         self.rng.shuffle(steps)
         return steps
+
+    def filler(self, most):
+        """A question of just the length that decides the shape."""
+        question = "a"
+        while len(self.prompt(question + " a")) <= most:
+            question += " a"
+        return question, text.REFUSAL
 
 
 def loss_of(weights, tokens, begins, most, key):
