@@ -175,9 +175,9 @@ def varied(text, rng):
         for word, others in SYNONYMS.items():
             if word in text and rng.random() < 0.35:
                 text = re.sub(rf"\b{word}\b", rng.choice(others), text, count=1)
-    if rng.random() < 0.15:
+    if rng.random() < 0.25:
         text = rng.choice(BEFORE) + text
-    if rng.random() < 0.1:
+    if rng.random() < 0.2:
         text += rng.choice(AFTER)
     if rng.random() < 0.2:
         words = text.split(" ")
@@ -265,19 +265,21 @@ class Text:
 
     def paraphrases(self):
         """What is judged: each held-out line twice, once in a frame that was trained and once in one
-        that was not; whole questions plainly, then with words around them. Lines that a trained one
-        may turn into word for word are left out. (question, answer)"""
+        that was not; whole questions plainly, then with words around them. What a trained line may
+        turn into word for word is left out. (question, answer)"""
         asked, known = [], self.said_in_training()
         for line in self.held:
-            rng = random.Random(f"asked {line.section} {line.text}")
-            first = framed(line, self.lists, rng, self.frames)
-            second = framed(line, self.lists, rng, self.held_frames)
-            if not line.frame:
-                second = rng.choice(BEFORE) + second + rng.choice(["", *AFTER])
-            mark = rng.choice(["?", "?", ""])
-            listed = set(self.answers[line.section].words.split())
-            if not known & {first, *variants(line.text, self.lists)} and not set(line.text.split()) <= listed:
-                asked += [(first[0].upper() + first[1:] + mark, line.section), (second + mark, line.section)]
+            rng, listed = random.Random(f"asked {line.section} {line.text}"), set(self.answers[line.section].words.split())
+            for kind in range(2):
+                plain = said = filled(line.text, self.lists, rng)
+                if line.frame:
+                    said = rng.choice(self.held_frames if kind else self.frames).format(plain)
+                if {plain, said} & known or set(plain.split()) <= listed:
+                    continue
+                if kind and not line.frame:
+                    said = rng.choice(BEFORE) + said + rng.choice(["", *AFTER])
+                said = (said if kind else said[0].upper() + said[1:]) + rng.choice(["?", "?", ""])
+                asked.append((said, line.section))
         return asked
 
     def said_in_training(self):

@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-import engines  # noqa: F401  (the fixture real_pack)
 import shop as shops
 from harness import TOP
 
