@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""train.py [--minutes N] [--seed N] FOLDER: makes the tokenizer and trains the guide, from nothing.
+"""train.py [--minutes N] [--seed N] [--go-on] FOLDER: makes the tokenizer and trains the guide, from
+nothing; with --go-on from what is in FOLDER, in small steps.
 
 FOLDER gets tokenizer.json and weights.npz, the latter again and again while it trains. Every
 --look steps it is tried on what is held out, as far as that can be done without the engine: is each
@@ -20,17 +21,17 @@ import text
 import tokenizer
 
 BEGIN, WHOLE = 8, 60  # so many tokens of an answer tell which one it is; so many have the longest
-SHAPES = {BEGIN: (24, 32, 104), WHOLE: (84,), 24: (56,)}  # each length of a text is compiled by itself, so there are few
+SHAPES = {BEGIN: (24, 32, 104), WHOLE: (84, 156), 24: (56,)}  # each length of a text is compiled by itself, so there are few
 BATCH, GROUP = 128, 8  # questions a step; steps whose questions are drawn and put in order of length together
 WHOLE_SHARE, WHOLE_BATCH = 0.12, 40  # the share of steps that learn answers to their end, and their questions
-LONG_BATCH = 24  # of a group's one step with questions that have much around them
+LONG_BATCH = 24  # of a group's two steps with questions that have much around them
 RATE, WARM, DECAY, DROP = 2e-3, 100, 0.05, 0.1
 KEPT = 0.998  # the weights that are used are an average over the last steps
 GUESS_STEPS, GUESS_BATCH, GUESS_RATE = 1500, 512, 1e-2
 
 
 class Feed:
-    """Batches of (tokens, weight of each): the user's mark, a question, the guide's mark, an answer."""
+    """Batches of texts: the user's mark, a question, the guide's mark, an answer."""
 
     def __init__(self, text, tokens, seed):
         self.text, self.tokens, self.rng = text, tokens, random.Random(seed)
@@ -64,7 +65,8 @@ class Feed:
                          else self.batch(some, BEGIN))
         most = SHAPES[BEGIN][2] - BEGIN
         long = [p for p in (self.text.sample_long(self.rng) for _ in range(3 * LONG_BATCH)) if len(self.prompt(p[0])) <= most]
-        steps.append(self.batch((long * 3)[:LONG_BATCH - 1] + [self.filler(most)], BEGIN))
+        for some in (BEGIN, WHOLE):
+            steps.append(self.batch((self.rng.sample(long, len(long)) * 3)[:LONG_BATCH - 1] + [self.filler(most)], some))
         self.rng.shuffle(steps)
         return steps
 
@@ -154,17 +156,24 @@ def main():
     p.add_argument("folder", type=pathlib.Path)
     p.add_argument("--minutes", type=float, default=40)
     p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--go-on", action="store_true")
     p.add_argument("--look", type=int, default=200)
     arg = p.parse_args()
     arg.folder.mkdir(parents=True, exist_ok=True)
     corpus, rng = text.Text(), random.Random(arg.seed)
-    tokens = tokenizer.make([corpus.sample(rng)[0] for _ in range(40000)] + [a.text for a in corpus.answers.values()] * 100)
-    tokens.save(arg.folder / "tokenizer.json")
+    if arg.go_on:
+        tokens = tokenizer.load(arg.folder / "tokenizer.json")
+    else:
+        tokens = tokenizer.make([corpus.sample(rng)[0] for _ in range(40000)] + [a.text for a in corpus.answers.values()] * 100)
+        tokens.save(arg.folder / "tokenizer.json")
     feed = Feed(corpus, tokens, arg.seed)
     held = [(q.lower(), name) for q, name in corpus.paraphrases()]
     refused = [(q.lower(), text.REFUSAL) for q in corpus.refused]
     began = time.monotonic()
-    weights = first_embedding(feed, net.fresh(len(tokens.pieces), arg.seed), arg.seed)
+    if arg.go_on:
+        weights = {k: jnp.asarray(w) for k, w in numpy.load(arg.folder / "weights.npz").items()}
+    else:
+        weights = first_embedding(feed, net.fresh(len(tokens.pieces), arg.seed), arg.seed)
     print(f"{sum(w.size for w in weights.values())} weights, {len(tokens.pieces)} pieces, {len(held)} paraphrases, "
           f"{len(refused)} refusals held out", flush=True)
     first = {k: jnp.zeros_like(w) for k, w in weights.items()}
@@ -175,7 +184,7 @@ def main():
         n, done = n + 1, min(1.0, (time.monotonic() - began) / 60 / arg.minutes)
         steps = steps or feed.group()
         key, mine = jax.random.split(key)
-        rate = RATE * min(n / WARM, 0.5 + 0.5 * float(numpy.cos(numpy.pi * done)) + 0.02)
+        rate = (RATE / 5 if arg.go_on else RATE) * min(n / WARM, 0.5 + 0.5 * float(numpy.cos(numpy.pi * done)) + 0.02)
         weights, first, second, kept, loss = step(weights, first, second, kept, *steps.pop(), mine, n, rate)
         losses.append(loss)
         if n % arg.look == 0 or done >= 1:
