@@ -15,10 +15,10 @@ export PKG_CONFIG_PATH := $(CURDIR)/build/deps/lib/pkgconfig$(if $(PKG_CONFIG_PA
 hearth = build/release/hearth
 fuzz_folder = $(if $(wildcard fuzz/meson.build),fuzz)
 
-.PHONY: help build up down install uninstall check asan fuzz soak bench docs format clean distclean
+.PHONY: help build up down install uninstall check asan fuzz soak bench guide-eval docs format clean distclean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 build: ## build the product, build/release/hearth
 	@tools/setup.sh build
@@ -60,6 +60,11 @@ bench: ## the figures, side by side with other proxies (BENCH=--write: into the 
 	@tools/setup.sh bench
 	@tools/build.sh release
 	@$(PYTHON) tests/bench/run.py $(BENCH)
+
+guide-eval: ## put the held-out questions to the guide, and count (models/guide/EVALUATION.md)
+	@tools/setup.sh build
+	@tools/build.sh release
+	@$(PYTHON) models/guide/evaluate.py --write
 
 docs: ## write docs/reference/ anew from the tables in the code
 	@tools/setup.sh build

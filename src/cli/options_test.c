@@ -136,7 +136,7 @@ static void bad_lines_name_the_nearest(void **state)
         {"logs -n x", "whole number", "logs"},
         {"logs -n -1", "whole number", "logs"},
         {"logs -n 99999999999999999999", "whole number", "logs"},
-        {"help a b c", "does not take c", "help"},
+        {"models show a b", "does not take b", "models show"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct options o = {.lines = 5};

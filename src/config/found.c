@@ -8,6 +8,7 @@
 #include "os/os.h"
 
 #define MOST_ALIASES 64u /* as the table of fields has it */
+#define GUIDE_CTX "512"  /* what it was trained with */
 
 struct known { /* names, without :latest */
     struct slice *list;
@@ -203,6 +204,8 @@ static struct entry *add_model(struct loader *l, const struct source *source, co
         set_text(l, source, e, MODEL_MMPROJ, m->mmproj);
     if (!e->set[MODEL_EMBEDDING] && !e->set[MODEL_RERANK] && (m->embeds || m->ranks))
         set_text(l, source, e, m->ranks ? MODEL_RERANK : MODEL_EMBEDDING, "true");
+    if (!e->set[MODEL_CTX] && m->store == LIBRARY_GUIDE)
+        set_text(l, source, e, MODEL_CTX, GUIDE_CTX);
     if (!e->set[MODEL_LORA])
         set_list(l, source, e, MODEL_LORA, &(struct config_list){&lora, lora.len > 0});
     return e;

@@ -35,3 +35,11 @@ def test_files(repo):
 def test_documents(tree):
     tree.write("README.md", "Run `make up`.\n")
     tree.bad("repo", "CHANGELOG.md:1: missing: the file", "README.md:1: missing: does not have")
+
+
+def test_the_guide_may_be_larger(repo):
+    name = "models/guide/hearth-guide.gguf"
+    repo.write(name, bytes(8 << 20))
+    repo.good("repo")
+    repo.write(name, bytes((8 << 20) + 1)).write("models/other.gguf", bytes(1100000))
+    repo.bad("repo", f"{name}:1: big:", "models/other.gguf:1: big:")
