@@ -89,17 +89,20 @@ void library_own(struct looking *l)
 /* Beside the program, where `make install` puts it, or in the source that it was built of. */
 void library_guide(struct looking *l)
 {
-    static const char *const folders[] = {".", "../share/hearth", "../../models/guide"};
-    struct slice program = slice_of(l->where->program);
-    while (program.len && program.ptr[program.len - 1] != '/')
-        program.len--;
-    for (size_t i = 0; program.len && i < COUNT(folders) && !l->failed; i++) {
-        const char *folder = arena_format(l->scratch, "%.*s%s", SLICE_ARG(program), folders[i]).ptr;
+    static const char *const below[] = {"", "/share/hearth", "/models/guide"}; /* each a level up */
+    struct slice folder = slice_of(l->where->program);
+    for (size_t i = 0; i < COUNT(below) && !l->failed; i++) {
+        while (folder.len && folder.ptr[folder.len - 1] != '/')
+            folder.len--;
+        if (!folder.len--)
+            return;
         struct find f = {.store = LIBRARY_GUIDE};
-        f.file = folder ? library_join(l, folder, LIBRARY_GUIDE_NAME ".gguf") : NULL;
+        f.file = arena_format(l->scratch, "%.*s%s/" LIBRARY_GUIDE_NAME ".gguf", SLICE_ARG(folder),
+                              below[i])
+                     .ptr;
         struct library_place none = {0}; /* it is nobody's to count */
         struct library_model *m = f.file ? library_add(l, &none, &f) : NULL;
-        l->failed |= !folder;
+        l->failed |= !f.file;
         if (!m)
             continue;
         (void)library_name(l, m, SLICE(LIBRARY_GUIDE_NAME));

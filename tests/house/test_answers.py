@@ -17,9 +17,8 @@ PAGES = {p.stem: p.read_text(encoding="utf-8") for p in sorted((TOP / "docs/answ
 
 # Commands and options that answers may name though they are not in the table of commands yet: they
 # are being built as of 2026-11-30. One that has become real fails the test below: take it out here.
-EXPECTED = {"run", "ask", "chat", "ls", "ps", "show", "load", "unload", "env", "completion", "connect", "disconnect",
-            "service install", "service rm", "service status", "backup", "restart", "restore", "shims install"}
-EXPECTED_OPTIONS = {("status", "--watch")}
+EXPECTED = set()  # commands that are told before they are there
+EXPECTED_OPTIONS = set()
 LATER = ("pull", "import", "search")  # nothing may promise these yet
 
 
