@@ -512,7 +512,8 @@ def test_it_is_installed_and_taken_away(ground):
 
     there = install("install")
     assert there == ["usr/bin/hearth", "usr/bin/hearth-bridge", "usr/share/bash-completion/completions/hearth",
-                     "usr/share/fish/vendor_completions.d/hearth.fish", "usr/share/hearth/installed",
+                     "usr/share/fish/vendor_completions.d/hearth.fish", "usr/share/hearth/hearth-guide.gguf",
+                     "usr/share/hearth/installed",
                      "usr/share/man/man1/hearth.1", "usr/share/zsh/site-functions/_hearth"]
     assert (root / "usr/share/zsh/site-functions/_hearth").read_text().startswith("#compdef hearth\n")
     assert "-w" in (root / "usr/share/man/man1/hearth.1").read_text()
