@@ -189,6 +189,8 @@ as_user hearth models add "$model" --name m >/dev/null
 as_user hearth up --detach >/dev/null
 as_user hearth service install --linger >"$room/said" || fail 'it was not installed'
 grep 'started by hand' "$room/said" || fail 'it does not tell of the one that was started by hand'
+as_user systemctl --user start hearth.service 2>/dev/null && fail 'a second daemon was started'
+as_user hearth status >/dev/null || fail 'a start that failed took away the sockets of the daemon that runs'
 as_user hearth restart || fail 'it was not handed over'
 unit=/home/$user/.config/systemd/user/hearth.service
 as_user systemd-analyze --user --no-pager verify "$unit" || fail 'systemd finds fault with the unit'

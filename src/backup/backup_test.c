@@ -171,7 +171,7 @@ static int end(void **state)
 {
     struct home *h = *state;
     arena_fini(&h->arena);
-    int removed = os_remove_folder(h->path, 1000) != OK;
+    int removed = os_remove_folder(h->path, 4 * MOST_MEMBERS) != OK;
     free(h);
     return removed;
 }
@@ -202,6 +202,10 @@ static void a_configuration_comes_back(void **state)
     put(conf_d, "b.yaml", "b: 1\n", 0600);
     assert_int_equal(backup_restore(&t, h->file, true, &list, &why), OK);
     expect(h->config, "hearth.yaml", "listen: 2\n");
+    expect(conf_d, "b.yaml", "b: 1\n");
+    assert_int_equal(list.n, 3); /* what would go is told, too */
+    assert_true(list.files[0].gone && !list.files[1].gone && !list.files[2].gone);
+    assert_string_equal(list.files[0].name, "config/conf.d/b.yaml");
     assert_int_equal(backup_restore(&t, h->file, false, &list, &why), OK);
     expect(h->config, "hearth.yaml", "listen: 1\n");
     expect(h->config, ".env", "KEY=newer\n"); /* it was not in there, so it is not touched */
@@ -287,6 +291,54 @@ static void what_cannot_be_put_in_place_changes_nothing(void **state)
     expect(conf_d, "z.yaml", large);
 }
 
+/* A dry run makes no folders, and finds nothing to take away where there are none. */
+static void a_dry_run_into_nothing(void **state)
+{
+    struct home *h = *state;
+    struct backup_terms t = terms_of(h);
+    struct backup_list list;
+    struct why why = {0};
+    char other[80];
+    put(h->config, "hearth.yaml", "listen: 1\n", 0600);
+    assert_int_equal(backup_make(&t, h->file, &list, &why), OK);
+    snprintf(other, sizeof other, "%s/other", h->path);
+    t.config = t.data = other;
+    assert_int_equal(backup_restore(&t, h->file, true, &list, &why), OK);
+    assert_int_equal(list.n, 1);
+    assert_false(is_there(h->path, "other"));
+}
+
+static void a_conf_d_with_too_much_in_it_is_left(void **state)
+{
+    struct home *h = *state;
+    struct backup_terms t = terms_of(h);
+    struct backup_list list;
+    struct why why = {0};
+    char conf_d[96], name[32], path[128];
+    snprintf(conf_d, sizeof conf_d, "%s/conf.d", h->config);
+    put(conf_d, "a.yaml", "a: 1\n", 0600);
+    assert_int_equal(backup_make(&t, h->file, &list, &why), OK);
+    for (unsigned i = 0; i <= MOST_MEMBERS; i++) {
+        snprintf(path, sizeof path, "%s/other-%u.yaml", conf_d, i);
+        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        assert_true(fd >= 0);
+        close(fd);
+    }
+    put(conf_d, "a.yaml", "a: 2\n", 0600);
+    assert_int_equal(backup_restore(&t, h->file, true, &list, &why), ERR_TOO_MANY);
+    assert_int_equal(backup_restore(&t, h->file, false, &list, &why), ERR_TOO_MANY);
+    for (unsigned i = 0; i <= MOST_MEMBERS; i++) {
+        snprintf(name, sizeof name, "other-%u.yaml", i);
+        assert_true(is_there(conf_d, name));
+    }
+    expect(conf_d, "a.yaml", "a: 2\n");
+    snprintf(path, sizeof path, "%s/other-0.yaml", conf_d);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(backup_restore(&t, h->file, false, &list, &why), OK); /* as many as may be */
+    assert_int_equal(list.n, MOST_MEMBERS + 1);
+    expect(conf_d, "a.yaml", "a: 1\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +346,8 @@ int main(void)
         cmocka_unit_test(a_manifest_is_judged),
         cmocka_unit_test_setup_teardown(a_configuration_comes_back, begin, end),
         cmocka_unit_test_setup_teardown(what_cannot_be_put_in_place_changes_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(a_dry_run_into_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(a_conf_d_with_too_much_in_it_is_left, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

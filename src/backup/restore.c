@@ -35,10 +35,13 @@ struct restoring {
     struct stage stage;
     int folders[PLACES]; /* -1: not open */
     char stamp[32];
+    bool dry; /* what would be done is told, and not done */
     struct step *steps;
     struct backup_file *files;
     size_t n;
 };
+/* Of steps and files: what is taken away from conf.d, then what comes, and the other kinds. */
+#define MOST_STEPS (2 * MOST_MEMBERS + kinds_n)
 
 static enum err no_memory(struct why *why)
 {
@@ -248,7 +251,12 @@ static enum err open_place(struct restoring *r, enum place p, struct why *why)
     const char *path = arena_format(r->t->arena, "%s%s", top, inner[p]).ptr;
     if (r->folders[p] >= 0)
         return OK;
-    return path ? os_make_private_folder(path, &r->folders[p], why) : no_memory(why);
+    if (!path)
+        return no_memory(why);
+    if (!r->dry)
+        return os_make_private_folder(path, &r->folders[p], why);
+    enum err e = os_open_private_folder(path, &r->folders[p], why);
+    return e == ERR_NOT_FOUND ? OK : e;
 }
 
 static bool is_there(int folder, const char *name)
@@ -271,12 +279,17 @@ static bool move_companion(const struct step *s, const char *ending, bool back)
 static enum err put_beside(struct restoring *r, const struct kind *kind, const char *last,
                            bool comes, struct why *why)
 {
+    assert(r->n < MOST_STEPS);
     struct step *s = &r->steps[r->n];
     *s = (struct step){.folder = r->folders[kind->place], .name = last};
     r->files[r->n] = (struct backup_file){.gone = !comes, .kept = ""};
     r->files[r->n].name = arena_format(r->t->arena, "%s/%s", place_folder(kind->place), last).ptr;
     if (!r->files[r->n].name)
         return no_memory(why);
+    if (r->dry) {
+        r->n++;
+        return OK;
+    }
     snprintf(s->kept, sizeof s->kept, "%.200s%s%s", last, KEPT, r->stamp);
     if (is_there(s->folder, s->kept))
         return why_set(why, ERR_BUSY, "%.200s is there already", s->kept);
@@ -347,8 +360,10 @@ static enum err clear_conf_d(struct restoring *r, const struct kind *kind, struc
         if (!is_conf_d_name(slice_of(d->d_name)) || holds(r, kind, d->d_name))
             continue;
         const char *name = arena_cstr(r->t->arena, slice_of(d->d_name));
-        if (r->n == 2 * MOST_MEMBERS)
-            e = why_set(why, ERR_TOO_MANY, "conf.d holds too many files");
+        if (r->n >= MOST_MEMBERS)
+            e = why_set(why, ERR_TOO_MANY,
+                        "conf.d holds more than %u files that the backup does not have",
+                        MOST_MEMBERS);
         else
             e = name ? put_beside(r, kind, name, false, why) : no_memory(why);
     }
@@ -364,7 +379,7 @@ static bool speaks_of(const struct restoring *r, const struct kind *k)
 
 static enum err clear_one(struct restoring *r, const struct kind *k, struct why *why)
 {
-    if (!speaks_of(r, k))
+    if (!speaks_of(r, k) || r->folders[k->place] < 0) /* dry, and the folder is not there */
         return OK;
     if (k->name[0] == '*')
         return clear_conf_d(r, k, why);
@@ -373,7 +388,7 @@ static enum err clear_one(struct restoring *r, const struct kind *k, struct why 
     return put_beside(r, k, k->name, false, why);
 }
 
-static enum err place_all(struct restoring *r, struct why *why)
+static enum err clear_all(struct restoring *r, struct why *why)
 {
     enum err e = OK;
     for (enum place p = 0; p < PLACES && !e; p++) {
@@ -382,6 +397,12 @@ static enum err place_all(struct restoring *r, struct why *why)
     }
     for (size_t i = 0; i < kinds_n && !e; i++)
         e = clear_one(r, &kinds[i], why);
+    return e;
+}
+
+static enum err place_all(struct restoring *r, struct why *why)
+{
+    enum err e = clear_all(r, why);
     for (size_t i = 0; i < r->manifest.n && !e; i++)
         e = place_member(r, &r->manifest.members[i], why);
     for (enum place p = 0; p < PLACES && !e; p++) {
@@ -396,12 +417,12 @@ static enum err place_all(struct restoring *r, struct why *why)
 /* What would be done: nothing is looked at but names. */
 static enum err tell_all(struct restoring *r, struct why *why)
 {
-    for (size_t i = 0; i < r->manifest.n; i++) {
+    enum err e = clear_all(r, why);
+    for (size_t i = 0; i < r->manifest.n && !e; i++) {
         const struct member *f = &r->manifest.members[i];
         r->files[r->n++] = (struct backup_file){.name = f->name, .bytes = f->size, .kept = ""};
     }
-    (void)why;
-    return OK;
+    return e;
 }
 
 /* ---- the whole ---- */
@@ -456,15 +477,15 @@ static enum err open_for_good(struct restoring *r, int *ret_lock, struct why *wh
     return e ? e : stage_open(r->t, &r->stage, why);
 }
 
-static enum err restore(struct restoring *r, bool dry_run, struct why *why)
+static enum err restore(struct restoring *r, struct why *why)
 {
     enum err e = read_all(r, why);
-    r->steps = arena_array(r->t->arena, struct step, 2 * MOST_MEMBERS + kinds_n);
-    r->files = arena_array(r->t->arena, struct backup_file, 2 * MOST_MEMBERS + kinds_n);
+    r->steps = arena_array(r->t->arena, struct step, MOST_STEPS);
+    r->files = arena_array(r->t->arena, struct backup_file, MOST_STEPS);
     if (!e && (!r->steps || !r->files))
         e = no_memory(why);
     if (!e)
-        e = dry_run ? tell_all(r, why) : place_all(r, why);
+        e = r->dry ? tell_all(r, why) : place_all(r, why);
     return e;
 }
 
@@ -487,15 +508,19 @@ static void close_all(struct restoring *r, int lock)
 enum err backup_restore(const struct backup_terms *t, const char *path, bool dry_run,
                         struct backup_list *ret, struct why *why)
 {
-    struct restoring r = {
-        .t = t, .path = path, .in = -1, .stage.lock = -1, .folders = {-1, -1, -1, -1}};
+    struct restoring r = {.t = t,
+                          .path = path,
+                          .in = -1,
+                          .stage.lock = -1,
+                          .folders = {-1, -1, -1, -1},
+                          .dry = dry_run};
     int lock = -1;
     make_stamp(&r);
     enum err e = open_archive(&r, why);
     if (!e)
         e = dry_run ? open_aside(&r, why) : open_for_good(&r, &lock, why);
     if (!e)
-        e = restore(&r, dry_run, why);
+        e = restore(&r, why);
     if (!e)
         *ret = (struct backup_list){.files = r.files,
                                     .n = r.n,

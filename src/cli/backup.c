@@ -126,7 +126,8 @@ static void tell_list(struct cli *c, const struct backup_list *list)
         cli_pad(&c->out, from, 28);
         text_byte(&c->out, ' ');
         if (f->gone)
-            text_add(&c->out, SLICE("taken away"));
+            text_add(&c->out,
+                     c->options.dry_run ? SLICE("would be taken away") : SLICE("taken away"));
         else
             cli_bytes(&c->out, f->bytes);
         if (f->kept[0]) {

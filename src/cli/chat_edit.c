@@ -53,10 +53,14 @@ static void do_nothing(int number)
 struct pasted {
     wchar_t *words; /* NUL-ended */
     size_t n, room;
+    size_t marked, before; /* how much of the end's mark there is, and how many words before it */
+    bool cut;              /* there was more than is kept */
 };
 
 static bool paste_add(struct pasted *p, wchar_t c)
 {
+    if (p->n == PASTE_MOST)
+        return false;
     if (p->n + 1 >= p->room) {
         size_t room = p->room ? 2 * p->room : 256;
         wchar_t *grown = mem_grow(p->words, room * sizeof *grown);
@@ -70,13 +74,19 @@ static bool paste_add(struct pasted *p, wchar_t c)
     return true;
 }
 
-static bool paste_is_over(struct pasted *p)
+/* True: that was the end. Until then all of it is taken, whether it is kept or not: as typing each
+ * line of it would be a message. */
+static bool paste_take(struct pasted *p, wchar_t c)
 {
-    size_t n = wcslen(PASTE_ENDS);
-    if (p->n < n || wmemcmp(p->words + p->n - n, PASTE_ENDS, n) != 0)
+    static const wchar_t mark[] = PASTE_ENDS; /* its first character is there only once */
+    p->marked = c == mark[p->marked] ? p->marked + 1 : c == mark[0];
+    if (p->marked == 1)
+        p->before = p->n;
+    if (!paste_add(p, c) && !p->marked)
+        p->cut = true;
+    if (mark[p->marked])
         return false;
-    p->n -= n;
-    p->words[p->n] = L'\0';
+    p->n = p->before;
     return true;
 }
 
@@ -84,6 +94,8 @@ static bool paste_is_over(struct pasted *p)
 static void paste_tidy(struct pasted *p)
 {
     size_t n = 0;
+    if (!p->words)
+        return;
     for (size_t i = 0; i < p->n; i++) {
         wchar_t c = p->words[i];
         if (c == L'\n' || c == L'\t' || (c >= 0x20 && c != 0x7f))
@@ -98,17 +110,23 @@ static void paste_tidy(struct pasted *p)
 static unsigned char paste(EditLine *el, wint_t key)
 {
     struct pasted p = {0};
+    struct edit *e = NULL;
     wchar_t c;
-    bool whole = false;
+    bool over = false;
     (void)key;
-    while (!whole && p.n < PASTE_MOST && el_wgetc(el, &c) == 1 && paste_add(&p, c))
-        whole = paste_is_over(&p);
-    if (p.n)
-        paste_tidy(&p);
-    if (p.n)
-        (void)el_winsertstr(el, p.words);
+    while (!over && el_wgetc(el, &c) == 1)
+        over = paste_take(&p, c);
+    paste_tidy(&p);
+    if (p.cut) { /* below the line, which is then shown again */
+        el_get(el, EL_CLIENTDATA, &e);
+        text_format(&e->c->err,
+                    "\r\nThat is too long: only its first %zu characters are taken.\r\n", p.n);
+        cli_flush(e->c);
+    }
+    if (p.n && el_winsertstr(el, p.words) != 0)
+        p.n = 0;
     mem_free(p.words);
-    return CC_REFRESH;
+    return p.cut ? CC_REDISPLAY : CC_REFRESH;
 }
 
 /* ---- what was typed before ------------------------------------------------------------------ */

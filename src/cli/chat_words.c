@@ -90,13 +90,12 @@ static int do_retry(struct chat *chat, struct slice nothing)
 {
     struct talk *t = &chat->talk;
     struct text question = {0}, old = {0};
-    bool had = !chat->unanswered.len && is_last(t, ASSISTANT);
+    bool had = !chat->unanswered.len && is_last(t, ASSISTANT) && t->n > 1 &&
+               t->messages[t->n - 2].speaker == USER;
     (void)nothing;
     if (had) {
         text_add(&old, text_slice(&t->messages[t->n - 1].words));
         talk_drop(t);
-    }
-    if (had && is_last(t, USER)) {
         text_add(&question, text_slice(&t->messages[t->n - 1].words));
         talk_drop(t);
     }
@@ -187,10 +186,23 @@ static void now_in(struct chat *chat, const char *path)
 static void tell_count(struct chat *chat, const char *done, const char *path)
 {
     struct text *out = &chat->talk.c->out;
-    size_t n = chat->talk.n;
+    size_t n = chat->talk.n + (chat->unanswered.len > 0);
     text_format(out, "%zu message%s %s ", n, n == 1 ? "" : "s", done);
     text_visible(out, slice_of(path));
     text_byte(out, '\n');
+}
+
+/* With the question that got no answer: whoever loads it can ask it again. */
+static void write_talk(struct chat *chat, struct text *json)
+{
+    bool asks = chat->unanswered.len > 0;
+    if (asks && !talk_add(&chat->talk, USER, text_slice(&chat->unanswered))) {
+        json->failed = true;
+        return;
+    }
+    talk_write(&chat->talk, json);
+    if (asks)
+        talk_drop(&chat->talk);
 }
 
 static int do_save(struct chat *chat, struct slice name)
@@ -199,15 +211,16 @@ static int do_save(struct chat *chat, struct slice name)
     struct text json = {0};
     struct why why = {0};
     int code = CLI_OK;
-    bool force = slice_begins(name, SLICE("--force"));
+    struct slice rest = name, word;
+    bool force = slice_split(&rest, ' ', &word) && slice_is(word, SLICE("--force"));
     if (force)
-        name = slice_trim(slice_from(name, strlen("--force")));
+        name = slice_trim(rest);
     const char *path = path_of(c, name.len ? name : text_slice(&chat->file));
     if (!path || !path[0])
         return usage(chat, "into which file?", "As in `/save talk.json`.");
     if (!may_write(chat, path, force, &code))
         return code;
-    talk_write(&chat->talk, &json);
+    write_talk(chat, &json);
     enum err e = json.failed ? why_set(&why, ERR_NO_MEMORY, "no memory for the conversation")
                              : os_write_file_whole(AT_FDCWD, path, text_slice(&json), 0600, &why);
     text_fini(&json);

@@ -199,7 +199,8 @@ static void put_job(struct job *j)
     json_put_pair(&w, "model", slice_of(j->terms.model));
     put_text(&w, "key_id", slice_of(j->key_id));
     put_text(&w, "file", slice_of(j->plan.path));
-    put_text(&w, "text", j->plan.path ? j->plan.after : (struct slice){0});
+    /* what else stands in that file is nobody's business, unless it is asked for */
+    put_text(&w, "text", dry && j->plan.path ? j->plan.after : (struct slice){0});
     json_put_pair(&w, "steps", text_slice(&j->plan.steps));
     put_answer(&w, j);
     json_key(&w, "dry_run");

@@ -294,10 +294,10 @@ static int install_failed(struct cli *c, const struct install *in, enum err e,
                "enable-linger";
     else if (e == ERR_BUSY)
         next = OTHER_HOME;
-    else if (e == ERR_PERMISSION)
-        next = c->options.care.linger && ours
-                   ? "Nothing was installed. Try without --linger; root may turn it on for you."
-                   : "Move it away, and do this again.";
+    else if (e == ERR_PERMISSION && !ours)
+        next = "Move it away, and do this again.";
+    else if (e == ERR_PERMISSION && c->options.care.linger)
+        next = "Nothing was installed. Try without --linger; root may turn it on for you.";
     return cli_fail(c, e, why, next);
 }
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #define MOST_FILES 16u
 #define FILE_MOST (1u << 20)
 #define INPUT_MOST (1u << 20)
+#define SILENCE_MS 1000
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
@@ -147,14 +149,27 @@ bool take_has_input(void)
            (S_ISFIFO(is.st_mode) || S_ISREG(is.st_mode) || S_ISSOCK(is.st_mode));
 }
 
-/* One byte more than is taken, to know whether there was more. */
-static enum err read_input(struct text *into, struct why *why)
+/* Who is given a pipe that nobody writes to would not know what is waited for. */
+static void wait_for_input(struct cli *c, bool *told)
 {
+    struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+    if (*told || poll(&in, 1, SILENCE_MS) != 0)
+        return;
+    text_add(&c->err, SLICE("Reading the input, up to its end; with </dev/null there is none.\n"));
+    cli_flush(c);
+    *told = true;
+}
+
+/* One byte more than is taken, to know whether there was more. */
+static enum err read_input(struct cli *c, struct text *into, struct why *why)
+{
+    bool told = false;
     while (into->len <= INPUT_MOST) {
         size_t want = min_size(65536, INPUT_MOST + 1 - into->len);
         char *room = text_room(into, want);
         if (!room)
             return why_set(why, ERR_NO_MEMORY, "no memory for the input");
+        wait_for_input(c, &told);
         ssize_t n = read(STDIN_FILENO, room, want);
         if (n < 0 && errno != EINTR)
             return why_sys(why, ERR_SYSTEM, errno, "the input cannot be read");
@@ -168,7 +183,7 @@ static enum err read_input(struct text *into, struct why *why)
 static bool take_input(struct cli *c, struct text *into, int *ret_code)
 {
     struct why why = {0};
-    enum err e = read_input(into, &why);
+    enum err e = read_input(c, into, &why);
     if (!e && into->len > INPUT_MOST) {
         into->len = INPUT_MOST;
         into->len = take_whole(text_slice(into));

@@ -136,6 +136,80 @@ static void modes_are_kept(void **state)
     }
 }
 
+/* With a key in it a file is nobody else's to read. */
+static void a_key_closes_its_file(void **state)
+{
+    (void)state;
+    static const mode_t modes[][2] = {{0644, 0600}, {0660, 0600}, {0440, 0400}};
+    for (size_t i = 0; i < COUNT(modes); i++) {
+        struct ground *g = ground_make();
+        struct connect_terms t = ground_terms(g, "aider");
+        struct connect_plan p = {0};
+        struct why why = {0};
+        char path[400];
+        ground_path(g, FILE_NAME, path);
+        ground_put(g, FILE_NAME, "vim: true\n");
+        assert_int_equal(chmod(path, modes[i][0]), 0);
+        t.key = "hk_secret";
+        assert_int_equal(connect_plan(&t, &p, &why), OK);
+        assert_non_null(strstr(text_cstr(&p.steps), "only its owner may read it"));
+        assert_int_equal(connect_write(&t, &p, NULL, &why), OK);
+        assert_int_equal(mode_of(g, FILE_NAME) & 07777, modes[i][1]);
+        connect_plan_fini(&p);
+        assert_int_equal(connect_plan(&t, &p, &why), OK); /* it is said once */
+        assert_null(strstr(text_cstr(&p.steps), "only its owner"));
+        connect_plan_fini(&p);
+        assert_int_equal(ground_disconnect(g, "aider", &why), OK);
+        ground_check(g, FILE_NAME, "vim: true\n");
+        ground_fini(g);
+    }
+}
+
+static void check_env(const struct ground *g, const char *words)
+{
+    char path[400];
+    struct text now = {0};
+    snprintf(path, sizeof path, "%s/connect/open-webui.env", g->data);
+    assert_int_equal(os_read_file(AT_FDCWD, path, MOST_FILE, &now, NULL), OK);
+    assert_string_equal(text_cstr(&now), words);
+    text_fini(&now);
+}
+
+static void add_to_env(const struct ground *g, const char *words)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/connect/open-webui.env", g->data);
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_true(os_write_all(fd, slice_of(words)));
+    close(fd);
+}
+
+static void lines_beside_ours_in_a_file_of_ours_stay(void **state)
+{
+    (void)state;
+    struct ground *g = ground_make();
+    struct why why = {0};
+    struct stat is;
+    char path[400];
+    snprintf(path, sizeof path, "%s/connect/open-webui.env", g->data);
+    assert_int_equal(ground_connect(g, "open-webui", &why), OK);
+    assert_int_equal(lstat(path, &is), 0);
+    assert_int_equal(is.st_mode, S_IFREG | 0600);
+    add_to_env(g, "WEBUI_NAME=mine");
+    assert_int_equal(ground_connect(g, "open-webui", &why), OK);
+    assert_int_equal(ground_disconnect(g, "open-webui", &why), OK);
+    check_env(g, "WEBUI_NAME=mine");
+    assert_int_equal(ground_connect(g, "open-webui", &why), OK);
+    assert_int_equal(ground_disconnect(g, "open-webui", &why), OK);
+    check_env(g, "WEBUI_NAME=mine");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(ground_connect(g, "open-webui", &why), OK);
+    assert_int_equal(ground_disconnect(g, "open-webui", &why), OK);
+    assert_true(lstat(path, &is) != 0); /* nobody's but ours: gone */
+    ground_fini(g);
+}
+
 static void folders_come_and_go(void **state)
 {
     (void)state;
@@ -261,6 +335,8 @@ int main(void)
         cmocka_unit_test(other_things_are_no_file),
         cmocka_unit_test(what_is_somebody_elses_is_left),
         cmocka_unit_test(modes_are_kept),
+        cmocka_unit_test(a_key_closes_its_file),
+        cmocka_unit_test(lines_beside_ours_in_a_file_of_ours_stay),
         cmocka_unit_test(folders_come_and_go),
         cmocka_unit_test(a_change_meanwhile_wins),
         cmocka_unit_test(a_record_alone_takes_nothing_out),

@@ -57,6 +57,11 @@ static void add_steps(const struct connect_terms *t, struct connect_plan *p)
     if (!p->path && here && t->from == CONNECT_DOCKER)
         text_add(&p->steps, SLICE("\nIts container has to share this machine's network: docker run "
                                   "--network=host ...\n"));
+    if (p->path && t->key && p->mode & 077) { /* nobody else's to read */
+        p->mode &= 0700;
+        text_format(&p->steps, "%s%s holds a key: from now on only its owner may read it.\n",
+                    p->steps.len ? "\n" : "", p->path);
+    }
     if (t->certificate)
         text_format(
             &p->steps,

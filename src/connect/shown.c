@@ -33,28 +33,25 @@ static void open_webui_steps(const struct connect_terms *t, struct connect_plan 
                 p->steps.len ? "\n" : "", t->base_url, plan_key(t), t->model);
 }
 
-/* A file of ours whole, made anew each time. */
+/* In a folder that outlives the connection: what somebody wrote beside our part stays his. */
 static enum err open_webui_file(const struct connect_terms *t, struct connect_plan *p,
                                 struct why *why)
 {
-    struct text file = {0};
-    const char *path =
-        arena_format(&p->arena, "%s/connect/%s/open-webui.env", t->user->data, t->app->name).ptr;
-    enum err e = path ? file_find(&p->arena, path, &p->path, &p->made, why)
-                      : why_set(why, ERR_NO_MEMORY, "no memory for a path");
+    struct text part = {0};
+    const char *path = arena_format(&p->arena, "%s/connect/open-webui.env", t->user->data).ptr;
+    enum err e =
+        path ? plan_open(t, path, p, why) : why_set(why, ERR_NO_MEMORY, "no memory for a path");
     if (e)
         return e;
-    e = file_read(&p->arena, p->path, &p->before, &p->mode, why);
-    if (e && e != ERR_NOT_FOUND)
-        return e;
-    p->mode = 0600;
-    text_format(&file,
+    struct slice text = p->base.ptr ? p->base : SLICE("");
+    text_add(&part, text.len && !slice_ends(text, SLICE("\n")) ? SLICE("\n") : SLICE(""));
+    text_format(&part,
                 "# made by `hearth connect %s`, removed by `hearth disconnect %s`\n"
                 "OPENAI_API_BASE_URL=%s\nOPENAI_API_KEY=%s\n",
                 t->app->name, t->app->name, t->base_url, plan_key(t));
-    const struct put whole = {0, text_slice(&file)};
-    e = merge_put(p, SLICE(""), &whole, 1, why);
-    text_fini(&file);
+    const struct put put = {text.len, text_slice(&part)};
+    e = merge_put(p, text, &put, 1, why);
+    text_fini(&part);
     return e;
 }
 

@@ -48,6 +48,13 @@ struct service_manager {
 };
 extern const struct service_manager systemd_manager, launchd_manager;
 
+/* Variables that name folders in which models may lie: the service is told what the user's shell
+ * says. */
+#define SERVICE_STORES 6u
+extern const char *const service_stores[SERVICE_STORES];
+/* NULL: not set, or no absolute path, which counts for nobody. */
+const char *service_folder(const struct service *s, const char *variable);
+
 /* The first line of a file of ours: who wrote it, and the sum of all below. */
 enum err mark_put(const struct service_manager *m, struct slice below, struct text *out) MUST_USE;
 enum service_file mark_read(const struct service_manager *m, struct slice text);

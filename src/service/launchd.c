@@ -55,6 +55,8 @@ static void put_settings(const struct service *s, struct text *out)
         if (!strncmp(*e, "PATH=", 5))
             put_setting(out, "PATH", *e + 5);
     }
+    for (size_t i = 0; i < SERVICE_STORES; i++)
+        put_setting(out, service_stores[i], service_folder(s, service_stores[i]));
     text_add(out, SLICE("  </dict>\n"));
 }
 

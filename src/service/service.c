@@ -96,6 +96,16 @@ enum err service_find(struct arena *a, const struct service_terms *terms, struct
     return e;
 }
 
+const char *const service_stores[SERVICE_STORES] = {"OLLAMA_MODELS", "LLAMA_CACHE",
+                                                    "HF_HUB_CACHE",  "HUGGINGFACE_HUB_CACHE",
+                                                    "HF_HOME",       "XDG_CACHE_HOME"};
+
+const char *service_folder(const struct service *s, const char *variable)
+{
+    const char *value = process_variable(s->terms->environment, variable);
+    return value && value[0] == '/' ? value : NULL;
+}
+
 static bool is_plain(const char *word)
 {
     for (; word && *word; word++) {
@@ -118,13 +128,15 @@ enum err service_text(const struct service *s, const struct service_plan *plan, 
                                  process_variable(t->environment, "XDG_CONFIG_HOME"),
                                  process_variable(t->environment, "XDG_DATA_HOME")};
     struct text below = {0};
-    for (size_t i = 0; i < COUNT(words); i++) {
-        if (!is_plain(words[i]))
-            return why_set(why, ERR_BAD_VALUE,
-                           "a path or the variable PATH has a control character in it, which %s "
-                           "cannot read",
-                           s->name);
-    }
+    bool plain = true;
+    for (size_t i = 0; i < COUNT(words); i++)
+        plain = plain && is_plain(words[i]);
+    for (size_t i = 0; i < SERVICE_STORES; i++)
+        plain = plain && is_plain(service_folder(s, service_stores[i]));
+    if (!plain)
+        return why_set(why, ERR_BAD_VALUE,
+                       "a path or a variable has a control character in it, which %s cannot read",
+                       s->name);
     enum err e = s->manager->write(s, plan, &below, why);
     if (!e && !below.failed)
         e = mark_put(s->manager, text_slice(&below), out);

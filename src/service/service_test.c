@@ -15,8 +15,14 @@
 
 #include "service/inside.h"
 
-static const char *const environment[] = {"PATH=/a:/b c", "HOME=/home/x",
-                                          "XDG_DATA_HOME=/data/\"q\"", "XDG_CONFIG_HOME=no", NULL};
+static const char *const environment[] = {"PATH=/a:/b c",
+                                          "HOME=/home/x",
+                                          "XDG_DATA_HOME=/data/\"q\"",
+                                          "XDG_CONFIG_HOME=no",
+                                          "OLLAMA_MODELS=/m/100%",
+                                          "HF_HOME=here",
+                                          "LLAMA_CACHE=",
+                                          NULL};
 static const struct service_terms terms = {.environment = environment,
                                            .home = "/home/x",
                                            .config = "/home/x/.config/hearth",
@@ -67,6 +73,10 @@ static void a_unit_says_what_it_must(void **state)
                "\"-/home/x/ai_local\"\n");
     SAYS(unit, "\nTimeoutStopSec=46\n");
     SAYS(unit, "\nRuntimeDirectory=hearth\n");
+    SAYS(unit, "\nRuntimeDirectoryPreserve=yes\n");
+    SAYS(unit, "\nEnvironment=\"OLLAMA_MODELS=/m/100%%\"\n");
+    SAYS_NOT(unit, "HF_HOME");
+    SAYS_NOT(unit, "LLAMA_CACHE");
     SAYS(unit, "\nPrivateUsers=yes\n");
     SAYS(unit, "\nRestart=on-failure\n");
     SAYS(unit, "\nData=/data/50% of \"it\"/hearth\nWalls=yes\nLinger=no\n");
@@ -81,6 +91,7 @@ static void a_unit_says_what_it_must(void **state)
     unit = text_of(&systemd_manager, &own, true, &text);
     SAYS(unit, "\nEnvironment=\"HEARTH_HOME=/srv/h\"\n");
     SAYS(unit, "\nReadWritePaths=\"-/srv/h\" \"-/srv/h/ai_local\"\n");
+    SAYS(unit, "\nEnvironment=\"OLLAMA_MODELS=/m/100%%\"\n");
     SAYS_NOT(unit, "RuntimeDirectory");
     SAYS_NOT(unit, "XDG_DATA_HOME");
     text_fini(&text);
@@ -118,6 +129,8 @@ static void an_agent_is_xml(void **state)
     const char *agent = text_of(&launchd_manager, &odd, false, &text);
     SAYS(agent, "<string>/opt/my $x%/hearth</string>");
     SAYS(agent, "<string>/data/a&lt;b&gt;&amp;c/hearth.log</string>");
+    SAYS(agent, "<key>OLLAMA_MODELS</key><string>/m/100%</string>");
+    SAYS_NOT(agent, "HF_HOME");
     odd.data = "/data/a--b";
     const struct service s = service_of(&launchd_manager, &odd);
     const struct service_plan plan = {.program = "/x"};
@@ -139,6 +152,14 @@ static void control_characters_are_refused(void **state)
     const struct service_plan evil = {.program = "/x\n"};
     s = service_of(&systemd_manager, &terms);
     assert_int_equal(service_text(&s, &evil, &text, &why), ERR_BAD_VALUE);
+    static const char *const places[] = {"XDG_CACHE_HOME=/c\nExecStartPre=/bin/evil", NULL};
+    static const struct service_manager *const managers[] = {&systemd_manager, &launchd_manager};
+    for (size_t i = 0; i < COUNT(managers); i++) {
+        odd = terms;
+        odd.environment = places;
+        s = service_of(managers[i], &odd);
+        assert_int_equal(service_text(&s, &plan, &text, &why), ERR_BAD_VALUE);
+    }
     assert_int_equal(text.len, 0);
     text_fini(&text);
 }

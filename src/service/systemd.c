@@ -114,10 +114,10 @@ static void put_settings(const struct service *s, struct text *out)
     put_setting(out, SERVICE_VARIABLE, s->name);
     put_setting(out, "PATH", process_variable(s->terms->environment, "PATH"));
     put_setting(out, "HEARTH_HOME", s->terms->own_home);
-    for (size_t i = 0; i < COUNT(folders) && !s->terms->own_home; i++) {
-        const char *value = process_variable(s->terms->environment, folders[i]);
-        put_setting(out, folders[i], value && value[0] == '/' ? value : NULL);
-    }
+    for (size_t i = 0; i < COUNT(folders) && !s->terms->own_home; i++)
+        put_setting(out, folders[i], service_folder(s, folders[i]));
+    for (size_t i = 0; i < SERVICE_STORES; i++)
+        put_setting(out, service_stores[i], service_folder(s, service_stores[i]));
 }
 
 /* With a minus: one that is not there is no failure. */
@@ -180,7 +180,11 @@ static void put_service(const struct service *s, const struct service_plan *plan
                         "KillMode=mixed\n"
                         "OOMPolicy=continue\n"));
     if (!s->terms->own_home)
-        text_add(out, SLICE("RuntimeDirectory=hearth\nRuntimeDirectoryMode=0700\n"));
+        text_add(out, SLICE("# A start that fails while a daemon of yours runs must leave that its "
+                            "sockets.\n"
+                            "RuntimeDirectory=hearth\n"
+                            "RuntimeDirectoryMode=0700\n"
+                            "RuntimeDirectoryPreserve=yes\n"));
     text_byte(out, '\n');
     put_rows(plan->walls, out);
     if (plan->walls)

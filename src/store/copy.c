@@ -41,8 +41,9 @@ static enum err fault_of(const struct db *d, struct why *why)
     return why_set(why, e, "%s", d->words);
 }
 
+/* *ret_full: there is no space for it, which waiting mends for nobody. */
 static enum err copy_once(const struct store_copy *c, const struct db_kind *kind, const char *to,
-                          struct why *why)
+                          bool *ret_full, struct why *why)
 {
     struct db d;
     if (db_open(&d, kind, c->folder, DB_READ))
@@ -53,6 +54,7 @@ static enum err copy_once(const struct store_copy *c, const struct db_kind *kind
     if (s)
         db_bind(s, 1, slice_of(to));
     enum err e = db_do(&d, s) ? OK : fault_of(&d, why);
+    *ret_full = e && d.full;
     db_close(&d);
     if (e)
         (void)unlink(to);
@@ -78,12 +80,13 @@ enum err store_copy(const struct store_copy *c, struct why *why)
     if (n < 0 || (size_t)n >= sizeof to)
         return why_set(why, ERR_BAD_VALUE, "the path of the data folder is too long");
     enum err e = ERR_DISK;
-    for (int i = 0; i < TRIES && e == ERR_DISK; i++) {
+    bool full = false;
+    for (int i = 0; i < TRIES && e == ERR_DISK && !full; i++) {
         if (i)
             os_sleep_ms(AGAIN_MS);
         if (c->go_on && !c->go_on(c->owner))
             return why_set(why, ERR_CANCELLED, "it was broken off");
-        e = copy_once(c, &kind, to, why);
+        e = copy_once(c, &kind, to, &full, why);
     }
     if (e == ERR_DISK && c->go_on && !c->go_on(c->owner))
         e = why_set(why, ERR_CANCELLED, "it was broken off");

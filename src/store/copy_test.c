@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/mount.h>
 
 #include "os/os.h"
 #include "store/testing.h"
@@ -168,12 +169,44 @@ static void what_is_no_copy_is_told(void **state)
     end(&c);
 }
 
+static bool always(void *owner)
+{
+    *(unsigned *)owner += 1;
+    return true;
+}
+
+static void a_full_disk_is_told_at_once(void **state)
+{
+    struct bench *b = *state;
+    struct copies c;
+    struct why why = {0};
+    unsigned asked = 0;
+    begin(&c, b);
+    bench_open(b);
+    bench_close(b);
+    if (mount("tmpfs", c.to, "tmpfs", 0, "size=4k,mode=700") != 0) { /* only root can */
+        end(&c);
+        skip();
+    }
+    const struct store_copy one = {
+        .file = 0, .folder = b->folder, .to = c.to, .go_on = always, .owner = &asked};
+    uint64_t began_ms = os_mono_ms();
+    enum err e = store_copy(&one, &why);
+    uint64_t took_ms = os_mono_ms() - began_ms;
+    assert_int_equal(umount(c.to), 0);
+    end(&c);
+    assert_int_equal(e, ERR_DISK);
+    assert_non_null(strstr(why.text, "full"));
+    assert_true(took_ms < 2000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(copies_fit_together_whenever_they_are_made,
                                         bench_begin_fast, bench_end),
         cmocka_unit_test_setup_teardown(what_is_no_copy_is_told, bench_begin_fast, bench_end),
+        cmocka_unit_test_setup_teardown(a_full_disk_is_told_at_once, bench_begin_fast, bench_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,6 +54,7 @@ static void failed(struct db *d, int code)
             d->disk_failed = meanings[i].code == SQLITE_IOERR;
             d->unwritable =
                 meanings[i].code == SQLITE_CANTOPEN || meanings[i].code == SQLITE_READONLY;
+            d->full = meanings[i].code == SQLITE_FULL;
             set_fault(d, meanings[i].fault, meanings[i].words);
             return;
         }

@@ -35,6 +35,7 @@ struct db {
     bool read_only, in_transaction;
     bool disk_failed; /* the fault is the disk's own */
     bool unwritable;  /* the fault is that nothing may be written */
+    bool full;        /* the fault is that there is no space */
     char path[FOLDER_ROOM];
     uint64_t device, inode;
     enum fault fault; /* the first since the opening; everything fails from then on */

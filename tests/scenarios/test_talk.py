@@ -105,6 +105,17 @@ def test_what_is_piped_in_goes_with_it(place):
     assert code == 2 and "what is the question?" in err
 
 
+def test_a_pipe_that_says_nothing_is_told_of(place):
+    ground = place.ground
+    proc = subprocess.Popen([str(ground.program("hearth")), "ask", "fake: events=1 text=well"], cwd=place.home,
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            env=ground.environment(place.home), preexec_fn=harness.die_with_us, **ground.rules)
+    told = proc.stderr.readline()
+    assert told == b"Reading the input, up to its end; with </dev/null there is none.\n" and proc.poll() is None
+    out, err = proc.communicate(b"more", timeout=10)
+    assert (proc.returncode, out, err) == (0, b"well\n", b"")
+
+
 def test_too_much_input_is_told_and_bytes_are_refused(place):
     much = "€".encode() * 400000
     code, _, err = piped(place, "ask", "count", given=much)
@@ -338,6 +349,36 @@ def test_a_paste_of_lines_is_one_message(place):
         assert asked(place)[0]["content"] == "say\ntwo lines\n\nfake: events=1 text=pasted"
         t.enter("/bye")
         assert t.ends() == 0
+
+
+def test_of_a_paste_that_is_too_long_the_beginning_is_taken(place):
+    before = place.fake.stats()["requests"]
+    with Terminal(place, "chat") as t:
+        t.prompt()
+        rest = b"\x1b[200~" + b"fake: events=1 text=pasted\r" + b"never a message\r" * 20000 + b"\x1b[201~"
+        while rest:
+            rest = rest[os.write(t.ours, rest[:2048]):]
+        t.until("only its first 262144 characters are taken")
+        t.type("\x15fake: events=1 text=typed\n")
+        t.until("\ntyped\n", seconds=20)
+        t.enter("/bye")
+        assert t.ends() == 0
+    assert place.fake.stats()["requests"] == before + 1
+
+
+def test_a_question_without_an_answer_is_kept(place):
+    write(place, "asks.json", b'[{"role": "user", "content": "hi"}]')
+    lines = b"/load asks.json\n/save --force.json\n"
+    code, out, err = piped(place, "chat", "-m", "qwen2.5", given=lines)
+    assert (code, err, out) == (0, "", "1 message read from asks.json\n1 message written to --force.json\n")
+    assert [(m["role"], m["content"]) for m in json.loads((place.home / "--force.json").read_text())["messages"]] == [
+        ("user", "hi")]
+    assert piped(place, "chat", given=lines)[0] == 1  # "--force.json" is a name, and there already
+    write(place, "says.json", b'[{"role": "assistant", "content": "welcome"}]')
+    code, out, err = piped(place, "chat", given=b"/load says.json\n/save said.json\n/retry\n")
+    assert (code, "nothing was asked yet" in err) == (2, True)
+    code, out, err = piped(place, "chat", given=b"/load says.json\nfake: events=1 text=well\n/retry\n")
+    assert (code, out) == (0, "1 message read from says.json\nwell\nwell\n") and asked(place)[0]["content"] == "welcome"
 
 
 def test_editing_and_what_was_typed_before(place):
