@@ -107,7 +107,7 @@ class World:
         assert code == 0, err
         path = re.sub(r"^https?://[^/]*", "", json.loads(out)["url"])
         r = callers.as_uid(uid, callers.ask, self.daemon.port, "GET", path)
-        assert r.status == 200, r.body
+        assert r.status == 303, r.body
         return ("Cookie", r.header("Set-Cookie").split(";")[0])
 
 
