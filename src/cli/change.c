@@ -4,6 +4,17 @@
 
 #include <stdio.h>
 
+struct config *cli_config(struct cli *c)
+{
+    const struct config_sources sources = {&c->paths, c->environment, NULL, NULL};
+    struct config_report report = {0};
+    struct config *config = NULL;
+    if (config_load(&sources, &config, &report))
+        config = NULL;
+    config_report_fini(&report);
+    return config;
+}
+
 bool change_load(struct cli *c, struct config **ret_config, int *ret_code)
 {
     const struct config_sources sources = {&c->paths, c->environment, NULL, NULL};

@@ -27,23 +27,11 @@ static void offer(struct completing *k, struct slice word, const char *help)
     text_format(k->out, "\t%s\n", help);
 }
 
-/* ---- what a place holds ---------------------------------------------------------------------- */
-
-/* By its names here, not by those of a daemon that may be another user's. */
-static struct config *load(struct completing *k)
-{
-    const struct config_sources sources = {&k->c->paths, k->c->environment, NULL, NULL};
-    struct config_report report = {0};
-    struct config *config = NULL;
-    if (config_load(&sources, &config, &report))
-        config = NULL;
-    config_report_fini(&report);
-    return config;
-}
+/* ---- what a place holds: by its names here, not by those of a daemon of somebody else's ------ */
 
 static void offer_models(struct completing *k)
 {
-    struct config *c = load(k);
+    struct config *c = cli_config(k->c);
     for (size_t i = 0; c && i < c->models_n; i++)
         offer(k, slice_of(c->models[i].name), "a model of this machine");
     for (size_t i = 0; c && i < c->providers_n; i++) {
@@ -57,7 +45,7 @@ static void offer_models(struct completing *k)
 
 static void offer_roles(struct completing *k)
 {
-    struct config *c = load(k);
+    struct config *c = cli_config(k->c);
     for (size_t i = 0; c && i < c->roles_n; i++)
         offer(k, slice_of(c->roles[i].name), c->roles[i].models.n ? "a role" : "bound to nothing");
     config_free(c);

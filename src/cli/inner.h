@@ -331,7 +331,10 @@ struct change {
     struct config_report report; /* of that */
     struct confd *file;
 };
-/* The configuration as it is; else the exit code. */
+/* The configuration as it is, and nothing is told; NULL: it is not valid now. A daemon may run with
+ * an older one. */
+struct config *cli_config(struct cli *c);
+/* The same; else the exit code, and that was told. */
 bool change_load(struct cli *c, struct config **ret_config, int *ret_code);
 bool change_open(struct cli *c, const char *section, const char *name, struct change *ret,
                  int *ret_code);

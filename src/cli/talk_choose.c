@@ -45,23 +45,11 @@ static bool is_plain(struct slice name, const char *of)
     return slice_is(name, other);
 }
 
-/* NULL: it is not valid now. The daemon may run with an older one. */
-static struct config *load(struct cli *c)
-{
-    const struct config_sources sources = {&c->paths, c->environment, NULL, NULL};
-    struct config_report report = {0};
-    struct config *config = NULL;
-    if (config_load(&sources, &config, &report))
-        config = NULL;
-    config_report_fini(&report);
-    return config;
-}
-
 /* ---- none was named ------------------------------------------------------------------------- */
 
 static bool chat_is_bound(struct cli *c)
 {
-    struct config *config = load(c);
+    struct config *config = cli_config(c);
     bool bound = false;
     for (size_t i = 0; config && i < config->roles_n; i++)
         bound |= strcmp(config->roles[i].name, "chat") == 0 && config->roles[i].models.n;
@@ -163,7 +151,7 @@ bool talk_choose(struct cli *c, const char **ret_model, int *ret_code)
 /* The model that the configuration means by a name, "" for a role's; NULL: nothing. */
 static const char *configured(struct cli *c, struct slice name)
 {
-    struct config *config = load(c);
+    struct config *config = cli_config(c);
     const char *kept = arena_cstr(&c->arena, name), *found = NULL;
     for (size_t i = 0; config && i < config->roles_n; i++)
         found = is_plain(name, config->roles[i].name) ? "" : found;

@@ -60,6 +60,19 @@ def wait_for(what, seconds=client.WAIT, every=0.01):
         time.sleep(every)
 
 
+def in_thread(work):
+    """Starts work() and returns a function that waits for what it returned."""
+    box = []
+    thread = threading.Thread(target=lambda: box.append(work()))
+    thread.start()
+
+    def result(seconds=20):
+        thread.join(seconds)
+        assert box, "it is not done"
+        return box[0]
+    return result
+
+
 def moment(words):
     """Seconds since 1970 of a time as the ledger writes it."""
     return datetime.datetime.strptime(words, "%Y-%m-%dT%H:%M:%S.%f%z").timestamp()

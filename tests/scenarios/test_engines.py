@@ -4,7 +4,6 @@ can do wrong. What the real llama-server does is in test_llama.py."""
 import os
 import pathlib
 import signal
-import threading
 import time
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 import client
 import engines
 import shop as shops
-from harness import wait_for
+from harness import in_thread, wait_for
 
 SOAK = os.environ.get("HEARTH_SOAK") == "1"
 
@@ -22,19 +21,6 @@ def shop(make):
     def open_shop(models, **more):
         return shops.Shop(make, models, **more)
     return open_shop
-
-
-def in_thread(work):
-    """Starts work() and returns a function that waits for what it returned."""
-    box = []
-    thread = threading.Thread(target=lambda: box.append(work()))
-    thread.start()
-
-    def result(seconds=20):
-        thread.join(seconds)
-        assert box, "it is not done"
-        return box[0]
-    return result
 
 
 def most_inside(events):

@@ -16,7 +16,6 @@ import signal
 import struct
 import subprocess
 import termios
-import threading
 import time
 
 import pytest
@@ -26,24 +25,11 @@ import client
 import engines
 import harness
 import shop as shops
-from harness import wait_for
+from harness import in_thread, wait_for
 
 SCREENS = harness.TOP / "docs/screens"
 REAL_ID = "llama.cpp-0.7.0-b11669-debian"  # what the fake engine's build stands for
 CODER, LLAMA, PHI = "qwen2.5-coder-7b", "llama3.2-3b", "phi-4"
-
-
-def in_thread(work):
-    """Starts work() and returns a function that waits for what it returned."""
-    box = []
-    thread = threading.Thread(target=lambda: box.append(work()))
-    thread.start()
-
-    def result(seconds=20):
-        thread.join(seconds)
-        assert box, "it is not done"
-        return box[0]
-    return result
 
 
 def masked(screen):
