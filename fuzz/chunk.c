@@ -2,8 +2,8 @@
  * the JSON that the decoder says it carries; that JSON has the caller's name for the model, the
  * first id and the first `created`, and every other member is the target's own bytes. What is
  * assembled from all of them is valid JSON. */
-#include "dialect/dialect.h"
 #include "http/http.h"
+#include "reply/reply.h"
 
 #include "fuzz.h"
 
@@ -71,7 +71,7 @@ static void take(struct run *r, const struct sse_event *in)
     if (e) {
         struct text out = {0};
         MUST(why.code == e && why.text[0]);
-        dialect_write_error_event(DIALECT_OPENAI, &why, &out);
+        reply_write_error_event(DIALECT_OPENAI, &why, &out);
         check_raw(r, text_slice(&out), slice_to(slice_from(text_slice(&out), 6), out.len - 8));
         text_fini(&out);
         return;

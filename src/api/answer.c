@@ -111,7 +111,7 @@ void answer_error(struct visit *v, const struct why *why)
     if (why->code == ERR_HOST_NOT_ALLOWED || why->code == ERR_ORIGIN_NOT_ALLOWED)
         write_refusal(why, &body);
     else
-        dialect_write_error(v->endpoint ? v->endpoint->dialect : DIALECT_NONE, why, &body);
+        reply_write_error(v->endpoint ? v->endpoint->dialect : DIALECT_NONE, why, &body);
     if (why->code == ERR_METHOD_NOT_ALLOWED && v->allowed.len)
         add(&f, SLICE("allow"), text_slice(&v->allowed));
     if (row->http == 503 || row->http == 429)
@@ -213,7 +213,7 @@ static enum err take_for_stream(struct visit *v, const struct event *e)
     if (!v->begun)
         begin_stream(v);
     if (e->kind == EVENT_ERROR) {
-        dialect_write_error_event(v->endpoint->dialect, e->why, &words);
+        reply_write_error_event(v->endpoint->dialect, e->why, &words);
         send_whole(v, &words);
         if (e->why->code == ERR_REVOKED) /* a slow client gets no more of what waits for it */
             exchange_cut(v->x);

@@ -5,6 +5,7 @@
 
 #include "auth/auth.h"
 #include "conn/conn.h"
+#include "reply/reply.h"
 #include "request/request.h"
 
 struct errand;

@@ -58,7 +58,7 @@ void models(struct visit *v)
             may[n++] = v->api->models[i];
     }
     if (may)
-        dialect_write_models(v->endpoint->dialect, may, n, &body);
+        reply_write_models(v->endpoint->dialect, may, n, &body);
     answer_json(v, 200, &body);
     text_fini(&body);
     mem_free(may);

@@ -149,7 +149,7 @@ static void fail(struct reload *l, const struct why *why)
 {
     struct text body = {0};
     log_error("config", "the new configuration was not applied: %s", why->text);
-    dialect_write_error(DIALECT_NONE, why, &body);
+    reply_write_error(DIALECT_NONE, why, &body);
     answer(l, err_row(why->code)->http, &body);
     config_report_fini(&l->report);
     config_free(l->config);
@@ -264,7 +264,7 @@ void reload_start(struct daemon *d, struct pending *ticket)
     if (d->reload)
         d->reload->again = true; /* files may have changed since it read them */
     if (ticket) {
-        dialect_write_error(DIALECT_NONE, &why, &body);
+        reply_write_error(DIALECT_NONE, &why, &body);
         api_reloaded(ticket, err_row(why.code)->http, &body);
         text_fini(&body);
     }

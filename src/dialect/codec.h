@@ -12,9 +12,6 @@ struct codec {
     enum err (*decode_event)(struct decoder *d, struct slice raw, struct slice data,
                              struct event *event, struct why *why);
     enum err (*read_refusal)(int status, struct slice body, struct why *why);
-    void (*write_error)(const struct why *why, struct text *out);
-    void (*write_error_event)(const struct why *why, struct text *out);
-    void (*write_models)(const struct model_entry *models, size_t n, struct text *out);
 };
 
 extern const struct codec openai_codec;

@@ -1,49 +1,10 @@
-/* dialect: the table of codecs, and what all of them share: edits. */
+/* dialect: the table of codecs, by which the rest is found. */
 #include "dialect/codec.h"
 
 static const struct codec *const codecs[DIALECT_COUNT] = {
     [DIALECT_NONE] = &openai_codec, /* whoever has no dialect is answered in the common one */
     [DIALECT_OPENAI] = &openai_codec,
 };
-
-/* ---- edits --------------------------------------------------------------------------------- */
-
-enum err edits_add(struct edits *e, struct slice source, struct edit edit)
-{
-    size_t end, i = e->n;
-    if (e->n == MOST_EDITS || !add_size(edit.at, edit.len, &end) || end > source.len)
-        return ERR_BAD_REQUEST;
-    while (i > 0 && e->list[i - 1].at + (edit.len == 0) > edit.at)
-        i--; /* what is only put in stands before what is replaced at the same place */
-    if (i > 0 && e->list[i - 1].at + e->list[i - 1].len > edit.at)
-        return ERR_BAD_REQUEST;
-    if (i < e->n && end > e->list[i].at)
-        return ERR_BAD_REQUEST;
-    memmove(&e->list[i + 1], &e->list[i], (e->n - i) * sizeof edit);
-    e->list[i] = edit;
-    e->n++;
-    return OK;
-}
-
-size_t edits_len(const struct edits *e, struct slice source)
-{
-    size_t len = source.len;
-    for (unsigned i = 0; i < e->n; i++)
-        len = len - e->list[i].len + e->list[i].text.len;
-    return len;
-}
-
-void edits_write(const struct edits *e, struct slice source, struct text *out)
-{
-    size_t at = 0;
-    for (unsigned i = 0; i < e->n; i++) {
-        const struct edit *edit = &e->list[i];
-        text_add(out, (struct slice){source.ptr + at, edit->at - at});
-        text_add(out, edit->text);
-        at = edit->at + edit->len;
-    }
-    text_add(out, slice_from(source, at));
-}
 
 /* ---- calls --------------------------------------------------------------------------------- */
 
@@ -101,20 +62,4 @@ void decoder_fini(struct decoder *d)
 enum err dialect_read_refusal(enum dialect d, int status, struct slice body, struct why *why)
 {
     return codecs[d]->read_refusal(status, body, why);
-}
-
-void dialect_write_error(enum dialect d, const struct why *why, struct text *out)
-{
-    codecs[d]->write_error(why, out);
-}
-
-void dialect_write_error_event(enum dialect d, const struct why *why, struct text *out)
-{
-    codecs[d]->write_error_event(why, out);
-}
-
-void dialect_write_models(enum dialect d, const struct model_entry *models, size_t n,
-                          struct text *out)
-{
-    codecs[d]->write_models(models, n, out);
 }

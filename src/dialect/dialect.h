@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/edits.h"
 #include "base/json.h"
 
 enum dialect { DIALECT_NONE, DIALECT_OPENAI, DIALECT_COUNT };
@@ -19,21 +20,6 @@ enum call_kind {
     CALL_PICTURE,
     CALL_COUNT
 };
-
-/* ---- edits: a text is its source's bytes but for these ---- */
-#define MOST_EDITS 16u
-struct edit {
-    size_t at, len;    /* in the source */
-    struct slice text; /* instead of it */
-};
-struct edits {
-    struct edit list[MOST_EDITS]; /* by place, not overlapping */
-    unsigned n;
-};
-/* ERR_BAD_REQUEST when it overlaps another, lies outside, or is one too many. */
-enum err edits_add(struct edits *e, struct slice source, struct edit edit) MUST_USE;
-size_t edits_len(const struct edits *e, struct slice source); /* of the result */
-void edits_write(const struct edits *e, struct slice source, struct text *out);
 
 /* ---- call ---- */
 struct call {
@@ -133,18 +119,3 @@ enum err dialect_decode_event(struct decoder *d, struct slice raw, struct slice 
 void decoder_fini(struct decoder *d);
 /* A target's answer with another status than 200: what it means for the next try. */
 enum err dialect_read_refusal(enum dialect d, int status, struct slice body, struct why *why);
-
-/* ---- answers ---- */
-struct assembler;                                /* one whole object out of a stream's events */
-struct assembler *assembler_new(enum dialect d); /* NULL: no memory */
-enum err assembler_add(struct assembler *a, const struct event *e) MUST_USE;
-enum err assembler_finish(struct assembler *a, struct text *out) MUST_USE;
-void assembler_free(struct assembler *a);
-
-void dialect_write_error(enum dialect d, const struct why *why, struct text *out);
-void dialect_write_error_event(enum dialect d, const struct why *why, struct text *out);
-struct model_entry {
-    struct slice name, owner;
-};
-void dialect_write_models(enum dialect d, const struct model_entry *models, size_t n,
-                          struct text *out);

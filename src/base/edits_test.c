@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "dialect/dialect.h"
+#include "base/edits.h"
 
 #define SOURCE SLICE("abcdefghij")
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "dialect/dialect.h"
+#include "reply/reply.h"
 
 #define CHOICE(i, delta) "{\"choices\":[{\"index\":" #i ",\"delta\":{" delta "}}]}"
 #define FINISH(i, reason)                                                                          \

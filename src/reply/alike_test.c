@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "dialect/dialect.h"
+#include "reply/reply.h"
 
 #define HEAD                                                                                       \
     "data: {\"id\":\"i\",\"created\":1,\"model\":\"upstream\",\"choices\":[{\"index\":0,\"delta\":{"

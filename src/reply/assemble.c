@@ -1,8 +1,8 @@
-/* openai_assemble: one chat.completion object out of a stream's chunks, for a caller who did not
+/* assemble: one chat.completion object out of a stream's chunks, for a caller who did not
  * ask for a stream. What hearth does not know (timings, fingerprints) is carried over: the last
  * one told wins. */
 #include "base/mem.h"
-#include "dialect/codec.h"
+#include "reply/reply.h"
 
 #define MOST_CHOICES 8u
 #define USUAL_FRAME 400u /* bytes of an answer around its text */
