@@ -4,6 +4,7 @@
  * assembled from all of them is valid JSON. */
 #include "http/http.h"
 #include "reply/reply.h"
+#include "wire/testing.h"
 
 #include "fuzz.h"
 
@@ -67,7 +68,7 @@ static void take(struct run *r, const struct sse_event *in)
 {
     struct event event;
     struct why why = {0};
-    enum err e = dialect_decode_event(&r->decoder, in->raw, in->data, &event, &why);
+    enum err e = decoder_event(&r->decoder, in->raw, in->data, &event, &why);
     if (e) {
         struct text out = {0};
         MUST(why.code == e && why.text[0]);
@@ -110,9 +111,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena arena = {0};
     struct sse_parser p = {0};
     struct sse_event e;
-    struct run r = {.first = true, .assembling = true, .assembler = assembler_new(DIALECT_OPENAI)};
+    struct run r = {.first = true,
+                    .assembling = true,
+                    .assembler = assembler_new(&(struct hearer){DIALECT_OPENAI, CALL_CHAT, true})};
     struct json_writer w = json_writer(&r.model);
-    r.decoder = (struct decoder){.dialect = DIALECT_OPENAI, .arena = &arena};
+    r.decoder = (struct decoder){.wire = WIRE_CHAT, .arena = &arena};
     r.decoder.model = slice_to(slice_from(in, cut), min_size(size - cut, 12));
     r.decoder.head_sent = cut % 2;
     json_put_text(&w, r.decoder.model);

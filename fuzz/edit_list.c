@@ -2,7 +2,7 @@
  * name, as a stream that tells its usage, without what is stripped; and every other member of the
  * outermost object is the caller's own bytes, in the caller's order. An engine of ours also gets
  * its slot, a sign of life and the model's settings, where the caller said nothing. */
-#include "dialect/dialect.h"
+#include "wire/testing.h"
 
 #include "fuzz.h"
 
@@ -176,7 +176,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         MUST(why.code == e && why.text[0] && err_row(e)->http == 400);
     } else {
         struct text out = {0};
-        MUST(dialect_encode_call(&call, &t, &out) == OK);
+        MUST(encode_call(&call, &t, &out) == OK);
         check_fields(text_slice(&out), &t);
         check_members(body, text_slice(&out), &t, t.engine && t.system.len && !call.has_system);
         text_fini(&out);

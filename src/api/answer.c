@@ -160,7 +160,9 @@ static void begin_stream(struct visit *v)
 {
     struct fields f = {0};
     struct text name = request_name(v);
-    add(&f, SLICE("content-type"), SLICE("text/event-stream"));
+    add(&f, SLICE("content-type"),
+        v->endpoint->leaves == LEAVES_NDJSON ? SLICE("application/x-ndjson")
+                                             : SLICE("text/event-stream"));
     add(&f, SLICE("cache-control"), SLICE("no-store"));
     add(&f, SLICE("x-accel-buffering"), SLICE("no")); /* a proxy before us must not gather */
     if (name.len)
@@ -200,10 +202,44 @@ static void send_numbered(struct visit *v, const struct event *e)
     send_whole(v, &whole);
 }
 
+static struct hearer hearer_of(const struct visit *v)
+{
+    return (struct hearer){v->endpoint->dialect, v->endpoint->kind,
+                           request_wants_usage(v->request)};
+}
+
+/* A chat in the common form has events that are ready as they are; others are told in words of the
+ * caller's dialect. */
+static void send_told(struct visit *v, const struct event *e)
+{
+    struct text words = {0};
+    struct hearer l = hearer_of(v);
+    if (e->kind == EVENT_USAGE && e->ready && !l.wants_usage)
+        return;
+    if (l.dialect == DIALECT_OPENAI && l.kind == CALL_CHAT) {
+        note(v, 200, e->raw);
+        exchange_send(v->x, e->raw);
+        return;
+    }
+    if (!v->teller)
+        v->teller = teller_new(&l);
+    if (!v->teller || teller_tell(v->teller, e, &words))
+        words.failed = true;
+    send_whole(v, &words);
+}
+
+static void send_error(struct visit *v, const struct why *why)
+{
+    struct text words = {0};
+    reply_write_error_event(v->endpoint->dialect, why, &words);
+    send_whole(v, &words);
+    if (why->code == ERR_REVOKED) /* a slow client gets no more of what waits for it */
+        exchange_cut(v->x);
+}
+
 static enum err take_for_stream(struct visit *v, const struct event *e)
 {
     bool last = e->kind == EVENT_END || e->kind == EVENT_ERROR;
-    struct text words = {0};
     if (!last && exchange_waiting(v->x) > v->api->server->limits.stream_buffer)
         return ERR_BUSY;
     if (e->kind == EVENT_ERROR && !v->begun) {
@@ -212,17 +248,12 @@ static enum err take_for_stream(struct visit *v, const struct event *e)
     }
     if (!v->begun)
         begin_stream(v);
-    if (e->kind == EVENT_ERROR) {
-        reply_write_error_event(v->endpoint->dialect, e->why, &words);
-        send_whole(v, &words);
-        if (e->why->code == ERR_REVOKED) /* a slow client gets no more of what waits for it */
-            exchange_cut(v->x);
-    } else if (v->numbered) {
+    if (e->kind == EVENT_ERROR)
+        send_error(v, e->why);
+    else if (v->numbered)
         send_numbered(v, e);
-    } else if (e->kind != EVENT_USAGE || request_wants_usage(v->request)) {
-        note(v, 200, e->raw);
-        exchange_send(v->x, e->raw);
-    }
+    else
+        send_told(v, e);
     if (last)
         end_stream(v, e->kind == EVENT_ERROR);
     return OK;
@@ -250,8 +281,9 @@ static enum err take_for_object(struct visit *v, const struct event *e)
     } else if (e->kind == EVENT_END) {
         return answer_object(v);
     } else if (e->json.len) {
+        struct hearer l = hearer_of(v);
         if (!v->assembler)
-            v->assembler = assembler_new(v->endpoint->dialect);
+            v->assembler = assembler_new(&l);
         return v->assembler ? assembler_add(v->assembler, e) : ERR_NO_MEMORY;
     }
     return OK;

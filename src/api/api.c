@@ -19,6 +19,7 @@ struct slice query_value(struct slice query, const char *name)
 void visit_free(struct visit *v)
 {
     assembler_free(v->assembler);
+    teller_free(v->teller);
     if (v->pending) {
         v->pending->visit = NULL;
         if (v->pending->left)

@@ -44,7 +44,8 @@ struct visit { /* one exchange as api sees it; x->owner */
     struct why why;                  /* set: what to answer once the body is out of the way */
     struct reader reader;            /* endpoints with a call, and test_follow */
     struct request *request;         /* while the reader follows it */
-    struct assembler *assembler;
+    struct assembler *assembler;     /* of one object */
+    struct teller *teller;           /* of a stream whose events are not ready as they are */
     struct pending *pending;
     struct asker asker;  /* who asks, unless the endpoint is for anybody */
     const char *refused; /* why nobody asks, for our own counts */

@@ -3,8 +3,8 @@
  * with exactly one `done`. It retries nothing and decides nothing. */
 #pragma once
 
-#include "dialect/dialect.h"
 #include "queue/queue.h"
+#include "wire/wire.h"
 
 struct backend;
 struct attempt;
@@ -23,9 +23,9 @@ struct attempt { /* embedded in the request; zero-filled is valid and idle */
 
 struct order { /* what is asked; read during attempt_start only, but for the decoder */
     const struct call *call;
-    struct target target; /* whom for: the backend's own name for the model, and what it needs */
-    struct decoder *decoder;
-    uint64_t id; /* the request's, for the log */
+    struct target target;    /* whom for: the backend's own name for the model, and what it needs */
+    struct decoder *decoder; /* begun by whoever starts the attempt */
+    uint64_t id;             /* the request's, for the log */
 };
 
 struct backend_ops {

@@ -112,5 +112,6 @@ void json_put_number(struct json_writer *w, double n); /* null when it is not fi
 void json_put_bool(struct json_writer *w, bool b);
 void json_put_null(struct json_writer *w);
 void json_put_raw(struct json_writer *w, struct slice json); /* valid JSON of somebody else */
+void json_put_value(struct json_writer *w, const struct json_value *v); /* NULL: null */
 /* Key and value in one, the most common pair. */
 void json_put_pair(struct json_writer *w, const char *key, struct slice text);

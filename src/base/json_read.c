@@ -607,3 +607,13 @@ void json_copy(const struct json_value *v, struct text *out)
         text_add(out, (struct slice){s, len});
     mem_free(s);
 }
+
+void json_put_value(struct json_writer *w, const struct json_value *v)
+{
+    if (v) {
+        json_put_raw(w, (struct slice){0}); /* a comma where one is needed */
+        json_copy(v, w->out);
+    } else {
+        json_put_null(w);
+    }
+}

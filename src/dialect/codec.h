@@ -1,31 +1,22 @@
-/* codec: what a wire format has to bring; one row of functions each, in dialect.c's table. */
+/* codec: what a wire format has to bring to read its calls; one row each, in dialect.c's table. */
 #pragma once
 
 #include "dialect/dialect.h"
 
 struct codec {
     const char *name;
-    const char *(*path)(enum call_kind kind);
-    enum err (*decode_call)(struct slice body, struct arena *arena, struct call *call,
-                            struct why *why);
-    enum err (*encode_call)(const struct call *c, const struct target *t, struct text *out);
-    enum err (*decode_event)(struct decoder *d, struct slice raw, struct slice data,
-                             struct event *event, struct why *why);
-    enum err (*read_refusal)(int status, struct slice body, struct why *why);
+    /* call: kind, dialect and body are set. What has a common form gets it: codec_common. */
+    enum err (*decode_call)(struct arena *arena, struct call *call, struct why *why);
 };
 
-extern const struct codec openai_codec;
+extern const struct codec openai_codec, anthropic_codec, ollama_codec, llama_codec;
 
-/* openai_event.c */
-enum err openai_decode_event(struct decoder *d, struct slice raw, struct slice data,
-                             struct event *event, struct why *why);
-enum err openai_read_refusal(int status, struct slice body, struct why *why);
-/* openai_alike.c */
-bool openai_alike(struct decoder *d, struct slice raw, struct slice data, struct event *event);
-void openai_learn(struct decoder *d, struct slice raw, struct slice data,
-                  const struct event *event);
-/* openai_call.c */
-enum err openai_decode_call(struct slice body, struct arena *arena, struct call *call,
-                            struct why *why);
-/* openai_encode.c */
-enum err openai_encode_call(const struct call *c, const struct target *t, struct text *out);
+/* openai_call.c: reads and judges a call in the common form, or in llama-server's own words. */
+enum err openai_decode_call(struct arena *arena, struct call *call, struct why *why);
+/* The caller's own bytes for a target that speaks as he does: where the model stands, and what is
+ * never passed on. The body is known to be valid. */
+enum err codec_note_own(struct arena *arena, struct call *call, struct why *why);
+/* The common form of a call, judged like one that came so; *json moves into the arena. What it
+ * says of model, stream and the like holds for the call too. */
+enum err codec_common(struct arena *arena, struct call *call, enum call_kind kind,
+                      struct text *json, struct why *why);

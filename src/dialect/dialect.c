@@ -1,19 +1,23 @@
-/* dialect: the table of codecs, by which the rest is found. */
+/* dialect: the table of codecs, and the names of things. */
 #include "dialect/codec.h"
 
 static const struct codec *const codecs[DIALECT_COUNT] = {
     [DIALECT_NONE] = &openai_codec, /* whoever has no dialect is answered in the common one */
     [DIALECT_OPENAI] = &openai_codec,
+    [DIALECT_LLAMA] = &llama_codec,
 };
-
-/* ---- calls --------------------------------------------------------------------------------- */
 
 const char *dialect_kind_name(enum call_kind kind)
 {
-    static const char *const names[] = {
-        [CALL_NONE] = "none",   [CALL_CHAT] = "chat",       [CALL_COMPLETE] = "complete",
-        [CALL_EMBED] = "embed", [CALL_RERANK] = "rerank",   [CALL_TRANSCRIBE] = "transcribe",
-        [CALL_SPEAK] = "speak", [CALL_PICTURE] = "picture",
+    static const char *const names[CALL_COUNT] = {
+        [CALL_NONE] = "none",         [CALL_CHAT] = "chat",
+        [CALL_COMPLETE] = "complete", [CALL_EMBED] = "embed",
+        [CALL_RERANK] = "rerank",     [CALL_TRANSCRIBE] = "transcribe",
+        [CALL_SPEAK] = "speak",       [CALL_PICTURE] = "picture",
+        [CALL_INFILL] = "infill",     [CALL_TOKENS] = "tokens",
+        [CALL_TOKENIZE] = "tokenize", [CALL_DETOKENIZE] = "detokenize",
+        [CALL_TEMPLATE] = "template", [CALL_PROPS] = "props",
+        [CALL_SLOTS] = "slots",       [CALL_ADAPTERS] = "adapters",
     };
     return names[kind];
 }
@@ -23,43 +27,32 @@ const char *dialect_name(enum dialect d)
     return codecs[d]->name;
 }
 
-const char *dialect_path(enum dialect d, enum call_kind kind)
-{
-    return codecs[d]->path(kind);
-}
-
 enum err dialect_decode_call(enum dialect d, enum call_kind kind, struct slice body,
                              struct arena *arena, struct call *ret_call, struct why *why)
 {
     struct call call = {.kind = kind, .dialect = d, .body = body};
-    enum err e = codecs[d]->decode_call(body, arena, &call, why);
+    enum err e = codecs[d]->decode_call(arena, &call, why);
     if (!e)
         *ret_call = call;
     return e;
 }
 
-/* ---- the rest goes straight to the codec ---------------------------------------------------- */
-
-enum err dialect_encode_call(const struct call *c, const struct target *t, struct text *out)
+enum err codec_common(struct arena *arena, struct call *call, enum call_kind kind,
+                      struct text *json, struct why *why)
 {
-    return codecs[c->dialect]->encode_call(c, t, out);
-}
-
-enum err dialect_decode_event(struct decoder *d, struct slice raw, struct slice data,
-                              struct event *ret_event, struct why *why)
-{
-    return codecs[d->dialect]->decode_event(d, raw, data, ret_event, why);
-}
-
-void decoder_fini(struct decoder *d)
-{
-    text_fini(&d->scratch);
-    text_fini(&d->edited);
-    text_fini(&d->front.bytes);
-    text_fini(&d->alike.bytes);
-}
-
-enum err dialect_read_refusal(enum dialect d, int status, struct slice body, struct why *why)
-{
-    return codecs[d]->read_refusal(status, body, why);
+    struct call *common = arena_array(arena, struct call, 1);
+    struct slice body = json->failed ? (struct slice){0} : arena_dup(arena, text_slice(json));
+    text_fini(json);
+    if (!common || !body.ptr)
+        return why_set(why, ERR_NO_MEMORY, "no memory to translate the call");
+    *common = (struct call){.kind = kind, .dialect = DIALECT_OPENAI, .body = body};
+    enum err e = openai_decode_call(arena, common, why);
+    if (e)
+        return e;
+    call->common = common;
+    call->model = common->model;
+    call->has_system = common->has_system;
+    call->messages = common->messages;
+    call->tools = common->tools;
+    return OK;
 }

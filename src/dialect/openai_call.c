@@ -1,9 +1,9 @@
-/* openai_call: a chat call as OpenAI's clients write it, read once: each member of the outermost
- * object is looked up in the table of fields, judged, and where it must change before any target
- * gets it, an edit is noted. What only some targets need: openai_encode.c. */
+/* openai_call: a call as clients of OpenAI and of llama-server write it, read once: each member of
+ * the outermost object is looked up in the table of fields, judged, and where it must change before
+ * any target gets it, an edit is noted. What only some targets need is the wire's. */
 #include "dialect/openai_chat.h"
 
-#define LATER_EDITS 3u /* that openai_encode.c may add: the model, more members, a message */
+#define LATER_EDITS 3u /* that the wire may add: the model, more members, a message */
 
 struct members { /* of the outermost object, while they are walked in order */
     struct call *call;
@@ -11,6 +11,7 @@ struct members { /* of the outermost object, while they are walked in order */
     struct chat_fields *fields;
     size_t kept_end; /* end of the last member that stays; 0: none yet */
     size_t cut_from; /* start of a run of stripped members at the front; 0: none */
+    bool streams;    /* an answer in events is asked for, whoever gets it then */
     bool has_stream, has_stream_options;
 };
 
@@ -113,7 +114,7 @@ static enum err insert_missing(struct members *m)
     struct text object = {0};
     struct json_writer w = json_writer(&object);
     enum err e = OK;
-    if (m->has_stream && m->has_stream_options)
+    if (!m->streams || (m->has_stream && m->has_stream_options))
         return OK;
     json_open_object(&w);
     if (!m->has_stream) {
@@ -146,6 +147,8 @@ static bool is_no_limit(const struct json_value *v)
 static enum err judge(struct members *m, const struct chat_row *row, const struct json_value *v,
                       size_t len, struct why *why)
 {
+    if (row->role == CHAT_TRUTH && m->call->kind != CALL_CHAT)
+        return OK;
     if (row->role == CHAT_SCHEMA && len > MOST_SCHEMA)
         return why_param(why, ERR_BAD_VALUE, row->field.name, "larger than 256 KiB");
     return json_take(&row->field, v, row->kept ? m->fields : NULL, why);
@@ -162,10 +165,12 @@ static enum err note(struct members *m, const struct chat_row *row, const struct
         return OK;
     case CHAT_STREAM:
         m->has_stream = true;
-        return is_true(call->body, span) ? OK : change(m, span->value, span->end, SLICE("true"));
+        return !m->streams || is_true(call->body, span)
+                   ? OK
+                   : change(m, span->value, span->end, SLICE("true"));
     case CHAT_OPTIONS:
         m->has_stream_options = true;
-        return ask_for_usage(m, span);
+        return m->streams ? ask_for_usage(m, span) : OK;
     case CHAT_MESSAGES:
         call->first_message = span->value + 1;
         return OK;
@@ -173,6 +178,7 @@ static enum err note(struct members *m, const struct chat_row *row, const struct
         m->fields->tools_len = span->end - span->value;
         return OK;
     case CHAT_PASS:
+    case CHAT_TRUTH:
     case CHAT_LIMIT:
     case CHAT_SCHEMA:
     case CHAT_DROP:
@@ -227,19 +233,50 @@ static enum err finish(struct members *m, struct why *why)
     return e ? why_set(why, e, "fields could not be changed for the provider") : OK;
 }
 
-enum err openai_decode_call(struct slice body, struct arena *arena, struct call *call,
-                            struct why *why)
+/* ---- what each kind must have --------------------------------------------------------------- */
+
+static const char *const needed[CALL_COUNT][2] = {
+    [CALL_CHAT] = {"messages"},     [CALL_COMPLETE] = {"prompt"},
+    [CALL_EMBED] = {"input"},       [CALL_RERANK] = {"query", "documents"},
+    [CALL_TOKENIZE] = {"content"},  [CALL_DETOKENIZE] = {"tokens"},
+    [CALL_TEMPLATE] = {"messages"},
+};
+
+static enum err judge_needed(enum call_kind kind, const struct json_value *root, struct why *why)
+{
+    for (size_t i = 0; i < COUNT(needed[0]); i++) {
+        const char *name = needed[kind][i];
+        const struct json_value *v = name ? json_get(root, name) : NULL;
+        if (name && (!v || json_is_null(v)))
+            return why_param(why, ERR_MISSING_FIELD, name, "%s is missing", name);
+    }
+    return OK;
+}
+
+/* A chat is always asked for in events: who wants one object gets it put together. The other kinds
+ * are asked for as the caller asked; and what llama-server calls a stream tells its usage anyway. */
+static bool is_streamed(const struct call *call, const struct json_value *root)
+{
+    bool asked = json_is_true(json_get(root, "stream"));
+    return call->dialect == DIALECT_OPENAI &&
+           (call->kind == CALL_CHAT || (call->kind == CALL_COMPLETE && asked));
+}
+
+enum err openai_decode_call(struct arena *arena, struct call *call, struct why *why)
 {
     struct json_doc doc;
     struct chat_fields f = {0};
     struct members m = {.call = call, .arena = arena, .fields = &f};
-    enum err e = json_read(body, &json_usual_limits, NULL, &doc, why);
+    enum err e = json_read(call->body, &json_usual_limits, NULL, &doc, why);
     if (e)
         return e;
+    m.streams = is_streamed(call, doc.root);
     if (!json_is_object(doc.root))
         e = why_set(why, ERR_BAD_VALUE, "an object is expected");
     if (!e)
         e = read_members(&m, doc.root, why);
+    if (!e)
+        e = judge_needed(call->kind, doc.root, why);
     if (!e)
         e = chat_judge(&f, why);
     if (!e)
@@ -247,3 +284,45 @@ enum err openai_decode_call(struct slice body, struct arena *arena, struct call 
     json_done(&doc);
     return e;
 }
+
+/* ---- a call of another dialect, for those who speak it --------------------------------------- */
+
+enum err codec_note_own(struct arena *arena, struct call *call, struct why *why)
+{
+    struct members m = {.call = call, .arena = arena};
+    struct slice key;
+    struct json_span span;
+    enum err e = OK;
+    call->front = slice_find(call->body, '{') + 1;
+    call->model_span = (struct json_span){call->front, call->front, call->front};
+    for (size_t at = 0; !e && json_next_span(call->body, &at, &key, &span);) {
+        const struct chat_row *row = chat_row(key);
+        if (slice_find(key, '\\') < key.len)
+            return why_set(why, ERR_BAD_REQUEST, "write the names of fields without escapes");
+        e = chat_drops(key, row) ? strip(&m, &span) : keep(&m, &span);
+        if (slice_is(key, SLICE("model")))
+            call->model_span = span;
+    }
+    return e ? why_set(why, e, "fields could not be changed for the provider") : OK;
+}
+
+/* ---- a model's own settings ------------------------------------------------------------------ */
+
+bool call_names(const struct call *c, struct slice field)
+{
+    const struct chat_row *row = chat_row(field);
+    struct json_span span;
+    if (row)
+        return c->named[row->bit / 64] >> row->bit % 64 & 1;
+    return json_find_span(c->body, field, &span); /* rare: one that the table does not know */
+}
+
+bool call_may_be_set(struct slice field)
+{
+    const struct chat_row *row = chat_row(field);
+    bool passes = !row || row->role == CHAT_PASS || row->role == CHAT_LIMIT;
+    return passes && !chat_drops(field, row) && slice_find(field, '\\') == field.len;
+}
+
+const struct codec openai_codec = {.name = "openai", .decode_call = openai_decode_call};
+const struct codec llama_codec = {.name = "llama", .decode_call = openai_decode_call};

@@ -1,4 +1,4 @@
-/* openai_chat: what the files that read and write a chat call share: the table of its fields, and
+/* openai_chat: what the files that read a call share: the table of its fields, and
  * what is kept of them while it is read. */
 #pragma once
 
@@ -19,6 +19,7 @@ struct chat_fields { /* lives as long as the document */
 enum chat_role {
     CHAT_PASS,
     CHAT_DROP,
+    CHAT_TRUTH, /* a chat says yes or no here, the other kinds a number */
     CHAT_LIMIT, /* -1: none, which is said by leaving it out */
     CHAT_MODEL,
     CHAT_STREAM,

@@ -264,8 +264,6 @@ static enum err judge_tools(const struct chat_fields *f, struct why *why)
 enum err chat_judge(struct chat_fields *f, struct why *why)
 {
     struct schema schema = {"json_schema", 0}, format = {"response_format", 0};
-    if (!f->messages)
-        return why_param(why, ERR_MISSING_FIELD, "messages", "messages is missing");
     enum err e = judge_messages(f, why);
     if (!e)
         e = judge_stop(f->stop, why);

@@ -131,10 +131,10 @@ struct sse_event {
     bool is_comment;   /* nothing but comment lines or nothing at all */
 };
 
-struct sse_parser {           /* zero-filled is ready; read err and why freely */
-    struct text tail, joined; /* the beginning of an event; its data lines */
+struct sse_parser {                   /* zero-filled is ready; read err and why freely */
+    struct text tail, joined;         /* the beginning of an event; its data lines */
+    bool lines, lone_cr, begun, told; /* lines, set first: each line is an event and its data */
     int at;
-    bool lone_cr, begun, told;
     enum err err; /* after SSE_BAD: BAD_RESPONSE (an event over 1 MiB) or NO_MEMORY */
     const char *why;
 };

@@ -34,6 +34,10 @@ static size_t line_length(struct slice s)
 static bool find_end(struct sse_parser *s, struct slice in, size_t *ret_n)
 {
     size_t i = 0;
+    if (s->lines) {
+        *ret_n = slice_find(in, '\n') + 1;
+        return *ret_n <= in.len;
+    }
     while (i < in.len) {
         char c = in.ptr[i];
         bool whole = false;
@@ -120,6 +124,12 @@ static enum sse_step read_event(struct sse_parser *s, struct slice raw, struct s
     if (!s->begun && slice_begins(rest, SLICE("\xef\xbb\xbf")))
         rest = slice_from(rest, 3);
     s->begun = true;
+    if (s->lines) {
+        event.data = slice_to(rest, line_length(rest));
+        event.has_data = event.data.len > 0;
+        event.is_comment = !event.has_data;
+        rest.len = 0;
+    }
     while (rest.len) {
         size_t n = line_length(rest);
         read_line(s, &event, slice_to(rest, n));
@@ -169,7 +179,8 @@ enum sse_step sse_end(struct sse_parser *s, struct sse_event *ret_event)
     forget_told(s);
     if (!s->tail.len)
         return SSE_MORE;
-    enum sse_step step = s->at == AT_BLANK_CR ? SSE_EVENT : SSE_CUT;
+    bool line = s->lines && slice_ends(text_slice(&s->tail), SLICE("}")); /* all but its end */
+    enum sse_step step = s->at == AT_BLANK_CR || line ? SSE_EVENT : SSE_CUT;
     s->at = AT_LINE_START;
     s->told = true;
     return read_event(s, text_slice(&s->tail), ret_event) == SSE_BAD ? SSE_BAD : step;

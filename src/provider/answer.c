@@ -1,8 +1,9 @@
-/* answer: what a provider sends back, turned into events. Only a 200 that is an event stream is an
- * answer; everything else is read as a refusal and classified. */
+/* answer: what a provider sends back, turned into events. Only a 200 of the kind that was asked
+ * for, a stream or an object, is an answer; everything else is read as a refusal and classified. */
 #include "provider/inside.h"
 
 #define MOST_REFUSAL 65536u
+#define MOST_OBJECT (64u * 1024 * 1024)
 #define LEAST_SECRET 4u /* so few bytes of a key tell nothing */
 
 static void fail_cut(struct link *k)
@@ -13,11 +14,19 @@ static void fail_cut(struct link *k)
     link_fail(k, e, "it closed the connection");
 }
 
-static bool is_event_stream(const struct http_head *head)
+static bool has_type(const struct http_head *head, struct slice name)
 {
     struct slice type = http_field(head, "content-type");
     size_t end = slice_find(type, ';');
-    return slice_is_nocase(slice_trim(slice_to(type, end)), SLICE("text/event-stream"));
+    return slice_is_nocase(slice_trim(slice_to(type, end)), name);
+}
+
+static bool is_stream(const struct link *k, const struct http_head *head)
+{
+    const struct wire *w = &k->decoder->wire;
+    bool lines = wire_manner(w)->lines;
+    return head->status == 200 && !w->whole &&
+           has_type(head, lines ? SLICE("application/x-ndjson") : SLICE("text/event-stream"));
 }
 
 static void take_head(struct link *k)
@@ -25,16 +34,20 @@ static void take_head(struct link *k)
     const struct http_head *head = http_head(&k->parser);
     text_fini(&k->head); /* an answer began: it is not sent again */
     text_fini(&k->body);
-    k->is_stream = head->status == 200 && is_event_stream(head);
-    text_clear(&k->refusal);
-    k->refusal.limit = MOST_REFUSAL;
+    k->is_stream = is_stream(k, head);
+    k->is_object =
+        head->status == 200 && k->decoder->wire.whole && has_type(head, SLICE("application/json"));
+    text_fini(&k->object);
+    k->object.limit = k->is_object ? MOST_OBJECT : MOST_REFUSAL;
     if (k->is_stream) {
         link_move(k, ANSWERING);
         stream_read(&k->stream, !k->paused);
         sse_parser_fini(&k->events);
-        k->events = (struct sse_parser){0};
+        k->events.lines = wire_manner(&k->decoder->wire)->lines;
         link_deadline(k, k->paused ? 0 : k->provider->terms.first_byte_ms);
     } else {
+        if (k->is_object)
+            link_move(k, ANSWERING);
         link_deadline(k, k->provider->terms.idle_ms);
     }
 }
@@ -66,16 +79,19 @@ static void hide_key(const struct provider *p, struct why *why)
     }
 }
 
-static void take_event(struct link *k, const struct sse_event *in)
+static void fail_decoding(struct link *k, enum err e, struct why *why)
+{
+    hide_key(k->provider, why);
+    link_fail(k, e, why->text);
+}
+
+static void take_one(struct link *k, const struct sse_event *in)
 {
     struct event event;
     struct why why = {0};
-    if (k->end_seen || !k->attempt)
-        return; /* behind the end: nobody's */
-    enum err e = dialect_decode_event(k->decoder, in->raw, in->data, &event, &why);
+    enum err e = decoder_event(k->decoder, in->raw, in->data, &event, &why);
     if (e) {
-        hide_key(k->provider, &why);
-        link_fail(k, e, why.text);
+        fail_decoding(k, e, &why);
         return;
     }
     k->content_seen |= event_is_content(&event);
@@ -94,12 +110,45 @@ static void take_event(struct link *k, const struct sse_event *in)
                                          : k->provider->terms.first_byte_ms);
 }
 
+/* One of theirs may be several of ours. */
+static void take_event(struct link *k, const struct sse_event *in)
+{
+    if (k->end_seen || !k->attempt)
+        return; /* behind the end: nobody's */
+    do
+        take_one(k, in);
+    while (k->attempt && k->decoder->progress.more);
+}
+
+static void take_object(struct link *k)
+{
+    struct event event;
+    struct why why = {0};
+    struct event end = {.kind = EVENT_END, .ready = true, .usage = NO_USAGE};
+    enum err e = k->object.failed
+                     ? why_set(&why, ERR_BAD_RESPONSE, "its answer is larger than 64 MiB")
+                     : decoder_whole(k->decoder, text_slice(&k->object), &event, &why);
+    if (e) {
+        fail_decoding(k, e, &why);
+        return;
+    }
+    k->attempt->ops->event(k->attempt, &event);
+    if (k->attempt)
+        k->attempt->ops->event(k->attempt, &end);
+    if (k->attempt)
+        answer_end(k);
+}
+
 static void take_body(struct link *k, struct slice part)
 {
     struct sse_event event;
     enum sse_step step = SSE_MORE;
     if (!k->is_stream) {
-        text_add(&k->refusal, slice_to(part, min_size(part.len, MOST_REFUSAL - k->refusal.len)));
+        bool object = k->is_object;
+        text_add(&k->object,
+                 object ? part : slice_to(part, min_size(part.len, MOST_REFUSAL - k->object.len)));
+        if (object)
+            link_deadline(k, k->provider->terms.idle_ms);
         return;
     }
     while (!k->closed && (step = sse_parse(&k->events, &part, &event)) == SSE_EVENT)
@@ -117,9 +166,10 @@ static void refuse(struct link *k)
     bool keep = head->keep_alive;
     enum err e;
     if (status == 200)
-        e = why_set(&why, ERR_BAD_RESPONSE, "it answered 200 without an event stream");
+        e = why_set(&why, ERR_BAD_RESPONSE, "it answered 200 without %s",
+                    k->decoder->wire.whole ? "a JSON object" : "an event stream");
     else
-        e = dialect_read_refusal(k->provider->terms.dialect, status, text_slice(&k->refusal), &why);
+        e = wire_read_refusal(k->decoder->wire.dialect, status, text_slice(&k->object), &why);
     hide_key(k->provider, &why);
     k->attempt = NULL;
     if (keep)
@@ -131,6 +181,10 @@ static void refuse(struct link *k)
 
 static void message_over(struct link *k, bool more_follows)
 {
+    if (k->is_object && k->attempt && !more_follows)
+        take_object(k);
+    if (k->closed)
+        return;
     if (!k->is_stream && k->attempt) {
         if (more_follows) /* bytes nobody asked for: never used again */
             link_fail(k, ERR_BAD_RESPONSE, "it sent more than its answer");

@@ -30,10 +30,10 @@ struct link { /* one connection, and the attempt that uses it */
                                answer, to be sent again */
     struct http_parser parser;
     struct sse_parser events;
-    struct text refusal; /* the body of an answer that is no stream */
+    struct text object; /* the body of an answer that is no stream */
     unsigned address, served;
     uint64_t idle_since_ms, id;
-    bool got_byte, is_stream, chunk_seen, content_seen, end_seen, paused, closed;
+    bool got_byte, is_stream, is_object, chunk_seen, content_seen, end_seen, paused, closed;
 };
 
 enum { CONNECTING, SENT, ANSWERING, FINISHING, POOLED, CLOSED };

@@ -70,7 +70,7 @@ static void gone(struct hold *h)
     sse_parser_fini(&k->events);
     text_fini(&k->head);
     text_fini(&k->body);
-    text_fini(&k->refusal);
+    text_fini(&k->object);
     mem_free(k);
     hold_drop(&p->hold);
 }
@@ -117,7 +117,8 @@ static enum err connect_to(struct provider *p, struct link *from, unsigned addre
 static void send_request(struct link *k)
 {
     link_move(k, SENT);
-    k->got_byte = k->is_stream = k->chunk_seen = k->content_seen = k->end_seen = false;
+    k->got_byte = k->is_stream = k->is_object = k->chunk_seen = k->content_seen = k->end_seen =
+        false;
     k->paused = false;
     stream_write(&k->stream, text_slice(&k->head));
     if (k->served) /* it may turn out to be closed: then a new one gets the same */
@@ -261,35 +262,66 @@ static struct link *pooled(struct provider *p)
 
 /* ---- the request ---------------------------------------------------------------------------- */
 
-static enum err write_request(struct provider *p, const struct order *o, struct link *k)
+/* The path of a call that stands at the root is not below what the others share. */
+static void write_path(const struct provider_terms *t, const struct wire *w, struct text *out)
 {
-    const struct provider_terms *t = &p->terms;
-    struct text target = {0}, key = {0};
+    struct slice base = t->path;
+    if (wire_manner(w)->rooted && slice_ends(base, SLICE("/v1")))
+        base.len -= strlen("/v1");
+    text_add(out, base);
+    text_add(out, slice_of(wire_path(w)));
+}
+
+static enum err write_head(const struct provider_terms *t, const struct wire *w, struct link *k)
+{
+    const struct manner *manner = wire_manner(w);
+    struct text path = {0}, key = {0};
     char digits[MOST_DIGITS];
-    enum err e = dialect_encode_call(o->call, &o->target, &k->body);
-    text_add(&target, t->path);
-    text_add(&target, slice_of(dialect_path(t->dialect, o->call->kind)));
-    if (t->api_key.len) {
-        text_add(&key, SLICE("Bearer "));
-        text_add(&key, t->api_key);
-    }
-    struct http_field fields[] = {
+    write_path(t, w, &path);
+    text_add(&key, manner->word);
+    text_add(&key, t->api_key);
+    const struct http_field all[] = {
         {SLICE("host"), t->host},
         {SLICE("content-type"), SLICE("application/json")},
         {SLICE("content-length"), slice_of_u64(digits, k->body.len)},
-        {SLICE("accept"), SLICE("text/event-stream")},
+        {SLICE("accept"), w->whole        ? SLICE("application/json")
+                          : manner->lines ? SLICE("application/x-ndjson")
+                                          : SLICE("text/event-stream")},
         {SLICE("user-agent"), SLICE("hearth/" HEARTH_VERSION)},
         {SLICE("via"), t->via},
-        {SLICE("authorization"), text_slice(&key)},
+        {manner->more[0], manner->more[1]},
+        {t->api_key.len ? manner->key : (struct slice){0}, text_slice(&key)},
     };
-    size_t n = COUNT(fields) - (t->api_key.len == 0);
-    if (!e && !http_write_request(&k->head, METHOD_POST, text_slice(&target), fields, n))
+    struct http_field fields[COUNT(all)];
+    enum http_method method = wire_gets(w) ? METHOD_GET : METHOD_POST;
+    size_t n = 0;
+    enum err e = OK;
+    for (size_t i = 0; i < COUNT(all); i++) {
+        bool of_body = i == 1 || i == 2;
+        if (all[i].name.len && (!of_body || method == METHOD_POST))
+            fields[n++] = all[i];
+    }
+    if (!http_write_request(&k->head, method, text_slice(&path), fields, n))
         e = ERR_CONFIG; /* a key or a path with a byte that may not be sent */
-    if (!e && (k->head.failed || target.failed || key.failed))
+    if (!e && (k->head.failed || path.failed || key.failed))
         e = ERR_NO_MEMORY;
-    text_fini(&target);
+    text_fini(&path);
     text_fini(&key);
     return e;
+}
+
+static enum err write_request(struct provider *p, const struct order *o, struct link *k,
+                              struct why *why)
+{
+    enum dialect d = p->terms.dialect;
+    enum err e = decoder_begin(o->decoder, o->call, d, &o->target, &k->body, why);
+    if (e)
+        return e == ERR_CANNOT ? e
+                               : why_set(why, e, "the request for %.*s cannot be written",
+                                         SLICE_ARG(p->terms.name));
+    e = write_head(&p->terms, &o->decoder->wire, k);
+    return e ? why_set(why, e, "the request for %.*s cannot be written", SLICE_ARG(p->terms.name))
+             : OK;
 }
 
 static void drop_request(struct link *k)
@@ -302,10 +334,10 @@ enum err link_start(struct provider *p, struct attempt *a, const struct order *o
 {
     struct link carrier = {.attempt = a, .decoder = o->decoder, .id = o->id};
     struct link *k = pooled(p);
-    enum err e = write_request(p, o, &carrier);
+    enum err e = write_request(p, o, &carrier, why);
     if (e) {
         drop_request(&carrier);
-        return why_set(why, e, "the request for %.*s cannot be written", SLICE_ARG(p->terms.name));
+        return e;
     }
     if (k) {
         take_over(k, &carrier);

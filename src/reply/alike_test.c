@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "reply/reply.h"
+#include "wire/testing.h"
 
 #define HEAD                                                                                       \
     "data: {\"id\":\"i\",\"created\":1,\"model\":\"upstream\",\"choices\":[{\"index\":0,\"delta\":{"
@@ -51,18 +52,18 @@ static void finish_both(struct assembler *learned, struct assembler *fresh)
 static void play(const struct one *list, size_t n)
 {
     struct arena arena = {0};
-    struct decoder learner = {.dialect = DIALECT_OPENAI, .model = SLICE("M"), .arena = &arena};
-    struct assembler *learned = assembler_new(DIALECT_OPENAI);
-    struct assembler *fresh = assembler_new(DIALECT_OPENAI);
+    struct decoder learner = {.wire = WIRE_CHAT, .model = SLICE("M"), .arena = &arena};
+    struct assembler *learned = assembler_new(&(struct hearer){DIALECT_OPENAI, CALL_CHAT, true});
+    struct assembler *fresh = assembler_new(&(struct hearer){DIALECT_OPENAI, CALL_CHAT, true});
     for (size_t i = 0; i < n; i++) {
         struct slice raw = slice_of(list[i].raw);
-        struct decoder alone = {.dialect = DIALECT_OPENAI, .model = SLICE("M"), .arena = &arena};
+        struct decoder alone = {.wire = WIRE_CHAT, .model = SLICE("M"), .arena = &arena};
         struct event by_learner, by_fresh;
         struct why why;
         alone.id = learner.id;
         alone.created = learner.created;
-        enum err e = dialect_decode_event(&learner, raw, data_of(raw), &by_learner, &why);
-        assert_int_equal(dialect_decode_event(&alone, raw, data_of(raw), &by_fresh, &why), e);
+        enum err e = decoder_event(&learner, raw, data_of(raw), &by_learner, &why);
+        assert_int_equal(decoder_event(&alone, raw, data_of(raw), &by_fresh, &why), e);
         if (!e) {
             expect_same(&by_learner, &by_fresh, list[i].raw);
             if ((by_learner.piece.len > 0) != list[i].learned)
@@ -176,7 +177,7 @@ static void reasoning_and_other_shapes(void **state)
 static void it_gives_up(void **state)
 {
     struct arena arena = {0};
-    struct decoder d = {.dialect = DIALECT_OPENAI, .model = SLICE("M"), .arena = &arena};
+    struct decoder d = {.wire = WIRE_CHAT, .model = SLICE("M"), .arena = &arena};
     (void)state;
     for (unsigned i = 0; i < 10; i++) {
         struct text raw = {0};
@@ -186,7 +187,7 @@ static void it_gives_up(void **state)
         text_u64(&raw, i < 6 ? i : 6);
         text_add(&raw, SLICE(",\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"));
         struct slice whole = text_slice(&raw);
-        assert_int_equal(dialect_decode_event(&d, whole, data_of(whole), &event, &why), OK);
+        assert_int_equal(decoder_event(&d, whole, data_of(whole), &event, &why), OK);
         assert_int_equal(event.piece.len, 0);
         text_fini(&raw);
     }

@@ -1,8 +1,8 @@
-/* assemble: one chat.completion object out of a stream's chunks, for a caller who did not
- * ask for a stream. What hearth does not know (timings, fingerprints) is carried over: the last
- * one told wins. */
+/* assemble: one chat.completion object out of a stream's chunks, for a caller who did not ask for a
+ * stream; then in his dialect. An answer that came as one object is kept as that. What hearth does
+ * not know (timings, fingerprints) is carried over: the last one told wins. */
 #include "base/mem.h"
-#include "reply/reply.h"
+#include "reply/voice.h"
 
 #define MOST_CHOICES 8u
 #define USUAL_FRAME 400u /* bytes of an answer around its text */
@@ -10,6 +10,8 @@
 #define MOST_CALLS 128u
 #define MOST_EXTRAS 16u
 #define MOST_BYTES (64u * 1024 * 1024) /* of one answer held in memory */
+
+static const struct json_limits whole_limits = {.depth = 64, .values = 8000000};
 
 struct tool_call {
     struct text id, type, name, arguments;
@@ -28,7 +30,9 @@ struct extra { /* a top-level field and its value as JSON */
 };
 
 struct assembler {
-    enum dialect dialect;
+    struct hearer hearer;
+    struct text whole;                    /* the answer, when it came as one object */
+    bool ready;                           /* it is as the hearer reads it */
     struct choice *choices[MOST_CHOICES]; /* NULL: not seen */
     struct extra *extras;                 /* NULL, or room for all */
     unsigned n_extras;
@@ -43,11 +47,11 @@ static void text_fini_all(struct text *const *texts, size_t n)
         text_fini(texts[i]);
 }
 
-struct assembler *assembler_new(enum dialect d)
+struct assembler *assembler_new(const struct hearer *l)
 {
     struct assembler *a = mem_new(struct assembler);
     if (a)
-        a->dialect = d;
+        a->hearer = *l;
     return a;
 }
 
@@ -79,7 +83,8 @@ void assembler_free(struct assembler *a)
     for (unsigned i = 0; i < a->n_extras; i++)
         text_fini_all((struct text *[]){&a->extras[i].name, &a->extras[i].value}, 2);
     mem_free(a->extras);
-    text_fini_all((struct text *[]){&a->id, &a->created, &a->model, &a->usage, &a->scratch}, 5);
+    text_fini_all(
+        (struct text *[]){&a->id, &a->created, &a->model, &a->usage, &a->scratch, &a->whole}, 6);
     mem_free(a);
 }
 
@@ -282,6 +287,11 @@ enum err assembler_add(struct assembler *a, const struct event *event)
     a->bytes += event->json.len;
     if (a->bytes > MOST_BYTES)
         return ERR_BAD_RESPONSE;
+    if (event->kind == EVENT_WHOLE) {
+        text_add(&a->whole, event->json);
+        a->ready = event->ready;
+        return a->whole.failed ? ERR_NO_MEMORY : OK;
+    }
     if (add_piece(a, event))
         return OK;
     add_names(a, event->json);
@@ -405,7 +415,7 @@ static size_t usual_size(const struct assembler *a)
     return USUAL_FRAME + a->usage.len + (c ? c->content.len + c->reasoning.len : 0);
 }
 
-enum err assembler_finish(struct assembler *a, struct text *out)
+static enum err write_common(struct assembler *a, struct text *out)
 {
     struct json_writer w = json_writer(out);
     if (any_failed(a) || !text_room(out, usual_size(a)))
@@ -430,4 +440,32 @@ enum err assembler_finish(struct assembler *a, struct text *out)
     }
     json_close_object(&w);
     return out->failed ? ERR_NO_MEMORY : OK;
+}
+
+static enum err translate(struct assembler *a, struct slice object, struct text *out)
+{
+    struct json_doc doc;
+    enum err e = json_read(object, &whole_limits, NULL, &doc, NULL);
+    if (e)
+        return e == ERR_NO_MEMORY ? e : ERR_BAD_RESPONSE;
+    voice_of(&a->hearer)->write_object(&a->hearer, doc.root, out);
+    json_done(&doc);
+    return out->failed ? ERR_NO_MEMORY : OK;
+}
+
+enum err assembler_finish(struct assembler *a, struct text *out)
+{
+    struct text common = {0};
+    bool whole = a->whole.len > 0;
+    if (whole && a->ready) {
+        text_add(out, text_slice(&a->whole));
+        return out->failed ? ERR_NO_MEMORY : OK;
+    }
+    if (!whole && !voice_of(&a->hearer)->write_object)
+        return write_common(a, out); /* that is how he reads it */
+    enum err e = whole ? OK : write_common(a, &common);
+    if (!e)
+        e = translate(a, text_slice(whole ? &a->whole : &common), out);
+    text_fini(&common);
+    return e;
 }

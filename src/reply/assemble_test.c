@@ -74,7 +74,7 @@ static void test_cases(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct assembler *a = assembler_new(DIALECT_OPENAI);
+        struct assembler *a = assembler_new(&(struct hearer){DIALECT_OPENAI, CALL_CHAT, true});
         struct text out = {0};
         for (size_t k = 0; k < COUNT(cases[i].chunks) && cases[i].chunks[k]; k++)
             assert_int_equal(add(a, cases[i].chunks[k]), OK);
@@ -138,7 +138,7 @@ static void test_tool_calls(void **state)
     };
     (void)state;
     for (size_t i = 0; i < COUNT(tools); i++) {
-        struct assembler *a = assembler_new(DIALECT_OPENAI);
+        struct assembler *a = assembler_new(&(struct hearer){DIALECT_OPENAI, CALL_CHAT, true});
         struct text out = {0};
         for (size_t k = 0; k < COUNT(tools[i].chunks) && tools[i].chunks[k]; k++)
             assert_int_equal(add(a, tools[i].chunks[k]), OK);
@@ -154,7 +154,7 @@ static void test_tool_calls(void **state)
 static void test_choices(void **state)
 {
     (void)state;
-    struct assembler *a = assembler_new(DIALECT_OPENAI);
+    struct assembler *a = assembler_new(&(struct hearer){DIALECT_OPENAI, CALL_CHAT, true});
     struct text out = {0};
     assert_int_equal(add(a, CHOICE(7, "\"content\":\"c\"")), OK);
     assert_int_equal(add(a, "{\"choices\":[{\"index\":2,\"delta\":{\"content\":\"b\"}},"
@@ -175,7 +175,7 @@ static void test_choices(void **state)
 static void test_logprobs(void **state)
 {
     (void)state;
-    struct assembler *a = assembler_new(DIALECT_OPENAI);
+    struct assembler *a = assembler_new(&(struct hearer){DIALECT_OPENAI, CALL_CHAT, true});
     struct text out = {0};
     assert_int_equal(add(a,
                          "{\"choices\":[{\"delta\":{\"content\":\"ab\"},\"logprobs\":{"
@@ -217,7 +217,7 @@ static void test_refused(void **state)
     };
     (void)state;
     for (size_t i = 0; i < COUNT(bad); i++) {
-        struct assembler *a = assembler_new(DIALECT_OPENAI);
+        struct assembler *a = assembler_new(&(struct hearer){DIALECT_OPENAI, CALL_CHAT, true});
         assert_int_equal(add(a, bad[i]), bad[i][0] ? ERR_BAD_RESPONSE : OK);
         assembler_free(a);
     }
@@ -229,7 +229,7 @@ static void test_refused(void **state)
                                       "{\"choices\":[1]}",
                                       CHOICE(0, "\"tool_calls\":{},\"content\":[]")};
     for (size_t i = 0; i < COUNT(odd); i++) {
-        struct assembler *a = assembler_new(DIALECT_OPENAI);
+        struct assembler *a = assembler_new(&(struct hearer){DIALECT_OPENAI, CALL_CHAT, true});
         struct text out = {0};
         assert_int_equal(add(a, odd[i]), OK);
         assert_int_equal(assembler_finish(a, &out), OK);
@@ -243,7 +243,7 @@ static void test_refused(void **state)
 static void test_bounds(void **state)
 {
     (void)state;
-    struct assembler *a = assembler_new(DIALECT_OPENAI);
+    struct assembler *a = assembler_new(&(struct hearer){DIALECT_OPENAI, CALL_CHAT, true});
     struct text chunk = {0}, out = {0};
     struct json_doc doc;
     enum err e = OK;

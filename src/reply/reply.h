@@ -4,9 +4,22 @@
 
 #include "dialect/dialect.h"
 
-/* ---- one object out of a stream's events ---- */
+struct hearer { /* who is told */
+    enum dialect dialect;
+    enum call_kind kind; /* that he asked */
+    bool wants_usage;    /* where his dialect has to be asked for it */
+};
+
+/* ---- a stream ---- */
+struct teller;
+struct teller *teller_new(const struct hearer *l); /* NULL: no memory */
+/* Adds what this event is for the hearer to *out; that may be nothing. */
+enum err teller_tell(struct teller *t, const struct event *e, struct text *out) MUST_USE;
+void teller_free(struct teller *t);
+
+/* ---- one object out of all events ---- */
 struct assembler;
-struct assembler *assembler_new(enum dialect d); /* NULL: no memory */
+struct assembler *assembler_new(const struct hearer *l); /* NULL: no memory */
 enum err assembler_add(struct assembler *a, const struct event *e) MUST_USE;
 enum err assembler_finish(struct assembler *a, struct text *out) MUST_USE;
 void assembler_free(struct assembler *a);

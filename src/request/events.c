@@ -252,7 +252,7 @@ static bool give_directly(struct request *r, const struct event *e)
 
 void request_break(struct request *r, const struct why *why)
 {
-    struct event e = {.kind = EVENT_ERROR, .number = r->log.next, .why = why, .usage = {-1, -1}};
+    struct event e = {.kind = EVENT_ERROR, .number = r->log.next, .why = why, .usage = NO_USAGE};
     hold_add(&r->hold);
     fall(r, why->code);
     while (r->readers)

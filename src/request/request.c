@@ -91,7 +91,8 @@ static void tell_wait(struct request *r)
     json_put_u64(&w, place ? place - 1 : 0);
     json_close_object(&w);
     text_add(&words, SLICE("\n\n"));
-    struct event e = {.kind = EVENT_BYTES, .raw = text_slice(&words), .usage = {-1, -1}};
+    struct event e = {
+        .kind = EVENT_BYTES, .ready = true, .raw = text_slice(&words), .usage = NO_USAGE};
     if (!words.failed)
         request_emit(r, &e);
     text_fini(&words);

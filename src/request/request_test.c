@@ -85,7 +85,7 @@ static void place_free(struct backend *b)
 
 static void say(struct place *p, enum event_kind kind, const char *raw)
 {
-    struct event e = {.kind = kind, .raw = slice_of(raw), .usage = {-1, -1}};
+    struct event e = {.kind = kind, .raw = slice_of(raw), .usage = NO_USAGE};
     if (p->attempt)
         p->attempt->ops->event(p->attempt, &e);
 }

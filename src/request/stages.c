@@ -102,8 +102,8 @@ static bool admit(struct request *r)
 {
     r->row.model = r->terms.role.len ? slice_from(r->terms.role, strlen("role/")) : r->call.model;
     r->row.streamed = r->call.stream;
-    r->decoder =
-        (struct decoder){.dialect = r->call.dialect, .model = r->call.model, .arena = &r->arena};
+    r->decoder = (struct decoder){
+        .model = r->call.model, .now_s = r->row.began_ms / 1000, .arena = &r->arena};
     request_move(r, REQUEST_ROUTING);
     return true;
 }
@@ -321,7 +321,7 @@ static void on_event(struct attempt *a, const struct event *e)
         note_served(r);
         r->complete = true;
     }
-    if (e->raw.len)
+    if (e->raw.len || e->kind == EVENT_END)
         request_emit(r, &out);
     r->tries.waits_us = loop_now_us(r->desk->loop);
 }
@@ -406,7 +406,7 @@ static void tell_readers(struct request *r)
 {
     if (r->complete)
         return; /* the target's own end went to them */
-    struct event e = {.kind = EVENT_ERROR, .why = &r->stop, .usage = {-1, -1}};
+    struct event e = {.kind = EVENT_ERROR, .why = &r->stop, .usage = NO_USAGE};
     request_emit(r, &e);
 }
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "dialect/dialect.h"
+#include "wire/testing.h"
 
 #define MESSAGE "{\"role\":\"user\",\"content\":\"hi\"}"
 #define MESSAGES "\"messages\":[" MESSAGE "]"
@@ -47,7 +47,7 @@ static void check(const char *body, const struct target *t, const char *result)
     struct json_doc doc;
     if (dialect_decode_call(DIALECT_OPENAI, CALL_CHAT, slice_of(body), &arena, &call, &why))
         fail_msg("%s: %s", body, why.text);
-    assert_int_equal(dialect_encode_call(&call, t, &out), OK);
+    assert_int_equal(encode_call(&call, t, &out), OK);
     assert_string_equal(text_cstr(&out), result);
     if (json_read(text_slice(&out), &json_usual_limits, NULL, &doc, &why))
         fail_msg("%s: %s", text_cstr(&out), why.text);
@@ -198,7 +198,7 @@ static void test_most_edits(void **state)
             dialect_decode_call(DIALECT_OPENAI, CALL_CHAT, text_slice(&body), &arena, &call, &why);
         if (n <= MOST_EDITS - 4) {
             assert_int_equal(e, OK);
-            assert_int_equal(dialect_encode_call(&call, &t, &out), OK);
+            assert_int_equal(encode_call(&call, &t, &out), OK);
         } else {
             assert_int_equal(e, ERR_BAD_REQUEST);
         }

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "dialect/dialect.h"
+#include "wire/testing.h"
 
 #define D(json) "data: " json "\n\n"
 #define CHOICE(inner) "{\"choices\":[{\"index\":0," inner "}]}"
@@ -52,7 +52,7 @@ static enum err decode(struct decoder *d, struct slice raw, struct event *event,
     const char *same = data.len ? memmem(raw.ptr, raw.len, data.ptr, data.len) : NULL;
     if (same)
         data.ptr = same;
-    enum err e = dialect_decode_event(d, raw, data, event, why);
+    enum err e = decoder_event(d, raw, data, event, why);
     if (!e && event->json.len && event->raw.len) { /* both were edited alike */
         struct text left = {0};
         join_data(event->raw, &left);
@@ -147,7 +147,7 @@ static void test_kinds(void **state)
     wrong = 0;
     for (size_t i = 0; i < COUNT(kinds); i++) {
         struct arena arena = {0};
-        struct decoder d = {.dialect = DIALECT_OPENAI, .model = SLICE("M"), .arena = &arena};
+        struct decoder d = {.wire = WIRE_CHAT, .model = SLICE("M"), .arena = &arena};
         struct event event = {.kind = EVENT_ERROR};
         struct why why;
         enum err e = decode(&d, slice_of(kinds[i].raw), &event, &why);
@@ -273,8 +273,7 @@ static void test_model(void **state)
     wrong = 0;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct arena arena = {0};
-        struct decoder d = {
-            .dialect = DIALECT_OPENAI, .model = slice_of(cases[i].model), .arena = &arena};
+        struct decoder d = {.wire = WIRE_CHAT, .model = slice_of(cases[i].model), .arena = &arena};
         struct event event = {0};
         struct why why;
         if (decode(&d, slice_of(cases[i].raw), &event, &why)) {
@@ -312,7 +311,7 @@ static void test_id_and_created(void **state)
     };
     (void)state;
     struct arena arena = {0};
-    struct decoder d = {.dialect = DIALECT_OPENAI, .model = SLICE("M"), .arena = &arena};
+    struct decoder d = {.wire = WIRE_CHAT, .model = SLICE("M"), .arena = &arena};
     wrong = 0;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct event event = {0};
@@ -330,7 +329,7 @@ static void test_id_of_several_lines(void **state)
 {
     (void)state;
     struct arena arena = {0};
-    struct decoder d = {.dialect = DIALECT_OPENAI, .model = SLICE("M"), .arena = &arena};
+    struct decoder d = {.wire = WIRE_CHAT, .model = SLICE("M"), .arena = &arena};
     struct slice odd = SLICE("data: {\"id\":[\ndata: 1]}\n\n");
     struct event event;
     struct why why;
@@ -353,7 +352,7 @@ static void test_id_without_created(void **state)
 {
     (void)state;
     struct arena arena = {0};
-    struct decoder d = {.dialect = DIALECT_OPENAI, .model = SLICE("M"), .arena = &arena};
+    struct decoder d = {.wire = WIRE_CHAT, .model = SLICE("M"), .arena = &arena};
     struct event event;
     struct why why;
     wrong = 0;
@@ -399,7 +398,7 @@ static void test_errors(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct arena arena = {0};
-        struct decoder d = {.dialect = DIALECT_OPENAI, .model = SLICE("M"), .arena = &arena};
+        struct decoder d = {.wire = WIRE_CHAT, .model = SLICE("M"), .arena = &arena};
         struct event event;
         struct why why;
         assert_int_equal(decode(&d, slice_of(cases[i].raw), &event, &why), cases[i].err);
@@ -415,7 +414,7 @@ static void test_large(void **state)
 {
     (void)state;
     struct arena arena = {0};
-    struct decoder d = {.dialect = DIALECT_OPENAI, .model = SLICE("M"), .arena = &arena};
+    struct decoder d = {.wire = WIRE_CHAT, .model = SLICE("M"), .arena = &arena};
     wrong = 0;
     for (size_t n = 1; n < 1000000; n = n * 7 + n % 3) {
         struct text raw = {0}, out = {0};

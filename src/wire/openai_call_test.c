@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "dialect/dialect.h"
+#include "wire/testing.h"
 
 #define MESSAGES "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]"
 #define TEN "0123456789"
@@ -263,7 +263,7 @@ static bool encode(struct slice body, struct slice model, struct text *out)
     if (e)
         print_message("%.*s: %s\n", SLICE_ARG(body), why.text);
     else
-        e = dialect_encode_call(&call, &(struct target){.model = model, .slot = -1}, out);
+        e = encode_call(&call, &(struct target){.model = model, .slot = -1}, out);
     arena_fini(&arena);
     return !e;
 }
@@ -376,9 +376,9 @@ static void test_many_targets(void **state)
     assert_int_equal(decode(SLICE(CALL("\"model\":\"m\"")), &arena, &call, &why), OK);
     for (int i = 0; i < 40; i++) {
         text_clear(&a);
-        assert_int_equal(dialect_encode_call(&call, &one, &a), OK);
+        assert_int_equal(encode_call(&call, &one, &a), OK);
         text_clear(&b);
-        assert_int_equal(dialect_encode_call(&call, &another, &b), OK);
+        assert_int_equal(encode_call(&call, &another, &b), OK);
     }
     assert_string_equal(text_cstr(&a), "{" S "," O "," MESSAGES ",\"model\":\"one\"}");
     assert_string_equal(text_cstr(&b), "{" S "," O "," MESSAGES ",\"model\":\"another\"}");
@@ -497,8 +497,8 @@ static void test_strip_bytes(void **state)
 static void test_path(void **state)
 {
     (void)state;
-    assert_string_equal(dialect_path(DIALECT_OPENAI, CALL_CHAT), "/chat/completions");
-    assert_null(dialect_path(DIALECT_OPENAI, CALL_SPEAK));
+    assert_string_equal(wire_path(&(struct wire)WIRE_CHAT), "/chat/completions");
+    assert_null(wire_path(&(struct wire){DIALECT_OPENAI, CALL_SPEAK, true, true, true}));
 }
 
 int main(void)

@@ -2,7 +2,7 @@
  * What stands before and after the text of one is kept, as it came and as it left; a chunk with the
  * same two halves around the inside of a JSON string is then the same object with another text:
  * neither parsed nor edited again. Anything else goes the long way, and may be learned from. */
-#include "dialect/codec.h"
+#include "wire/codec.h"
 
 #define MOST_MISSES 4u /* of a target whose chunks differ elsewhere each time */
 #define MOST_HALVES 4096u
@@ -158,6 +158,7 @@ bool openai_alike(struct decoder *d, struct slice raw, struct slice data, struct
     struct slice whole = text_slice(&d->edited);
     *event = (struct event){
         .kind = a->kind,
+        .ready = d->wire.ready,
         .raw = whole,
         .json = {whole.ptr + a->before, whole.len - a->before - a->after},
         .usage = a->usage,

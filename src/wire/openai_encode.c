@@ -1,38 +1,30 @@
-/* openai_encode: a chat call on its way to one target: the edits that all targets get, and those
- * for this one. Its name for the model; for an engine of ours also a slot, a sign of life, and what
- * the model's settings say where the caller said nothing. Nothing is parsed again. */
-#include "dialect/openai_chat.h"
-
-static bool caller_named(const struct call *c, const struct chat_row *row, struct slice name)
-{
-    struct json_span span;
-    if (row)
-        return c->named[row->bit / 64] >> row->bit % 64 & 1;
-    return json_find_span(c->body, name, &span); /* rare: a setting that the table does not know */
-}
-
-/* What a model's settings may add: what only passes through here. */
-static bool may_be_set(const struct chat_row *row, struct slice name)
-{
-    bool passes = !row || row->role == CHAT_PASS || row->role == CHAT_LIMIT;
-    return passes && !chat_drops(name, row) && slice_find(name, '\\') == name.len;
-}
+/* openai_encode: a call on its way to one target that speaks the common form, or to an engine in
+ * llama-server's own words: the edits that all targets get, and those for this one. Its name for
+ * the model; for an engine of ours also a slot, a sign of life, and what the model's settings say
+ * where the caller said nothing. Nothing is parsed again. */
+#include "wire/codec.h"
 
 static void put_sampling(const struct call *c, struct slice sampling, struct json_writer *w)
 {
     struct slice name;
     struct json_span span;
     for (size_t at = 0; json_next_span(sampling, &at, &name, &span);) {
-        const struct chat_row *row = chat_row(name);
-        if (!may_be_set(row, name) || caller_named(c, row, name))
+        if (!call_may_be_set(name) || call_names(c, name))
             continue;
         json_key_slice(w, name);
         json_put_raw(w, (struct slice){sampling.ptr + span.value, span.end - span.value});
     }
 }
 
+static bool makes_text(enum call_kind kind)
+{
+    return kind == CALL_CHAT || kind == CALL_COMPLETE || kind == CALL_INFILL;
+}
+
 static void put_for_engine(const struct call *c, const struct target *t, struct json_writer *w)
 {
+    if (!makes_text(c->kind))
+        return;
     if (t->slot >= 0) {
         json_key(w, "id_slot");
         json_put_int(w, t->slot);
@@ -98,7 +90,7 @@ enum err openai_encode_call(const struct call *c, const struct target *t, struct
     enum err e = missing ? OK : add_model(&edits, c, t, &model);
     if (!e && (missing || t->engine))
         e = add_members(&edits, c, t, &members);
-    if (!e && t->engine && t->system.len && !c->has_system)
+    if (!e && c->kind == CALL_CHAT && t->engine && t->system.len && !c->has_system)
         e = add_system(&edits, c, t, &message);
     if (!e) {
         if (text_room(out, edits_len(&edits, c->body)))
@@ -110,3 +102,21 @@ enum err openai_encode_call(const struct call *c, const struct target *t, struct
     text_fini(&message);
     return e;
 }
+
+static const char *path(enum call_kind kind)
+{
+    static const char *const paths[CALL_COUNT] = {
+        [CALL_CHAT] = "/chat/completions",
+        [CALL_COMPLETE] = "/completions",
+        [CALL_EMBED] = "/embeddings",
+        [CALL_RERANK] = "/rerank",
+    };
+    return paths[kind];
+}
+
+const struct codec openai_wire = {
+    .manner = {.key = {"authorization", 13}, .word = {"Bearer ", 7}},
+    .path = path,
+    .encode_own = openai_encode_call,
+    .read_refusal = openai_read_refusal,
+};

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "dialect/dialect.h"
+#include "wire/testing.h"
 
 #define CODE(text) "{\"error\":{\"message\":\"m\",\"type\":\"t\",\"code\":\"" text "\"}}"
 
@@ -24,7 +24,7 @@ static void check(const struct c *cases, size_t n)
     for (size_t i = 0; i < n; i++) {
         struct why why = {0};
         enum err e =
-            dialect_read_refusal(DIALECT_OPENAI, cases[i].status, slice_of(cases[i].body), &why);
+            wire_read_refusal(DIALECT_OPENAI, cases[i].status, slice_of(cases[i].body), &why);
         bool same_text = !cases[i].text || strcmp(why.text, cases[i].text) == 0;
         if (e == cases[i].err && why.code == e && same_text)
             continue;
@@ -143,7 +143,7 @@ static void test_long(void **state)
             for (size_t k = 0; k < 5000; k++)
                 text_add(&body, slice_of(each[i]));
             text_add(&body, SLICE("\"}}"));
-            assert_int_equal(dialect_read_refusal(DIALECT_OPENAI, 400, text_slice(&body), &why),
+            assert_int_equal(wire_read_refusal(DIALECT_OPENAI, 400, text_slice(&body), &why),
                              ERR_TARGET_REFUSED);
             assert_in_range(strlen(why.text), 150, sizeof why.text - 1);
             json_put_text(&w, slice_of(why.text));
@@ -164,9 +164,8 @@ static void test_too_deep(void **state)
     struct why why;
     for (int i = 0; i < 100000; i++)
         text_byte(&body, '[');
-    assert_int_equal(dialect_read_refusal(DIALECT_OPENAI, 503, text_slice(&body), &why),
-                     ERR_HTTP_5XX);
-    assert_int_equal(dialect_read_refusal(DIALECT_OPENAI, 503, SLICE(""), NULL), ERR_HTTP_5XX);
+    assert_int_equal(wire_read_refusal(DIALECT_OPENAI, 503, text_slice(&body), &why), ERR_HTTP_5XX);
+    assert_int_equal(wire_read_refusal(DIALECT_OPENAI, 503, SLICE(""), NULL), ERR_HTTP_5XX);
     text_fini(&body);
 }
 

@@ -1,7 +1,7 @@
 /* openai_event: chunks of a chat stream as OpenAI's kin send them. Each is parsed once, to see
  * what it is; what leaves are its own bytes but for `model` and, after another attempt took over,
  * `id` and `created`. */
-#include "dialect/codec.h"
+#include "wire/codec.h"
 
 #define MOST_CHUNK_VALUES 200000u
 #define KEEP_ROOM 65536u /* between chunks */
@@ -44,7 +44,9 @@ static enum event_kind kind_of(const struct json_value *choices, const struct js
     if (json_is_array(choices) && !json_count(choices) && json_is_object(usage))
         return EVENT_USAGE;
     for (struct json_iter i = json_begin(choices); json_next(&i);) {
-        enum event_kind one = kind_of_delta(json_get(i.value, "delta"));
+        enum event_kind one = has_text(json_get(i.value, "text"))
+                                  ? EVENT_TEXT
+                                  : kind_of_delta(json_get(i.value, "delta"));
         const struct json_value *finish = json_get(i.value, "finish_reason");
         if (one == EVENT_HEAD && json_is_text(finish))
             one = EVENT_BYTES; /* an empty answer: its end is no head */
@@ -57,13 +59,18 @@ static enum event_kind kind_of(const struct json_value *choices, const struct js
 
 static struct usage usage_of(const struct json_value *v)
 {
-    struct usage u = {-1, -1};
-    if (!v)
+    struct usage u = NO_USAGE;
+    if (!json_is_object(v))
         return u;
     if (!json_int(json_get(v, "prompt_tokens"), &u.prompt))
         u.prompt = -1;
     if (!json_int(json_get(v, "completion_tokens"), &u.completion))
         u.completion = -1;
+    if (!json_int(json_get(json_get(v, "prompt_tokens_details"), "cached_tokens"), &u.cached))
+        u.cached = 0;
+    if (!json_int(json_get(json_get(v, "completion_tokens_details"), "reasoning_tokens"),
+                  &u.reasoning))
+        u.reasoning = 0;
     return u;
 }
 
@@ -121,7 +128,7 @@ static enum err meaning_of(int status, struct slice code)
     return status >= 500 ? ERR_HTTP_5XX : status >= 400 ? ERR_TARGET_REFUSED : ERR_BAD_RESPONSE;
 }
 
-static enum err refusal_of(int status, const struct json_value *error, struct why *why)
+enum err codec_refusal(int status, const struct json_value *error, struct why *why)
 {
     struct slice code = json_text(json_get(error, "code"));
     struct slice message =
@@ -143,9 +150,9 @@ enum err openai_read_refusal(int status, struct slice body, struct why *why)
 {
     struct json_doc doc;
     if (json_read(body, &chunk_limits, NULL, &doc, NULL))
-        return refusal_of(status, NULL, why);
+        return codec_refusal(status, NULL, why);
     const struct json_value *error = json_get(doc.root, "error");
-    enum err e = refusal_of(status, error ? error : doc.root, why);
+    enum err e = codec_refusal(status, error ? error : doc.root, why);
     json_done(&doc);
     return e;
 }
@@ -311,6 +318,24 @@ static enum err edit_chunk(struct decoder *d, struct slice raw, struct slice dat
     return e;
 }
 
+enum err codec_edit_model(struct decoder *d, struct event *event)
+{
+    struct slice json = event->json;
+    struct json_span span;
+    if (!json_find_span(json, SLICE("model"), &span))
+        return OK;
+    enum err e = write_model(d);
+    if (e || slice_is((struct slice){json.ptr + span.value, span.end - span.value}, d->model_json))
+        return e;
+    struct edits edits = {.list = {{span.value, span.end - span.value, d->model_json}}, .n = 1};
+    text_clear(&d->edited);
+    if (!text_room(&d->edited, edits_len(&edits, json)))
+        return ERR_NO_MEMORY;
+    edits_write(&edits, json, &d->edited);
+    event->raw = event->json = text_slice(&d->edited);
+    return OK;
+}
+
 /* ---- one event ------------------------------------------------------------------------------ */
 
 static enum err decode_chunk(struct decoder *d, struct slice raw, struct slice data,
@@ -327,7 +352,7 @@ static enum err decode_chunk(struct decoder *d, struct slice raw, struct slice d
     const struct json_value *chunk = doc.root, *v[N];
     json_pick(chunk, names, N, v);
     if (v[ERROR] && !json_is_null(v[ERROR])) {
-        e = refusal_of(500, v[ERROR], why);
+        e = codec_refusal(500, v[ERROR], why);
     } else if (!json_is_object(chunk)) {
         e = why_set(why, ERR_BAD_RESPONSE, "a chunk is not an object");
     } else {
@@ -346,11 +371,12 @@ static enum err decode_chunk(struct decoder *d, struct slice raw, struct slice d
 enum err openai_decode_event(struct decoder *d, struct slice raw, struct slice data,
                              struct event *event, struct why *why)
 {
-    *event = (struct event){.kind = EVENT_BYTES, .raw = raw, .usage = {-1, -1}};
     if (d->scratch.room > KEEP_ROOM)
         text_fini(&d->scratch);
-    if (!data.len)
-        return OK; /* a comment: keeps the line warm */
+    if (!data.len) { /* a comment: keeps the line warm */
+        event->ready = true;
+        return OK;
+    }
     if (slice_is(slice_trim(data), SLICE("[DONE]"))) {
         event->kind = EVENT_END;
         return OK;
