@@ -254,7 +254,7 @@ static enum err judge_needed(enum call_kind kind, const struct json_value *root,
 }
 
 /* A chat is always asked for in events: who wants one object gets it put together. The other kinds
- * are asked for as the caller asked; and what llama-server calls a stream tells its usage anyway. */
+ * are asked for as the caller asked; and llama-server tells the usage of its own streams anyway. */
 static bool is_streamed(const struct call *call, const struct json_value *root)
 {
     bool asked = json_is_true(json_get(root, "stream"));

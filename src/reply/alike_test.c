@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "reply/reply.h"
-#include "wire/testing.h"
+#include "wire/wire.h"
 
 #define HEAD                                                                                       \
     "data: {\"id\":\"i\",\"created\":1,\"model\":\"upstream\",\"choices\":[{\"index\":0,\"delta\":{"
@@ -52,12 +52,16 @@ static void finish_both(struct assembler *learned, struct assembler *fresh)
 static void play(const struct one *list, size_t n)
 {
     struct arena arena = {0};
-    struct decoder learner = {.wire = WIRE_CHAT, .model = SLICE("M"), .arena = &arena};
+    struct decoder learner = {.wire = {DIALECT_OPENAI, CALL_CHAT, true, true, false},
+                              .model = SLICE("M"),
+                              .arena = &arena};
     struct assembler *learned = assembler_new(&(struct hearer){DIALECT_OPENAI, CALL_CHAT, true});
     struct assembler *fresh = assembler_new(&(struct hearer){DIALECT_OPENAI, CALL_CHAT, true});
     for (size_t i = 0; i < n; i++) {
         struct slice raw = slice_of(list[i].raw);
-        struct decoder alone = {.wire = WIRE_CHAT, .model = SLICE("M"), .arena = &arena};
+        struct decoder alone = {.wire = {DIALECT_OPENAI, CALL_CHAT, true, true, false},
+                                .model = SLICE("M"),
+                                .arena = &arena};
         struct event by_learner, by_fresh;
         struct why why;
         alone.id = learner.id;
@@ -177,7 +181,9 @@ static void reasoning_and_other_shapes(void **state)
 static void it_gives_up(void **state)
 {
     struct arena arena = {0};
-    struct decoder d = {.wire = WIRE_CHAT, .model = SLICE("M"), .arena = &arena};
+    struct decoder d = {.wire = {DIALECT_OPENAI, CALL_CHAT, true, true, false},
+                        .model = SLICE("M"),
+                        .arena = &arena};
     (void)state;
     for (unsigned i = 0; i < 10; i++) {
         struct text raw = {0};
