@@ -15,7 +15,7 @@ static void begin(const struct json_style *s, struct text *out, unsigned depth)
 /* The members of an object of ours as a person would write them, each on a line of its own. */
 void json_lay_out(const struct json_style *s, struct slice json, unsigned depth, struct text *out)
 {
-    bool quoted = false;
+    bool quoted = false, list = false;
     begin(s, out, depth);
     for (size_t i = 1; i + 1 < json.len; i++) {
         char c = json.ptr[i];
@@ -28,9 +28,10 @@ void json_lay_out(const struct json_style *s, struct slice json, unsigned depth,
         else if (c == '"')
             quoted = !quoted;
         depth += !quoted && c == '{';
-        if (!quoted && (c == '{' || c == ','))
+        list = quoted ? list : c == '[' || (list && c != ']');
+        if (!quoted && (c == '{' || c == ',') && !list)
             begin(s, out, depth);
-        else if (!quoted && c == ':')
+        else if (!quoted && (c == ':' || c == ','))
             text_byte(out, ' ');
     }
 }
