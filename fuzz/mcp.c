@@ -1,6 +1,6 @@
-/* Lines of an MCP client, and what a daemon may say: whatever comes, each answer is one line of JSON
- * with an id that is none or the asked one's, a call has a body that is JSON, and the same line says
- * the same again. */
+/* Lines of an MCP client, and what a daemon may say: whatever comes, each answer is one line of
+ * JSON without a null as its id, a call has a body that is JSON, and the same line says the same
+ * again. */
 #include "mcp/mcp.h"
 
 #include "fuzz.h"

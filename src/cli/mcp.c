@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -40,6 +41,7 @@ struct job {
 struct server {
     struct cli *cli;
     struct mcp mcp;
+    const char *usual, *login, *socket; /* folders of a daemon's socket, and that of the second */
     struct job jobs[CALLS_MOST];
     uint64_t number;
     struct asking status; /* how far the daemon is; its cli is NULL: it is not being asked */
@@ -166,6 +168,25 @@ static void step_job(struct server *s, struct job *j)
     }
 }
 
+/* Many clients hand on so little of their environment that the folder of sockets is not told; a
+ * daemon that was started from a login is there all the same. */
+static void know_login(struct server *s)
+{
+    struct cli *c = s->cli;
+    s->usual = c->paths.run;
+    if (cli_variable(c, "HEARTH_HOME") || cli_variable(c, "XDG_RUNTIME_DIR"))
+        return;
+    s->login = arena_format(&c->arena, "/run/user/%lu/hearth", (unsigned long)geteuid()).ptr;
+    s->socket = arena_format(&c->arena, "%s/" CLI_SOCKET, s->login ? s->login : "").ptr;
+}
+
+static void find_daemon(struct server *s)
+{
+    struct stat is;
+    bool there = s->login && s->socket && stat(s->socket, &is) == 0 && S_ISSOCK(is.st_mode);
+    s->cli->paths.run = there ? s->login : s->usual;
+}
+
 static void start_jobs(struct server *s)
 {
     while (count(s, ASKING) < AT_ONCE && !is_full(s)) {
@@ -180,6 +201,7 @@ static void start_jobs(struct server *s)
         const struct question q = {.method = METHOD_POST,
                                    .target = mcp_target(first->call.tool),
                                    .body = text_slice(&first->call.body)};
+        find_daemon(s);
         first->state = ASKING;
         first->asking = (struct asking){.event = on_event};
         asking_begin(&first->asking, s->cli, &q);
@@ -422,6 +444,7 @@ int mcp_run(struct cli *c)
         return cli_fail(c, ERR_NO_MEMORY, NULL, NULL);
     s->cli = c;
     s->mcp.model = c->options.model;
+    know_login(s);
     if (isatty(STDIN_FILENO)) {
         text_add(&c->err, SLICE("This is for programs that speak MCP: they start it themselves, "
                                 "see `hearth help connect`. Ctrl-D ends it.\n"));

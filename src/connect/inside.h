@@ -64,8 +64,8 @@ struct json_style {
     struct slice eol, unit; /* unit: one step of indentation */
 };
 extern const struct json_style json_usual_style;
-/* The members of an object of ours as a person would write them, each on a line of its own; a list of
- * texts stays on one. */
+/* The members of an object of ours as a person would write them, each on a line of its own; a list
+ * of texts stays on one. */
 void json_lay_out(const struct json_style *s, struct slice json, unsigned depth, struct text *out);
 /* After a bracket that opens: what follows it, or the bracket that closes. */
 void json_end_part(const struct json_style *s, struct text *out, bool more, unsigned depth);

@@ -1,5 +1,5 @@
-/* json_part: parts of ours for JSON files of somebody else's: laid out as its user would, and judged
- * afterwards. */
+/* json_part: parts of ours for JSON files of somebody else's: laid out as its user would, and
+ * judged afterwards. */
 #include "base/json.h"
 #include "connect/inside.h"
 

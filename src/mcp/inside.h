@@ -22,7 +22,7 @@ void line_server(struct json_writer *w, const char *key); /* who we are */
 
 /* tools.c */
 struct arguments { /* of a call, as they came */
-    struct slice prompt, system, model;
+    struct slice prompt, heed, model;
     const struct json_value *messages, *stop, *input;
     int64_t max_tokens; /* 0: not said */
     double temperature; /* below 0: not said */

@@ -126,7 +126,8 @@ static void to_some_nothing_is_said(void **state)
         "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}",
         "{\"jsonrpc\":\"2.0\",\"method\":\"tools/list\"}",
         "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\"}",
-        "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":{}}}",
+        "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","
+        "\"params\":{\"requestId\":{}}}",
         "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{}}",
         "{\"jsonrpc\":\"2.0\",\"id\":3,\"error\":{\"code\":1,\"message\":\"x\"}}",
     };

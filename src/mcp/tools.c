@@ -41,7 +41,7 @@ static const struct argument {
      "What is asked, as one message of the user. Not together with `messages`."},
     {MCP_COMPLETE, "messages", MESSAGES, false, 1, MOST_MESSAGES, AT(messages),
      "A conversation, the oldest message first. Not together with `prompt`."},
-    {MCP_COMPLETE, "system", TEXT, false, 0, MCP_LINE_MOST, AT(system),
+    {MCP_COMPLETE, "system", TEXT, false, 0, MCP_LINE_MOST, AT(heed),
      "What the model is to heed throughout."},
     {MCP_COMPLETE, "model", TEXT, false, 1, 512, AT(model),
      "A model, alias or role of hearth; the usual one unless given."},
@@ -413,8 +413,8 @@ static void put_talk(struct json_writer *w, const struct arguments *a)
 {
     json_key(w, "messages");
     json_open_array(w);
-    if (a->system.len)
-        put_message(w, SLICE("system"), a->system);
+    if (a->heed.len)
+        put_message(w, SLICE("system"), a->heed);
     if (a->prompt.ptr)
         put_message(w, SLICE("user"), a->prompt);
     for (struct json_iter i = json_begin(a->messages); json_next(&i);)

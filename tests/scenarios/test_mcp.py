@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+import callers
 import harness
 import shop
 from harness import wait_for
@@ -460,6 +461,37 @@ def test_it_goes_on_without_a_daemon(make):
     assert result["isError"] and "closed the connection" in text(result)
     assert s.alive()
     assert s.close() == 0
+
+
+def test_a_client_that_hands_on_little(make):
+    """The daemon of a login is found without the variable that says where its socket is."""
+    callers.needs_root()
+    daemon = make.home(harness.providers(make.fake()))
+    ground, run = daemon.ground, harness.pathlib.Path(f"/run/user/{daemon.ground.uid}")
+    if run.exists():
+        pytest.skip(f"{run} is somebody's")
+    made = [p for p in (run.parent, run) if not p.exists()]
+    try:
+        run.mkdir(mode=0o700, parents=True)
+        ground.own(run)
+        (run / "hearth").symlink_to(daemon.home / "run")
+        daemon.up()
+        home = ground.folder("p")
+        lines = b"".join(json.dumps({"jsonrpc": "2.0", "id": i, **m}).encode() + b"\n" for i, m in enumerate((
+            {"method": "initialize", "params": {"protocolVersion": LEGACY[0]}},
+            {"method": "tools/call", "params": {"name": TOOLS[0], "arguments": {"prompt": "fake: nonce=q events=1"}}})))
+        proc = subprocess.Popen([str(ground.program("hearth")), "mcp"], stdin=subprocess.PIPE, cwd=home,
+                                stdout=subprocess.PIPE, env={"HOME": str(home)}, **ground.rules)
+        proc.stdin.write(lines)
+        proc.stdin.flush()
+        said = [json.loads(proc.stdout.readline()) for _ in range(2)]
+        proc.stdin.close()
+        assert proc.wait(5) == 0
+        proc.stdout.close()
+        assert text(said[1]["result"]) == "q.0 "
+    finally:
+        for path in reversed(made):
+            harness.shutil.rmtree(path, ignore_errors=True)
 
 
 # --- the official clients -------------------------------------------------------------------------
