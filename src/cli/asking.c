@@ -7,7 +7,7 @@
 
 #include "os/os.h"
 
-#define ANSWER_MOST (32u << 20)
+#define ANSWER_MOST (64u << 20)
 #define CONNECT_MS 10000u
 #define READS 8u /* in one step: others want their turn too */
 
@@ -86,7 +86,9 @@ static enum err take_body(struct asking *a, struct slice run, struct why *why)
     if (a->events)
         return take_events(a, run, why);
     text_add(&a->body, run);
-    return a->body.failed ? why_set(why, ERR_BAD_RESPONSE, "the daemon's answer is too large") : OK;
+    return a->body.failed ? why_set(why, ERR_BAD_RESPONSE,
+                                    "the daemon's answer is too large; ask for less at once")
+                          : OK;
 }
 
 static void take_head(struct asking *a)

@@ -52,7 +52,8 @@ struct server {
     bool skipping; /* the rest of a line that is too long */
     struct text out;
     size_t written;
-    bool ended, gone; /* stdin is at its end; nobody reads stdout */
+    uint64_t wrote_ms;      /* when somebody last read */
+    bool hung, ended, gone; /* nobody writes to stdin; it is at its end; nobody reads stdout */
 };
 
 static size_t unread(const struct server *s)
@@ -282,11 +283,12 @@ static void tell_all(struct server *s)
 
 /* ---- lines ---------------------------------------------------------------------------------- */
 
-/* All whole lines, as long as their answers find room. */
+/* All whole lines, as long as their answers find room; at the end of stdin in any case: there are
+ * no more than one read gave. */
 static void take_lines(struct server *s)
 {
     size_t from = 0;
-    while (!is_full(s)) {
+    while (s->ended || !is_full(s)) {
         struct slice rest = slice_from(text_slice(&s->in), max_size(s->looked, from));
         size_t end = slice_find(rest, '\n');
         if (end == rest.len) {
@@ -335,6 +337,7 @@ static void write_output(struct server *s)
     if (n < 0 && errno != EINTR && errno != EAGAIN)
         s->gone = true;
     s->written += n > 0 ? (size_t)n : 0;
+    s->wrote_ms = os_mono_ms();
     if (s->written == s->out.len) {
         text_clear(&s->out);
         s->written = 0;
@@ -356,7 +359,9 @@ static int wait_ms(const struct server *s)
         ticks |= j->state != FREE && j->call.token.len;
         retries |= j->state == ASKING && !asking_wants(&j->asking);
     }
-    return is_full(s) ? -1 : retries ? (int)RETRY_MS : ticks ? (int)TICK_MS : -1;
+    if (is_full(s))
+        return s->hung ? (int)FAREWELL_MS : -1;
+    return retries ? (int)RETRY_MS : ticks ? (int)TICK_MS : -1;
 }
 
 static void watch(struct server *s, struct pollfd places[PLACES])
@@ -364,8 +369,8 @@ static void watch(struct server *s, struct pollfd places[PLACES])
     bool full = is_full(s);
     for (size_t i = 0; i < PLACES; i++)
         places[i] = (struct pollfd){.fd = -1};
-    if (!full)
-        places[STDIN] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
+    if (!full || !s->hung)
+        places[STDIN] = (struct pollfd){.fd = STDIN_FILENO, .events = full ? (short)0 : POLLIN};
     places[STDOUT] = (struct pollfd){.fd = STDOUT_FILENO, .events = unread(s) ? POLLOUT : (short)0};
     if (s->status.cli && s->status.fd >= 0 && !full)
         places[STATUS] = (struct pollfd){.fd = s->status.fd, .events = asking_wants(&s->status)};
@@ -400,8 +405,16 @@ static bool turn(struct server *s)
     }
     if (s->status.cli && is_due(&s->status, &places[STATUS]))
         step_status(s);
-    if (places[STDIN].revents && !read_input(s))
+    /* what it wrote is kept for a client that still reads; one that does neither is gone */
+    if (places[STDIN].fd >= 0 && !places[STDIN].events) {
+        s->hung = places[STDIN].revents != 0;
+        if (s->hung)
+            s->wrote_ms = os_mono_ms();
+    } else if (places[STDIN].revents && !read_input(s)) {
         return false;
+    }
+    if (s->hung && is_full(s) && os_mono_ms() - s->wrote_ms >= FAREWELL_MS)
+        s->ended = true;
     if (!s->ended)
         take_lines(s); /* those that waited for room */
     start_jobs(s);
@@ -412,12 +425,9 @@ static bool turn(struct server *s)
 /* What was answered until the end of stdin is still to be read. */
 static void say_rest(struct server *s)
 {
-    uint64_t until_ms = os_mono_ms() + FAREWELL_MS, now;
-    while (unread(s) && !s->gone && (now = os_mono_ms()) < until_ms) {
-        struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
-        if (poll(&p, 1, (int)(until_ms - now)) > 0)
-            write_output(s);
-    }
+    struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    while (unread(s) && !s->gone && poll(&p, 1, (int)FAREWELL_MS) > 0)
+        write_output(s);
 }
 
 static int serve(struct server *s)

@@ -9,8 +9,8 @@
 
 #include "base/json.h"
 
-#define MCP_LINE_MOST (8u << 20)    /* bytes of a line that is taken */
-#define MCP_ANSWER_MOST (32u << 20) /* bytes of a daemon's answer that are kept */
+#define MCP_LINE_MOST (8u << 20)  /* bytes of a line that is taken */
+#define MCP_TEXT_MOST (16u << 20) /* bytes of a completion */
 
 enum mcp_tool { MCP_COMPLETE, MCP_EMBED, MCP_TOOLS };
 

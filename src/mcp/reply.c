@@ -62,7 +62,7 @@ bool mcp_reply_event(struct mcp_reply *r, struct slice data)
     }
     const struct json_value *choice = json_at(json_get(doc.root, "choices"), 0);
     struct slice words = json_text(json_get(json_get(choice, "delta"), "content"));
-    r->text.limit = MCP_ANSWER_MOST;
+    r->text.limit = MCP_TEXT_MOST;
     text_add(&r->text, words);
     r->pieces += words.len > 0;
     set(&r->model, json_text(json_get(doc.root, "model")));

@@ -408,6 +408,24 @@ def test_a_client_that_does_not_read(place):
     assert s.close() == 0
 
 
+def test_the_end_comes_while_much_is_unread(place):
+    """All that was asked is answered to who still reads; who does not is not waited for."""
+    line = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}).encode() + b"\n"
+    s = Server(place, begin=False, modern=True, reads=False)
+    s.raw(line * 600)
+    s.proc.stdin.close()
+    time.sleep(0.5)
+    s.reader.start()
+    for _ in range(600):
+        s.line()
+    assert s.close() == 0
+    s = Server(place, begin=False, modern=True, reads=False)
+    s.raw(line * 600)
+    s.proc.stdin.close()
+    assert s.proc.wait(10) == 0
+    assert s.close() == 0
+
+
 def test_a_client_that_is_gone(place):
     s = Server(place, reads=False, begin=False)
     s.proc.stdout.close()
@@ -441,6 +459,16 @@ def test_progress_while_it_speaks(begun):
     begun.answer(number)
     told = [m["params"]["message"] for m in begun.late]
     assert told and all("pieces of text so far" in m for m in told)
+
+
+def test_a_real_engine(make, real_pack):
+    s = shop.RealShop(make, {"a": "tiny"}, real_pack)
+    server = Server(s.daemon)
+    result = server.answer(server.start_call("hello", max_tokens=5), 60)["result"]
+    assert not result["isError"] and text(result)
+    told = result["structuredContent"]
+    assert told["model"] == "a" and told["usage"]["completion_tokens"] == 5 and told["finish_reason"] == "length"
+    assert server.close() == 0
 
 
 # --- without a daemon -----------------------------------------------------------------------------
