@@ -4,7 +4,9 @@ what clients should not do."""
 import contextlib
 import json
 import os
+import pathlib
 import queue
+import shutil
 import subprocess
 import threading
 import time
@@ -399,7 +401,7 @@ def test_a_client_that_does_not_read(place):
                      .encode() + b"\n" for i in range(many))
     writes = harness.in_thread(lambda: s.raw(lines) or True)
     time.sleep(1)
-    status = harness.pathlib.Path(f"/proc/{s.proc.pid}/statm").read_text().split()
+    status = pathlib.Path(f"/proc/{s.proc.pid}/statm").read_text().split()
     if not place.ground.sanitized:
         assert int(status[1]) * os.sysconf("SC_PAGE_SIZE") < 40 << 20
     s.reader.start()
@@ -495,7 +497,7 @@ def test_a_client_that_hands_on_little(make):
     """The daemon of a login is found without the variable that says where its socket is."""
     callers.needs_root()
     daemon = make.home(harness.providers(make.fake()))
-    ground, run = daemon.ground, harness.pathlib.Path(f"/run/user/{daemon.ground.uid}")
+    ground, run = daemon.ground, pathlib.Path(f"/run/user/{daemon.ground.uid}")
     if run.exists():
         pytest.skip(f"{run} is somebody's")
     made = [p for p in (run.parent, run) if not p.exists()]
@@ -519,7 +521,7 @@ def test_a_client_that_hands_on_little(make):
         assert text(said[1]["result"]) == "q.0 "
     finally:
         for path in reversed(made):
-            harness.shutil.rmtree(path, ignore_errors=True)
+            shutil.rmtree(path, ignore_errors=True)
 
 
 # --- the official clients -------------------------------------------------------------------------
@@ -527,7 +529,7 @@ def test_a_client_that_hands_on_little(make):
 
 def run_client(place, *words):
     """As who runs the tests: the interpreter may stand where the plain user cannot go."""
-    proc = subprocess.run([*words[:-1], str(place.ground.program("hearth")), "mcp"], capture_output=True, timeout=60,
+    proc = subprocess.run([*words, str(place.ground.program("hearth")), "mcp"], capture_output=True, timeout=60,
                           cwd=place.home, env={**place.ground.environment(place.home)}, stdin=subprocess.DEVNULL)
     assert proc.returncode == 0, proc.stderr.decode()[-3000:]
     assert not harness.BAD_WORDS.search(proc.stderr.decode()), proc.stderr.decode()
@@ -539,7 +541,7 @@ def test_the_python_client(place, mode, version):
     python = CLIENTS / "venv/bin/python"
     if not python.exists() or not list(CLIENTS.glob("venv/lib/python3*/site-packages/mcp")):
         pytest.skip("the Python package mcp is not in build/clients/venv")
-    said = run_client(place, str(python), str(harness.TOP / "tests/scenarios/mcp_client.py"), mode, "hearth")
+    said = run_client(place, str(python), str(harness.TOP / "tests/scenarios/mcp_client.py"), mode)
     assert said["version"] == version and said["tools"] == TOOLS and not said["error"]
     assert said["text"] == "n.0 n.1 n.2 " and said["structured"]["text"] == said["text"]
     assert said["told"] and all(message for _, _, message in said["told"])
@@ -548,13 +550,20 @@ def test_the_python_client(place, mode, version):
     assert said["several"] == [f"k{i}.0 k{i}.1 " for i in range(12)]
 
 
-def test_the_node_client(place):
-    sdk = CLIENTS / "node_modules/@modelcontextprotocol/sdk"
-    if not sdk.exists() or not harness.shutil.which("node"):
-        pytest.skip("the Node package @modelcontextprotocol/sdk is not in build/clients")
+NODE = {"legacy": ("sdk", "dist/esm/client/index.js", "dist/esm/client/stdio.js"),
+        "modern": ("client", "dist/index.mjs", "dist/stdio.mjs")}
+
+
+@pytest.mark.parametrize("era", NODE)
+def test_the_node_client(place, era):
+    package, *files = NODE[era]
+    folder = CLIENTS / "node_modules/@modelcontextprotocol" / package
+    if not folder.exists() or not shutil.which("node"):
+        pytest.skip(f"the Node package @modelcontextprotocol/{package} is not in build/clients")
     script = harness.TOP / "tests/scenarios/mcp_client.mjs"
-    said = run_client(place, "node", str(script), str(sdk), "hearth")
+    said = run_client(place, "node", str(script), era, *(str(folder / f) for f in files))
     assert said["server"]["name"] == "hearth" and said["tools"] == TOOLS
+    assert said["version"] in ([MODERN] if era == "modern" else [None, *LEGACY])
     assert said["text"] == "n.0 n.1 n.2 " and said["structured"]["model"] == "fake-model"
     assert said["told"] and said["stopped"] == "stopped"
     assert said["bad"][0] and "nothing-of-this-name" in said["bad"][1]
