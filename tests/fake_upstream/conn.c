@@ -127,6 +127,7 @@ static void say_models(struct conn *c, bool anthropic)
     json_put_pair(&w, anthropic ? "type" : "object", SLICE("model"));
     if (anthropic) {
         json_put_pair(&w, "display_name", SLICE("Fake model"));
+        json_put_pair(&w, "lifecycle", SLICE("active"));
         json_put_pair(&w, "created_at", SLICE("2023-11-14T22:13:20Z"));
     }
     json_close_object(&w);
