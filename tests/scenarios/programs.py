@@ -13,6 +13,7 @@ user in a home of its own."""
 
 import json
 import os
+import shutil
 import subprocess
 import textwrap
 
@@ -24,6 +25,34 @@ FOLDER = TOP / "build/clients"
 KEY = "a-key-that-nobody-checks"
 NODE_NAMES = {"openai": "import OpenAI from 'openai';", "anthropic": "import Anthropic from '@anthropic-ai/sdk';",
               "ollama": "import { Ollama } from 'ollama';"}
+# What vim does around the script of a test.
+VIM_SCRIPT = """
+let g:llama_config = {config}
+set runtimepath^={plugin}
+runtime plugin/llama.vim
+call setline(1, {lines})
+silent! call llama#init()
+{script}
+call writefile([json_encode(getline(1, '$'))], 'out')
+qall!
+"""
+CN_CONFIG = """
+name: test
+version: 0.0.1
+schema: v1
+models:
+  - name: tested
+    provider: openai
+    model: {model}
+    apiBase: {url}/v1
+    apiKey: {key}
+    roles: [chat]
+"""
+
+
+def put(ground, path, text):
+    path.write_text(text)
+    ground.own(path)
 
 
 def surroundings(home, where, key):
@@ -93,6 +122,33 @@ class Programs:
         self.judging.stdin.write(json.dumps(asked) + "\n")
         self.judging.stdin.flush()
         return json.loads(self.judging.stdout.readline())
+
+    def cn(self, where, words, *more, model="fake-model", **others):
+        """What Continue's `cn` prints to one question."""
+        home = self.ground.folder("cn")
+        put(self.ground, home / "config.yaml", CN_CONFIG.format(
+            model=model, url=f"http://127.0.0.1:{getattr(where, 'port', where)}", key=others.get("key", KEY)))
+        done = self.run([self.node_program(), self.node_script("cn"), "-p", "--config", home / "config.yaml",
+                         *more, words], where, home=home, **others)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return done.stdout
+
+    def vim(self, where, lines, script, answers="", model="fake-model", **more):
+        """A buffer with these lines after a script of vim's, with llama.vim there; answers: what it is asked
+        for with input(). A vim older than 9.1 is warned by the plugin; instructions work with it."""
+        home = self.ground.folder("vim")
+        url = f"http://127.0.0.1:{getattr(where, 'port', where)}"
+        config = {"endpoint_fim": f"{url}/infill", "endpoint_inst": f"{url}/v1/chat/completions", "model_fim": model,
+                  "model_inst": model, "api_key": KEY, "auto_fim": False}
+        put(self.ground, home / "run.vim", VIM_SCRIPT.format(
+            config=json.dumps(config).replace("false", "v:false"), plugin=self.vim_plugin(), lines=json.dumps(lines),
+            script=textwrap.dedent(script)))
+        if not shutil.which("vim"):
+            pytest.skip("vim is not installed")
+        done = self.run(["vim", "-es", "-N", "-u", "NONE", "-i", "NONE", "-S", home / "run.vim"], where, home=home,
+                        stdin=answers, **more)
+        assert (home / "out").exists(), done.stdout[-3000:] + done.stderr[-3000:]
+        return json.loads((home / "out").read_text())
 
     def close(self):
         if self.judging:
