@@ -46,7 +46,9 @@ make_venv() {
             --only-binary :all: --retries 1 --timeout 30 -r "$from/requirements.txt"
 }
 
+# Node trusts its own list of authorities alone, unless it is told that the machine's count too.
 make_node() {
+    export NODE_USE_SYSTEM_CA=1
     cp "$from/package.json" "$from/package-lock.json" "$from/.npmrc" "$to/" &&
         (cd "$to" && PATH="$to/venv/bin:$PATH" npm ci --fetch-retries=1 --fetch-timeout=60000)
 }
