@@ -104,7 +104,12 @@ static void (*const dresses[])(struct text *out, struct slice json, const char *
     [DRESS_PLAIN] = dress_plain, [DRESS_TIGHT] = dress_tight,   [DRESS_COMMENTS] = dress_comments,
     [DRESS_LINES] = dress_lines, [DRESS_FIELDS] = dress_fields, [DRESS_SPACE] = dress_space,
 };
-static const char *const eols[] = {[EOL_LF] = "\n", [EOL_CRLF] = "\r\n", [EOL_CR] = "\r"};
+
+const char *say_eol(const struct play *p)
+{
+    static const char *const eols[] = {[EOL_LF] = "\n", [EOL_CRLF] = "\r\n", [EOL_CR] = "\r"};
+    return eols[p->script.shape.eol];
+}
 
 /* A line of JSON knows one dress, with blanks: they may stand between any two marks. */
 static void say_line(const struct play *p, struct slice json, struct text *out)
@@ -113,12 +118,12 @@ static void say_line(const struct play *p, struct slice json, struct text *out)
         add_spaced(out, json);
     else
         text_add(out, json);
-    text_add(out, slice_of(eols[p->script.shape.eol]));
+    text_add(out, slice_of(say_eol(p)));
 }
 
 void say_event(const struct play *p, const char *name, struct slice json, struct text *out)
 {
-    const char *eol = eols[p->script.shape.eol];
+    const char *eol = say_eol(p);
     if (p->asked.voice->lines) {
         say_line(p, json, out);
         return;

@@ -28,6 +28,7 @@ struct voice {
 /* Adds one event. name: of the SSE event, NULL for none. */
 void say_event(const struct play *p, const char *name, struct slice json, struct text *out);
 
+const char *say_eol(const struct play *p); /* how its lines end */
 void say_int(struct json_writer *w, const char *key, int64_t n);
 void say_null(struct json_writer *w, const char *key);
 struct slice say_model(const struct play *p);

@@ -185,10 +185,8 @@ static void write_usage(const struct play *p, int i, struct json_writer *w)
 
 static void write_done(const struct play *p, int i, struct text *out)
 {
-    static const char *const ends[] = {[EOL_LF] = "\n", [EOL_CRLF] = "\r\n", [EOL_CR] = "\r"};
-    const char *eol = ends[p->script.shape.eol];
     (void)i;
-    text_format(out, "data: [DONE]%s%s", eol, eol);
+    text_format(out, "data: [DONE]%s%s", say_eol(p), say_eol(p));
 }
 
 /* --- the answer as one object ----------------------------------------------------------------- */

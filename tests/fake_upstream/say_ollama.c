@@ -133,7 +133,7 @@ static void put_object(const struct play *p, struct json_writer *w)
 {
     const struct shape *s = &p->script.shape;
     open_line(w, p);
-    if (s->refusal)
+    if (s->refusal && !s->events)
         json_put_text(w, say_refusal());
     else
         say_all_words(w, p);
