@@ -3,6 +3,7 @@ SDKs' types say, and their helpers for streams and for loops of tools must come 
 with the fake behind the daemon tests the daemon, and not what we believe of a dialect."""
 
 import json
+import re
 
 import pytest
 
@@ -10,6 +11,7 @@ import client
 import dialects
 import strict
 from dialects import COMPLETION, MESSAGES, OLLAMA_CHAT, OLLAMA_GENERATE, TOOL
+from harness import TOP
 
 CASES = {"text": "events=2", "thoughts": "reasoning=2 events=1 cached=2", "calls": "events=1 tools=2",
          "calls alone": "events=0 tools=1", "refusal": "events=0 refusal=1", "length": "finish=length",
@@ -178,3 +180,15 @@ def test_embeddings_agree(programs, fake):
     assert fake.asked().body["encoding_format"] == "base64"
     ours, = programs.python(fake, 'print(json.dumps(list(ollama.embed("m", "b").embeddings[0])))', "ollama")
     assert ours == theirs and len(ours) == 8
+
+
+def test_each_version_is_pinned():
+    """And no lock names a registry: the machine's own is used."""
+    folder = TOP / "tests/clients"
+    lines = [ln for ln in (folder / "requirements.txt").read_text().splitlines() if ln and not ln.startswith("#")]
+    assert len(lines) > 30 and all(re.fullmatch(r"[\w.-]+==[\w.]+", ln) for ln in lines), lines
+    wanted = json.loads((folder / "package.json").read_text())["dependencies"]
+    lock = json.loads((folder / "package-lock.json").read_text())["packages"]
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", v) for v in wanted.values()), wanted
+    assert lock[""]["dependencies"] == wanted
+    assert all("resolved" not in p and "integrity" in p for name, p in lock.items() if name)
