@@ -46,8 +46,9 @@ static struct slice find_words(const struct json_value *root)
         if (!is_by(m, "tool") && !is_by(m, "assistant") && find_in(json_get(m, "content"), &words))
             return words;
     }
-    if (!find_in(json_get(root, "prompt"), &words))
-        find_in(json_get(root, "input"), &words);
+    static const char *const others[] = {"prompt", "input", "input_prefix"};
+    for (size_t i = 0; i < COUNT(others) && !find_in(json_get(root, others[i]), &words); i++) {
+    }
     return words;
 }
 

@@ -7,6 +7,7 @@ static const struct voice *const voices[] = {
     &say_chat,       &say_completion,   &say_messages,
     &say_count,      &say_ollama_chat,  &say_ollama_generate,
     &say_embeddings, &say_ollama_embed, &say_ollama_embeddings,
+    &say_infill,
 };
 
 const struct voice *voice_find(struct slice path)

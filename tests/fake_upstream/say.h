@@ -59,7 +59,7 @@ int64_t count_done(const struct play *p);
 void write_nothing(const struct play *p, int i, struct text *out);
 void write_junk(const struct play *p, int i, struct text *out);
 
-extern const struct voice say_chat, say_completion;
+extern const struct voice say_chat, say_completion, say_infill;
 extern const struct voice say_messages, say_count;
 extern const struct voice say_ollama_chat, say_ollama_generate;
 extern const struct voice say_embeddings, say_ollama_embed, say_ollama_embeddings;

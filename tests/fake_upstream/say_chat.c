@@ -339,3 +339,22 @@ const struct voice say_completion = {.path = "/completions",
                                      .count = COUNT(completion),
                                      .object = put_completion,
                                      .error = put_error};
+
+/* --- infill, as llama-server answers it: what stands between two texts ------------------------- */
+
+static void put_infill(const struct play *p, struct json_writer *w)
+{
+    json_open_object(w);
+    json_key(w, "content");
+    say_all_words(w, p);
+    say_model_pair(w, p);
+    json_key(w, "stop");
+    json_put_bool(w, true);
+    say_int(w, "tokens_predicted", say_tokens(p));
+    say_int(w, "tokens_evaluated", p->script.shape.prompt_tokens);
+    json_key(w, "truncated");
+    json_put_bool(w, false);
+    json_close_object(w);
+}
+
+const struct voice say_infill = {.path = "/infill", .object = put_infill, .error = put_error};

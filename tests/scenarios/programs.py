@@ -11,11 +11,14 @@ A script is asked to print lines of JSON; what it printed comes back as a list. 
 and the key in its environment, in the variables that its SDK reads by itself, and runs as the plain
 user in a home of its own."""
 
+import contextlib
 import json
 import os
+import select
 import shutil
 import subprocess
 import textwrap
+import time
 
 import pytest
 
@@ -32,9 +35,26 @@ set runtimepath^={plugin}
 runtime plugin/llama.vim
 call setline(1, {lines})
 silent! call llama#init()
+func End()
+  call writefile([json_encode(getline(1, '$'))], 'made')
+  call rename('made', 'out')
+  qall!
+endfunc
 {script}
-call writefile([json_encode(getline(1, '$'))], 'out')
-qall!
+{end}
+"""
+# A person who is inserting: the plugin shows nothing in other modes.
+VIM_INSERT = """
+let g:done = 0
+func Again(timer)
+{script}
+  if g:done
+    call End()
+  endif
+endfunc
+call cursor({line}, {column})
+startinsert!
+call timer_start(50, 'Again', {{'repeat': -1}})
 """
 CN_CONFIG = """
 name: test
@@ -133,22 +153,49 @@ class Programs:
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout
 
-    def vim(self, where, lines, script, answers="", model="fake-model", **more):
+    def vim(self, where, lines, script, answers="", insert=None, model="fake-model", **more):
         """A buffer with these lines after a script of vim's, with llama.vim there; answers: what it is asked
-        for with input(). A vim older than 9.1 is warned by the plugin; instructions work with it."""
+        for with input(). insert: instead of that, (line, column) where a person is inserting, with the
+        script done again and again until it sets g:done. A vim older than 9.1 is warned by the plugin."""
+        if not shutil.which("vim"):
+            pytest.skip("vim is not installed")
         home = self.ground.folder("vim")
         url = f"http://127.0.0.1:{getattr(where, 'port', where)}"
         config = {"endpoint_fim": f"{url}/infill", "endpoint_inst": f"{url}/v1/chat/completions", "model_fim": model,
                   "model_inst": model, "api_key": KEY, "auto_fim": False}
+        script = textwrap.dedent(script)
+        if insert:
+            script = VIM_INSERT.format(script=script, line=insert[0], column=insert[1])
         put(self.ground, home / "run.vim", VIM_SCRIPT.format(
             config=json.dumps(config).replace("false", "v:false"), plugin=self.vim_plugin(), lines=json.dumps(lines),
-            script=textwrap.dedent(script)))
-        if not shutil.which("vim"):
-            pytest.skip("vim is not installed")
-        done = self.run(["vim", "-es", "-N", "-u", "NONE", "-i", "NONE", "-S", home / "run.vim"], where, home=home,
-                        stdin=answers, **more)
-        assert (home / "out").exists(), done.stdout[-3000:] + done.stderr[-3000:]
+            script=script, end="" if insert else "call End()"))
+        command = ["vim", "-N", "-u", "NONE", "-i", "NONE", "-S", home / "run.vim"]
+        if insert:
+            said = self.at_terminal(command, where, home, home / "out")
+        else:
+            done = self.run([*command, "-es"], where, home=home, stdin=answers, **more)
+            said = done.stdout + done.stderr
+        assert (home / "out").exists(), said[-3000:]
         return json.loads((home / "out").read_text())
+
+    def at_terminal(self, command, where, home, made, seconds=20):
+        """Runs a program at a terminal until a file is made, and returns what it wrote."""
+        ours, theirs = os.openpty()
+        said = b""
+        with subprocess.Popen([str(c) for c in command], stdin=theirs, stdout=theirs, stderr=theirs, cwd=home,
+                              env={**surroundings(home, where, KEY), "TERM": "dumb"}, start_new_session=True,
+                              preexec_fn=die_with_us, **self.rules) as proc:
+            os.close(theirs)
+            end = time.monotonic() + seconds
+            while not made.exists() and proc.poll() is None and time.monotonic() < end:
+                if select.select([ours], [], [], 0.1)[0]:
+                    with contextlib.suppress(OSError):  # it has ended
+                        said += os.read(ours, 65536)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                proc.wait(2)
+            proc.kill()
+        os.close(ours)
+        return said.decode(errors="replace")
 
     def close(self):
         if self.judging:

@@ -45,3 +45,19 @@ def test_vim_instruction(programs, daemon, fake):
     assert lines == ["long long ", "int b;"]
     asked = fake.asked().body
     assert asked["model"] == "fake-model" and "int a;" in asked["messages"][0]["content"]
+
+
+def test_vim_fills_in(programs, fake):
+    """What stands at the cursor is suggested by the fake itself, and taken. It tries the helper: with a
+    daemon in between it is the same but for the address."""
+    lines = programs.vim(fake, ["int f() {", "  return 1", "}"], """
+        let g:turn = get(g:, 'turn', 0) + 1
+        if g:turn == 1
+            call llama#fim(-1, -1, v:false, [], v:false)
+        elseif llama#is_fim_hint_shown()
+            call llama#fim_accept('full')
+            let g:done = 1
+        endif
+    """, insert=(2, 10))
+    assert lines == ["int f() {", "  return 1w0 w1 w2 ", "}"]
+    assert fake.asked().path == "/infill" and fake.asked().body["input_prefix"] == "int f() {\n"

@@ -265,3 +265,5 @@ def test_lists_and_counts(fake):
     counted = client.ask(fake.port, "POST", "/v1/messages/count_tokens?beta=true",
                          MESSAGES.body("prompt_tokens=42"))
     assert counted.json() == {"input_tokens": 42}
+    filled = client.ask(fake.port, "POST", "/infill", {"input_prefix": "fake: events=1\n", "input_suffix": ""})
+    assert filled.json()["content"] == "w0 "
