@@ -340,7 +340,7 @@ const struct voice say_completion = {.path = "/completions",
                                      .object = put_completion,
                                      .error = put_error};
 
-/* --- infill, as llama-server answers it: what stands between two texts ------------------------- */
+/* --- infill, as llama-server answers it: what stands between two texts ------------------------ */
 
 static void put_infill(const struct play *p, struct json_writer *w)
 {
