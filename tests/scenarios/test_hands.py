@@ -138,6 +138,34 @@ def test_who_is_inside_is_answered_before_it_goes(make):
     assert s.engine(CODER)["why"] == ""
 
 
+def test_who_asks_without_a_pause_is_not_waited_for_for_ever(make):
+    s = shops.Shop(make, {CODER: ("tokens=2", {"parallel": 1})})
+    with s.stream(CODER, "tokens=2000 token_ms=5") as stream:
+        stream.take(2)
+        waiting = in_thread(lambda: s.chat(CODER))
+        wait_for(lambda: s.engine(CODER)["waiting"] == 1)
+        began = time.monotonic()
+        code, out, err = s.daemon.hearth("unload", "--timeout", "1s", CODER)
+        assert (code, out) == (75, "") and 0.9 < time.monotonic() - began < 3
+        assert "it answers 1, and 1 waits" in err and f"hearth unload --now {CODER}" in err
+        assert s.engine(CODER)["leaving"]
+        assert s.daemon.hearth("unload", "--timeout", "soon", CODER)[0] == 2
+        assert s.daemon.hearth("unload", "--now", CODER)[0] == 0
+    waiting()
+
+
+def test_a_load_meanwhile_ends_the_waiting(make):
+    s = shops.Shop(make, {CODER: ("tokens=2", {"parallel": 1})})
+    with s.stream(CODER, "tokens=2000 token_ms=5") as stream:
+        stream.take(2)
+        gone = in_thread(lambda: s.daemon.hearth("unload", CODER))
+        wait_for(lambda: s.engine(CODER)["leaving"])
+        assert s.daemon.hearth("load", CODER)[0] == 0
+        code, out, err = gone()
+        assert (code, out) == (75, "") and "somebody had it loaded meanwhile" in err
+    assert s.state(CODER) in ("READY", "BUSY")
+
+
 def test_now_breaks_off(make):
     s = shops.Shop(make, {CODER: ("tokens=2", {"parallel": 1})})
     with s.stream(CODER, "tokens=2000 token_ms=5") as stream:
