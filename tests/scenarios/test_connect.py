@@ -4,6 +4,7 @@ taken back. Each test has a home of its own beside the daemon's."""
 import json
 import os
 import pathlib
+import signal
 import stat
 import subprocess
 
@@ -426,23 +427,47 @@ def test_the_first_model_is_loaded_for_it(make):
 # --- the apps themselves ---------------------------------------------------------------------------
 
 
-@pytest.mark.soak
-@pytest.mark.parametrize("app, words", [
-    ("continue", ["cn", "-p", "Say hello."]),
-    ("opencode", ["opencode", "run", "Say hello."]),
-    ("aider", ["aider", "--message", "Say hello.", "--no-git", "--yes-always", "--no-check-update", "--no-show-model-warnings"])])
-def test_the_real_app_gets_an_answer(make, app, words):
-    """HEARTH_TEST_APPS names a folder with their programs in bin/, readable for everybody."""
+APPS = {
+    "continue": ["cn", "-p", "Say hello."],
+    "opencode": ["opencode", "run", "Say hello."],
+    "aider": ["aider", "--message", "Say hello.", "--no-git", "--yes-always", "--no-check-update",
+              "--no-show-model-warnings"]}
+
+
+def real_app(p, app, seconds):
+    """Runs the real one, connected; what it printed."""
     folder = pathlib.Path(os.environ.get("HEARTH_TEST_APPS", "/nowhere")) / "bin"
-    if not (folder / words[0]).exists():
-        pytest.skip(f"{words[0]} is not in HEARTH_TEST_APPS")
-    s = shop.Shop(make, {"a": "tokens=4 nonce=heard"}, **shop.UNBOXED)
-    p = Person(s.daemon)
+    program, *words = APPS[app]
+    if not (folder / program).exists():
+        pytest.skip(f"{program} is not in HEARTH_TEST_APPS")
     p.env["PATH"] = f"{folder}:{os.environ['PATH']}"
     p.does("connect", app)
-    env = {**s.daemon.ground.environment(s.daemon.home), **p.env, "CI": "1"}
-    done = subprocess.run([str(folder / words[0]), *words[1:]], cwd=p.home, env=env, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=120, **s.daemon.ground.rules)
+    env = {**p.ground.environment(p.daemon.home), **p.env, "CI": "1"}
+    done = subprocess.run([str(folder / program), *words], cwd=p.home, env=env, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=seconds, **p.ground.rules)
+    p.does("disconnect", app)
+    return done
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("app", APPS)
+def test_the_real_app_gets_an_answer(make, app):
+    """HEARTH_TEST_APPS names a folder with their programs in bin/, readable for everybody."""
+    s = shop.Shop(make, {"a": "tokens=4 nonce=heard"}, **shop.UNBOXED)
+    done = real_app(Person(s.daemon), app, 120)
     assert "heard.0" in done.stdout, (done.returncode, done.stdout[-3000:], done.stderr[-3000:])
     assert s.daemon.rows(most=1)[0]["outcome"] == "OK"
-    p.does("disconnect", app)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("app", APPS)
+def test_the_real_app_is_answered_by_the_real_engine(make, real_pack, app):
+    """What it sends first may be tens of thousands of this model's tokens."""
+    slow = {"upstream": {"first_byte": "300s", "idle": "60s"}, "request": {"total": "600s"}}
+    s = shop.RealShop(make, {"a": ("tiny-long", {"ctx": 65536, "parallel": 2})}, real_pack, config=slow)
+    done = real_app(Person(s.daemon), app, 600)
+    rows = [r for r in s.daemon.rows(most=20) if r["prompt_tokens"]]
+    print([(r["outcome"], r["prompt_tokens"], r["completion_tokens"]) for r in rows])
+    said = (done.returncode, done.stdout[-3000:], done.stderr[-3000:], rows)
+    assert any(r["outcome"] == "OK" and r["prompt_tokens"] > 1000 for r in rows), said
+    assert done.returncode == 0 and any(w in done.stdout.split() for w in engines.make_test_models.WORDS), said
