@@ -12,6 +12,7 @@ import pytest
 
 import callers
 import client
+import engines
 import harness
 import shop
 import test_who_may_ask
@@ -397,6 +398,33 @@ def test_a_key_outlives_no_command_that_was_killed(world, person, then):
     assert person.keys() == ["sillytavern"]
     person.does(then, "sillytavern")
     assert not person.keys()
+
+
+@pytest.mark.parametrize("then", ["connect", "disconnect"])
+def test_who_is_ended_before_the_file_is_written(make, then):
+    """Connected, and connected anew with another model and key: the second one's record is there, the file
+    still the first one's. A limit on files' sizes ends it there: only the app's file is that large."""
+    daemon = make.home({**harness.providers(make.fake()), "trusted_uids": []})
+    daemon.up(env={"HEARTH_TRUSTED_UIDS": ""})
+    p = Person(daemon)
+    p.env["HEARTH_TRUSTED_UIDS"] = ""
+    mine = f"# {'x' * 2000}\nvim: true\n"
+    path = p.put(AIDER, mine, 0o644)
+    p.does("connect", "aider", "--model", "fake-model")
+    first = path.read_text()
+    ground = daemon.ground
+    ended = subprocess.run(["/usr/bin/prlimit", f"--fsize={len(mine) + 50}", str(ground.program("hearth")), "connect",
+                            "aider", "--force", "--model", "other"], capture_output=True, timeout=30,
+                           env={**ground.environment(daemon.home), **p.env}, **ground.rules)
+    assert ended.returncode == -signal.SIGXFSZ, ended
+    record = json.loads((p.data / "aider/record.json").read_text())
+    assert record["model"] == "other" and path.read_text() == first
+    if then == "connect":
+        p.does("connect", "aider", "--model", "fake-model")
+        assert "openai/fake-model" in path.read_text() and len(json.loads(p.does("keys", "list", "--json"))) == 1
+    assert "is as it was" in p.does("disconnect", "aider")
+    assert path.read_text() == mine and stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert json.loads(p.does("keys", "list", "--json")) == []
 
 
 def test_one_at_a_time(world, person):
