@@ -25,6 +25,7 @@ import client
 import engines
 import harness
 import shop as shops
+import terminal as terminals
 from harness import in_thread, wait_for
 
 SCREENS = harness.TOP / "docs/screens"
@@ -406,6 +407,10 @@ def test_variables_for_other_programs(make):
         assert said.stdout.splitlines() == [url, "hearth", model], said
     assert json.loads(daemon.hearth("env", "--json")[1]) == {
         "OPENAI_BASE_URL": url, "OPENAI_API_KEY": "hearth", "running": True}
+    for shell, words in (("sh", 'eval "$(hearth env)"'), ("fish", "hearth env | source"), ("csh", 'eval "`hearth env`"')):
+        with terminals.Terminal(daemon, "env", "--shell", shell) as t:
+            assert t.ends() == 0
+        assert f"For this shell: {words}\n" in t.screen()
     code, out, _ = daemon.hearth("env", "--model", "a\nrm -rf x")
     assert (code, out) == (2, "")
 
