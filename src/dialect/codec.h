@@ -23,6 +23,17 @@ extern const struct codec openai_codec;
 enum err openai_decode_event(struct decoder *d, struct slice raw, struct slice data,
                              struct event *event, struct why *why);
 enum err openai_read_refusal(int status, struct slice body, struct why *why);
+enum delta_field { /* what stands in the `delta` of a choice */
+                   DELTA_ROLE,
+                   DELTA_CONTENT,
+                   DELTA_REFUSAL,
+                   DELTA_TOOLS,
+                   DELTA_FUNCTION,
+                   DELTA_REASONING_CONTENT,
+                   DELTA_REASONING,
+                   DELTA_FIELDS
+};
+void openai_pick_delta(const struct json_value *delta, const struct json_value *ret[DELTA_FIELDS]);
 /* openai_alike.c */
 bool openai_alike(struct decoder *d, struct slice raw, struct slice data, struct event *event);
 void openai_learn(struct decoder *d, struct slice raw, struct slice data,
