@@ -56,3 +56,17 @@ enum err codec_common(struct arena *arena, struct call *call, enum call_kind kin
     call->tools = common->tools;
     return OK;
 }
+
+void delta_pick(const struct json_value *delta, const struct json_value *ret[DELTA_FIELDS])
+{
+    static const struct slice names[DELTA_FIELDS] = {
+        [DELTA_ROLE] = {"role", 4},
+        [DELTA_CONTENT] = {"content", 7},
+        [DELTA_REFUSAL] = {"refusal", 7},
+        [DELTA_TOOLS] = {"tool_calls", 10},
+        [DELTA_FUNCTION] = {"function_call", 13},
+        [DELTA_REASONING_CONTENT] = {"reasoning_content", 17},
+        [DELTA_REASONING] = {"reasoning", 9},
+    };
+    json_pick(delta, names, DELTA_FIELDS, ret);
+}

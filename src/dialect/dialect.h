@@ -98,3 +98,16 @@ static inline bool event_is_content(const struct event *e)
     return e->kind == EVENT_TEXT || e->kind == EVENT_REASONING || e->kind == EVENT_TOOL ||
            e->kind == EVENT_WHOLE;
 }
+
+/* ---- the common form ---- */
+enum delta_field { /* what stands in the `delta` of a choice */
+                   DELTA_ROLE,
+                   DELTA_CONTENT,
+                   DELTA_REFUSAL,
+                   DELTA_TOOLS,
+                   DELTA_FUNCTION,
+                   DELTA_REASONING_CONTENT,
+                   DELTA_REASONING,
+                   DELTA_FIELDS
+};
+void delta_pick(const struct json_value *delta, const struct json_value *ret[DELTA_FIELDS]);
