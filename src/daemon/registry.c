@@ -134,7 +134,8 @@ static enum err add_models(struct registry *r, struct route_target *targets,
         struct slice owner = arena_dup(&r->arena, slice_of(p->name));
         if (!model.ptr || !owner.ptr)
             return ERR_NO_MEMORY;
-        targets[r->routes.n++] = (struct route_target){model, b, p->priority, ROUTE_MAY};
+        targets[r->routes.n++] =
+            (struct route_target){model, b, p->priority, ROUTE_MAY, ROUTE_TEXT};
         if (!is_listed(r, model))
             r->models[r->n_models++] = (struct model_entry){model, owner};
     }
@@ -147,12 +148,11 @@ static enum err add_engines(struct registry *r, const struct config *c,
     for (size_t i = 0; i < r->n_engines; i++) {
         struct slice model = arena_dup(&r->arena, r->engines[i]->name);
         const struct config_model *m = &c->models[i];
-        enum route_unnamed unnamed = m->guide                    ? ROUTE_LAST
-                                     : m->embedding || m->rerank ? ROUTE_NEVER
-                                                                 : ROUTE_MAY;
+        enum route_does does = m->embedding ? ROUTE_EMBED : m->rerank ? ROUTE_RERANK : ROUTE_TEXT;
+        enum route_unnamed unnamed = m->guide ? ROUTE_LAST : ROUTE_MAY;
         if (!model.ptr)
             return ERR_NO_MEMORY;
-        targets[r->routes.n++] = (struct route_target){model, r->engines[i], 0, unnamed};
+        targets[r->routes.n++] = (struct route_target){model, r->engines[i], 0, unnamed, does};
         r->models[r->n_models++] = (struct model_entry){model, SLICE("hearth")};
     }
     return OK;
@@ -243,6 +243,7 @@ enum err registry_make(struct daemon *d, const struct config *c, struct registry
         return why_set(why, e, "no memory for the providers");
     }
     r.routes.targets = targets;
+    r.routes.known_names = c->known_names;
     *ret_registry = r;
     return OK;
 }

@@ -228,10 +228,18 @@ static enum err keep_plan(struct request *r)
     return OK;
 }
 
+static enum route_does does(const struct request *r)
+{
+    return r->call.kind == CALL_EMBED    ? ROUTE_EMBED
+           : r->call.kind == CALL_RERANK ? ROUTE_RERANK
+                                         : ROUTE_TEXT;
+}
+
 static bool make_plan(struct request *r)
 {
     struct why why;
-    enum err e = route_plan(r->desk->routes, asked(r), r->terms.models, &r->plan);
+    const struct route_wish wish = {asked(r), r->terms.models, does(r)};
+    enum err e = route_plan(r->desk->routes, &wish, &r->plan);
     if (e == ERR_OUT_OF_SCOPE) {
         why_set(&why, e, "%s", "");
         return stop(r, &why);
