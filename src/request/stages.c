@@ -257,8 +257,18 @@ static bool make_plan(struct request *r)
     return true;
 }
 
+/* Several answers: each is asked for by itself. */
+static bool is_fan(const struct request *r)
+{
+    return r->call.n > 1 && (r->call.kind == CALL_CHAT || r->call.kind == CALL_COMPLETE);
+}
+
 static bool route(struct request *r)
 {
+    if (is_fan(r)) {
+        request_move(r, REQUEST_WAITING);
+        return true;
+    }
     if (!r->plan.n)
         return make_plan(r);
     if (r->tries.candidate >= r->plan.n || r->tries.made >= r->desk->settings.attempts ||
@@ -288,7 +298,7 @@ static bool ask_for_slot(struct request *r)
 
 static bool wait_for_slot(struct request *r)
 {
-    if (r->ticket.granted) {
+    if (r->ticket.granted || is_fan(r)) {
         request_move(r, REQUEST_TRYING);
         return true;
     }
@@ -383,6 +393,11 @@ static bool start(struct request *r)
 
 static bool try(struct request *r)
 {
+    if (is_fan(r)) {
+        if (!r->fan)
+            fan_start(r);
+        return false;
+    }
     if (!r->tries.over)
         return r->attempt.backend ? false : start(r);
     r->tries.over = false;
@@ -436,6 +451,7 @@ static bool settle(struct request *r)
         r->desk->attempts--;
         record_heard(r);
     }
+    fan_stop(r);
     tell_readers(r);
     complete_row(r);
     request_give_up_slot(r);
