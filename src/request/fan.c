@@ -1,7 +1,7 @@
-/* fan: a call that wants several answers (`n`) is made as several calls of one answer each, since an
- * engine has a slot for each and no place knows better than the queue when one is free. Each is a
- * request with a row of its own, whose reader this is; what it says goes on under the number of its
- * choice. The rows of the parts have the tokens; the whole's names none.
+/* fan: a call that wants several answers (`n`) is made as several calls of one answer each, since
+ * an engine has a slot for each and no place knows better than the queue when one is free. Each is
+ * a request with a row of its own, whose reader this is; what it says goes on under the number of
+ * its choice. The rows of the parts have the tokens; the whole's names none.
  *
  * A part's reader may not leave while it is being told something: then a timer does that. The whole
  * lives as long as any of its parts is read. */

@@ -112,3 +112,7 @@ void fan_start(struct request *r); /* in TRYING */
 void fan_wake(struct request *r);  /* its readers take more; also of one that has none */
 void fan_stop(struct request *r);
 void fan_fini(struct request *r);
+
+/* another.c: a model that has words for all of this call, if its own place has not; "": none is
+ * known. The table's. */
+struct slice request_another(struct request *r);

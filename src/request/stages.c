@@ -145,9 +145,12 @@ static bool no_model(struct request *r)
         text_add(&near, i ? SLICE(", ") : SLICE("; the nearest are "));
         text_add(&near, r->plan.nearest[i]);
     }
-    why_param(&why, ERR_NO_MODEL, "model", "no %s is named \"%s\"%s", role ? "role" : "model",
-              text_cstr(&name),
-              r->desk->routes->n ? text_cstr(&near) : "; no provider is switched on");
+    if (!asked(r).len)
+        why_param(&why, ERR_NO_MODEL, "model", "no model is named, and none is there for this");
+    else
+        why_param(&why, ERR_NO_MODEL, "model", "no %s is named \"%s\"%s", role ? "role" : "model",
+                  text_cstr(&name),
+                  r->desk->routes->n ? text_cstr(&near) : "; no provider is switched on");
     text_fini(&name);
     text_fini(&near);
     return stop(r, &why);
@@ -165,6 +168,10 @@ static bool exhausted(struct request *r)
         text_format(&words, ": %s", err_row(t->err)->code);
     }
     text_format(&words, " (%s)", r->tries.failed.text);
+    if (why.code == ERR_CANNOT) {
+        struct slice other = request_another(r);
+        text_format(&words, other.len ? "; %.*s can" : "%.*s", SLICE_ARG(other));
+    }
     snprintf(why.text, sizeof why.text, "%s", text_cstr(&words));
     text_fini(&words);
     return stop(r, &why);
