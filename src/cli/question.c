@@ -160,7 +160,7 @@ static enum err receive(const struct call *call, int fd, struct http_parser *p, 
     return OK;
 }
 
-static void write_question(struct text *out, const struct question *q)
+void question_write(const struct question *q, struct text *out)
 {
     char length[24];
     snprintf(length, sizeof length, "%zu", q->body.len);
@@ -178,18 +178,24 @@ static void write_question(struct text *out, const struct question *q)
     text_add(out, q->body);
 }
 
+enum err question_connect(struct cli *c, uint64_t until_ms, int *ret_fd, struct why *why)
+{
+    struct text path = {0};
+    text_format(&path, "%s/" CLI_SOCKET, c->paths.run);
+    enum err e = path.failed ? why_set(why, ERR_NO_MEMORY, "no memory for a path")
+                             : connect_to(text_cstr(&path), until_ms, ret_fd, why);
+    text_fini(&path);
+    return e;
+}
+
 enum err question_send(struct cli *c, const struct question *q, uint64_t until_ms, int *ret_fd,
                        struct why *why)
 {
-    struct text path = {0}, question = {0};
+    struct text question = {0};
     int fd = -1;
-    enum err e;
-    text_format(&path, "%s/" CLI_SOCKET, c->paths.run);
-    write_question(&question, q);
-    if (path.failed || question.failed)
-        e = why_set(why, ERR_NO_MEMORY, "no memory for the question");
-    else
-        e = connect_to(text_cstr(&path), until_ms, &fd, why);
+    question_write(q, &question);
+    enum err e = question.failed ? why_set(why, ERR_NO_MEMORY, "no memory for the question")
+                                 : question_connect(c, until_ms, &fd, why);
     if (!e) {
         e = send_all(fd, text_slice(&question), until_ms, why);
         if (e)
@@ -197,7 +203,6 @@ enum err question_send(struct cli *c, const struct question *q, uint64_t until_m
         else
             *ret_fd = fd;
     }
-    text_fini(&path);
     text_fini(&question);
     return e;
 }

@@ -78,6 +78,8 @@ void show_waiting(struct show *s, uint64_t waited_ms);
 void show_thoughts(struct show *s, struct slice words); /* on a terminal only */
 void show_answer(struct show *s, struct slice words);
 void show_end(struct show *s);
+/* The engine that loads, as a status document tells it: that of the model, else any; or nothing. */
+void show_loading(const struct json_value *status, const char *model, struct text *out);
 
 /* ---- talk_choose.c: which model ---- */
 /* What --model and --role say, else role `chat`, the only model, the one that answered last. Else

@@ -30,6 +30,7 @@ struct connect_app {
     const char *missing, *meanwhile;    /* NOT_BUILT: what it asks; what works all the same */
     const char *bearer;                 /* what it sends as a token when there is no key */
     bool key_twice, lists, tools, once; /* how it asks: see ask.c */
+    bool mcp;                           /* it starts `hearth mcp` instead; it runs here only */
     enum err (*fill)(const struct connect_terms *t, struct connect_plan *p, struct why *why);
     bool (*reads)(struct slice text); /* is it still a file of the app's kind? */
 };
@@ -52,6 +53,8 @@ struct connect_terms {
     enum connect_from from;
     const char *base_url; /* with its /v1 */
     const char *model;
+    bool named;              /* that model is meant, whatever the usual one is */
+    const char *program;     /* hearth's own file; for apps that start it */
     const char *key;         /* NULL: it needs none */
     const char *certificate; /* the file that clients must be given; NULL: none */
     uint64_t context;        /* tokens that the model takes; 0: not known */
@@ -120,6 +123,8 @@ struct connect_question {
     const struct connect_app *app;
     const char *url; /* where it is asked from here: http://127.0.0.1:8420 */
     const char *model, *key;
+    const char *program; /* for apps that start it, with the environment of: */
+    const struct connect_user *user;
     unsigned timeout_ms;
     void (*waits)(void *data, uint64_t waited_ms); /* about five times a second; NULL is fine */
     void *data;

@@ -113,8 +113,9 @@ def test_the_apps_are_listed(person):
     person.env["PATH"] = f"relative:{person.home}/bin"
     lines = person.does("connect").splitlines()
     assert lines[0].split() == ["app", "here", "state"]
-    rows = {ln.split()[0]: ln for ln in lines[1:9]}
-    assert list(rows) == ["codex", "continue", "opencode", "open-webui", "sillytavern", "n8n", "aider", "claude-code"]
+    rows = {ln.split()[0]: ln for ln in lines[1:10]}
+    assert list(rows) == ["codex", "continue", "opencode", "open-webui", "sillytavern", "n8n", "aider", "claude-desktop",
+                          "claude-code"]
     seen = {name for name, row in rows.items() if "not seen" not in row}
     assert seen == {"continue", "aider"}
     assert all("not yet: " in rows[n] and surface in rows[n] for n, surface in NOT_BUILT.items())
@@ -189,6 +190,75 @@ def test_never_into_somebody_elses_file(person):
     os.symlink(theirs, person.home / AIDER)
     assert "not ours" in person.refused(77, "connect", "aider")
     assert theirs.read_text() == "x: 1\n" and not person.app("aider")["connected"]
+
+
+# --- an app that starts hearth itself --------------------------------------------------------------
+
+CLAUDE = ".config/Claude/claude_desktop_config.json"
+
+
+@pytest.mark.parametrize("mine", [None, "", '{"globalShortcut": "x",\r\n  "mcpServers": {"a": {"command": "b"}}}'])
+def test_an_app_that_starts_hearth(world, person, mine):
+    path = person.home / CLAUDE
+    if mine is not None:
+        person.put(CLAUDE, mine, 0o640)
+    before = person.files()
+    out = person.does("connect", "claude-desktop")
+    assert f"file     {path}" in out
+    assert "fake-model answered after" in out and " mcp\n" in out and "start it again" in out
+    made = json.loads(path.read_text())
+    entry = made["mcpServers"].pop("hearth")
+    assert made == (json.loads(mine) if mine else {"mcpServers": {}})
+    assert entry["args"] == ["mcp"] and entry["env"] == {"HEARTH_HOME": str(world.daemon.home)}
+    assert os.access(entry["command"], os.X_OK) and entry["command"].startswith("/")
+    asked = world.last()
+    assert asked["messages"] == [{"role": "user", "content": "Say hello."}] and asked["max_tokens"] == 16
+    row = world.daemon.rows(most=1)[0]
+    assert (row["outcome"], row["who"], row["model"]) == ("OK", "owner", "chat"), row
+    person.does("connect", "claude-desktop")
+    person.does("disconnect", "claude-desktop")
+    assert person.files() == before
+
+
+def test_what_is_written_starts_a_server(world, person):
+    """As the app would: with what the entry says, and nearly nothing else."""
+    person.does("connect", "claude-desktop", "--model", "fake-model")
+    entry = json.loads((person.home / CLAUDE).read_text())["mcpServers"]["hearth"]
+    assert entry["args"] == ["mcp", "--model", "fake-model"]
+    lines = [{"id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18"}},
+             {"id": 2, "method": "tools/list"}]
+    proc = subprocess.run([entry["command"], *entry["args"]], env={"HOME": str(person.home), **entry["env"]},
+                          input="".join(json.dumps({"jsonrpc": "2.0", **ln}) + "\n" for ln in lines), text=True,
+                          capture_output=True, timeout=20, **world.daemon.ground.rules)
+    assert proc.returncode == 0 and not proc.stderr, proc.stderr
+    assert [json.loads(ln)["id"] for ln in proc.stdout.splitlines()] == [1, 2]
+
+
+def test_an_app_that_starts_hearth_and_is_elsewhere(person):
+    for words in (["--docker"], ["--remote"]):
+        assert "where it runs" in person.refused(2, "connect", "claude-desktop", *words)
+    assert not person.files()
+
+
+def test_an_app_that_would_start_hearth_in_vain(make, world, person):
+    before = person.files()
+    world.fake.script("status=500 message=broken")
+    err = person.refused(1, "connect", "claude-desktop")
+    assert "asked as Claude Desktop asks" in err and "broken" in err and "--force" in err
+    assert "fake-modal" in person.refused(1, "connect", "claude-desktop", "--model", "fake-modal")
+    path = person.put(CLAUDE, '{"mcpServers": {"hearth": {}}}')
+    err = person.refused(78, "connect", "claude-desktop")
+    assert "there is a server hearth already" in err and "by hand" in err and '"mcp"' in err
+    path.unlink()
+    path.parent.rmdir()
+    path.parent.parent.rmdir()
+    assert person.files() == before
+    p = Person(make.home(harness.providers(world.fake)))
+    assert "not running" in p.refused(3, "connect", "claude-desktop")
+    assert '"mcpServers"' in p.does("connect", "claude-desktop", "--print") and not p.files()
+    assert "not asked" in p.does("connect", "claude-desktop", "--force")
+    p.does("disconnect", "claude-desktop")
+    assert not p.files()
 
 
 # --- what is shown ---------------------------------------------------------------------------------
