@@ -27,6 +27,16 @@ static void add_origin(struct fields *f, const struct visit *v)
     add(f, SLICE("access-control-expose-headers"), SLICE("X-Request-Id, Retry-After"));
 }
 
+/* Anthropic's clients look for it under another name. */
+static void add_name(struct fields *f, const struct visit *v, const struct text *name)
+{
+    if (!name->len)
+        return;
+    add(f, SLICE("x-request-id"), text_slice(name));
+    if (v->endpoint && v->endpoint->dialect == DIALECT_ANTHROPIC)
+        add(f, SLICE("request-id"), text_slice(name));
+}
+
 static struct text request_name(const struct visit *v)
 {
     struct text name = {0};
@@ -51,8 +61,7 @@ static void answer_whole(struct visit *v, int status, struct fields *f, struct s
     struct text name = request_name(v);
     add(f, SLICE("cache-control"), SLICE("no-store"));
     add(f, SLICE("x-content-type-options"), SLICE("nosniff"));
-    if (name.len)
-        add(f, SLICE("x-request-id"), text_slice(&name));
+    add_name(f, v, &name);
     add_origin(f, v);
     x->owner = NULL;
     note(v, status, body);
@@ -165,8 +174,7 @@ static void begin_stream(struct visit *v)
                                              : SLICE("text/event-stream"));
     add(&f, SLICE("cache-control"), SLICE("no-store"));
     add(&f, SLICE("x-accel-buffering"), SLICE("no")); /* a proxy before us must not gather */
-    if (name.len)
-        add(&f, SLICE("x-request-id"), text_slice(&name));
+    add_name(&f, v, &name);
     add_origin(&f, v);
     exchange_begin(v->x, 200, f.list, f.n);
     note(v, 200, (struct slice){0});

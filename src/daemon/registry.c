@@ -52,7 +52,7 @@ static struct provider_terms terms_of(struct daemon *d, struct arena *a, const s
 {
     struct provider_terms t = {
         .name = slice_of(p->name),
-        .dialect = DIALECT_OPENAI,
+        .dialect = p->kind == CONFIG_ANTHROPIC ? DIALECT_ANTHROPIC : DIALECT_OPENAI,
         .host = host_header(a, &p->address),
         .path = slice_of(p->path),
         .api_key = slice_of(p->api_key),

@@ -54,7 +54,7 @@ struct config_failover {
     X(LLAMA_SERVER,      "llama_server",      false, "llama_server")                               \
     X(HEARTH,            "hearth",            false, "hearth")                                     \
     X(OPENAI,            "openai",            false, "openai")                                     \
-    X(ANTHROPIC,         "anthropic",         false, "anthropic claude")
+    X(ANTHROPIC,         "anthropic",         true,  "anthropic claude")
 /* clang-format on */
 enum config_kind {
 #define X(name, ...) CONFIG_##name,
