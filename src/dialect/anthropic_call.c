@@ -179,11 +179,9 @@ static void put_plain(struct reading *r, struct slice role, struct slice text)
 /* A tool's result is text; pictures in it follow in the message of the user behind it. */
 static void put_result(struct reading *r, const struct json_value *block)
 {
-    struct text words = {0};
+    struct text words = {0}, told = {0};
     const struct json_value *content = json_get(block, "content");
     bool picture = false;
-    if (json_is_true(json_get(block, "is_error")))
-        text_add(&words, SLICE("Error: "));
     paragraph(&words, json_text(content));
     for (struct json_iter i = json_begin(json_is_array(content) ? content : NULL); json_next(&i);) {
         if (is_type(i.value, "text"))
@@ -195,11 +193,15 @@ static void put_result(struct reading *r, const struct json_value *block)
     }
     if (picture && !words.len)
         text_add(&words, SLICE("(see the picture below)"));
+    if (json_is_true(json_get(block, "is_error")))
+        text_add(&told, SLICE("Error: "));
+    text_add(&told, text_slice(&words));
     open_message(r, SLICE("tool"));
     json_put_pair(&r->w, "tool_call_id", json_text(json_get(block, "tool_use_id")));
-    json_put_pair(&r->w, "content", text_slice(&words));
+    json_put_pair(&r->w, "content", text_slice(&told));
     json_close_object(&r->w);
-    r->w.out->failed |= words.failed;
+    r->w.out->failed |= words.failed || told.failed;
+    text_fini(&told);
     text_fini(&words);
 }
 

@@ -402,6 +402,7 @@ static void write_models(const struct model_entry *models, size_t n, struct text
         put_type(&w, "model");
         json_put_pair(&w, "id", models[i].name);
         json_put_pair(&w, "display_name", models[i].name);
+        json_put_pair(&w, "lifecycle", SLICE("active"));
         json_put_pair(&w, "created_at", SLICE("1970-01-01T00:00:00Z")); /* nobody told us when */
         json_close_object(&w);
     }
