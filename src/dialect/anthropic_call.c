@@ -1,7 +1,7 @@
 /* anthropic_call: a call as Anthropic's clients write it, and the same in the common form. What
- * only Anthropic's own service can do (tools that it runs itself, files that it keeps) has no common
- * form: such a call goes to who speaks this dialect, and to nobody else. Fields that change nothing
- * for an answer are left out and named. */
+ * only Anthropic's own service can do (tools that it runs itself, files that it keeps) has no
+ * common form: such a call goes to who speaks this dialect, and to nobody else. Fields that change
+ * nothing for an answer are left out and named. */
 #include <inttypes.h>
 
 #include "dialect/codec.h"
@@ -52,7 +52,7 @@ static enum err bad(struct reading *r, const char *param, const char *words)
     return why_param(r->why, ERR_BAD_VALUE, param, "%s", words);
 }
 
-/* ---- what a block says in words --------------------------------------------------------------- */
+/* ---- what a block says in words -------------------------------------------------------------- */
 
 static void paragraph(struct text *out, struct slice text)
 {
@@ -93,7 +93,7 @@ static bool gather_document(const struct json_value *block, struct text *out)
     return true;
 }
 
-/* ---- parts ------------------------------------------------------------------------------------ */
+/* ---- parts ----------------------------------------------------------------------------------- */
 
 static void put_text_part(struct reading *r, struct slice text)
 {
@@ -161,7 +161,7 @@ static enum err put_part(struct reading *r, const struct json_value *block)
     return OK;
 }
 
-/* ---- messages --------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static void open_message(struct reading *r, struct slice role)
 {
@@ -330,13 +330,13 @@ static enum err put_message(struct reading *r, const struct json_value *message)
 {
     struct slice role = json_text(json_get(message, "role"));
     const struct json_value *content = json_get(message, "content");
-    bool user = slice_is(role, SLICE("user")), system = slice_is(role, SLICE("system"));
+    bool user = slice_is(role, SLICE("user")), rules = slice_is(role, SLICE("system"));
     struct text words = {0};
-    if (!user && !system && !slice_is(role, SLICE("assistant")))
+    if (!user && !rules && !slice_is(role, SLICE("assistant")))
         return bad(r, "messages", "each message needs the role user or assistant");
     if (!json_is_text(content) && !json_is_array(content))
         return bad(r, "messages", "content must be a string or a list of blocks");
-    if (json_is_text(content) || system) {
+    if (json_is_text(content) || rules) {
         gather_text(content, &words);
         put_plain(r, role, text_slice(&words));
         r->w.out->failed |= words.failed;
@@ -346,13 +346,13 @@ static enum err put_message(struct reading *r, const struct json_value *message)
     return user ? put_user(r, content) : put_assistant(r, content);
 }
 
-static enum err put_system(struct reading *r, const struct json_value *system)
+static enum err put_system_text(struct reading *r, const struct json_value *content)
 {
     struct text words = {0};
-    if (system && !json_is_null(system) && !json_is_text(system) && !json_is_array(system))
+    if (content && !json_is_null(content) && !json_is_text(content) && !json_is_array(content))
         return bad(r, "system", "system must be a string or a list of text blocks");
-    paragraph(&words, json_text(system));
-    for (struct json_iter i = json_begin(json_is_array(system) ? system : NULL); json_next(&i);) {
+    paragraph(&words, json_text(content));
+    for (struct json_iter i = json_begin(json_is_array(content) ? content : NULL); json_next(&i);) {
         struct slice text = json_text(json_get(i.value, "text"));
         if (!slice_begins(text, ACCOUNT))
             paragraph(&words, text);
@@ -374,14 +374,14 @@ static enum err put_messages(struct reading *r, const struct json_value *root)
         return bad(r, "messages", "messages must be a list that is not empty");
     json_key(&r->w, "messages");
     json_open_array(&r->w);
-    e = put_system(r, json_get(root, "system"));
+    e = put_system_text(r, json_get(root, "system"));
     for (struct json_iter i = json_begin(messages); !e && json_next(&i);)
         e = put_message(r, i.value);
     json_close_array(&r->w);
     return e;
 }
 
-/* ---- tools ------------------------------------------------------------------------------------ */
+/* ---- tools ----------------------------------------------------------------------------------- */
 
 static void put_tool(struct reading *r, const struct json_value *tool)
 {
@@ -453,7 +453,7 @@ static enum err put_choice(struct reading *r, const struct json_value *choice)
     return OK;
 }
 
-/* ---- how it is answered ----------------------------------------------------------------------- */
+/* ---- how it is answered ---------------------------------------------------------------------- */
 
 static enum err put_thinking(struct reading *r, const struct json_value *thinking)
 {
@@ -531,7 +531,7 @@ static enum err put_servers(struct reading *r, const struct json_value *servers)
     return OK;
 }
 
-/* ---- all of it -------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 struct field {
     const char *name, *as; /* in the common form; NULL: put says how */

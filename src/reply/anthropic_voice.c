@@ -1,12 +1,12 @@
 /* anthropic_voice: what Anthropic's clients get: a message of blocks, whole or as the events of its
  * stream. One block is open at a time; the calls of tools come one after the other. What the prompt
- * cost is known at the end only, so message_start says 0 and message_delta the truth. Thoughts carry
- * an empty signature: nobody here could make one. */
+ * cost is known at the end only, so message_start says 0 and message_delta the truth. Thoughts
+ * carry an empty signature: nobody here could make one. */
 #include "reply/voice.h"
 
 enum { OPEN_NONE, OPEN_TEXT, OPEN_THINKING, OPEN_TOOL }; /* t->open */
 
-/* ---- one event -------------------------------------------------------------------------------- */
+/* ---- one event ------------------------------------------------------------------------------- */
 
 static struct json_writer open_event(struct text *out, const char *type)
 {
@@ -47,7 +47,7 @@ static void close_delta(struct json_writer *w)
     close_event(w);
 }
 
-/* ---- what a message is made of ---------------------------------------------------------------- */
+/* ---- what a message is made of --------------------------------------------------------------- */
 
 static void put_id(struct json_writer *w, struct slice id)
 {
@@ -131,7 +131,7 @@ static void put_tool_id(struct json_writer *w, struct slice id, unsigned n)
     text_fini(&name);
 }
 
-/* ---- a stream --------------------------------------------------------------------------------- */
+/* ---- a stream -------------------------------------------------------------------------------- */
 
 static void begin(struct teller *t, struct text *out)
 {
@@ -276,7 +276,7 @@ static void end(struct teller *t, struct text *out)
     close_event(&w);
 }
 
-/* ---- one object ------------------------------------------------------------------------------- */
+/* ---- one object ------------------------------------------------------------------------------ */
 
 static void put_text_block(struct json_writer *w, const char *type, struct slice text)
 {
@@ -337,7 +337,7 @@ static void write_object(const struct hearer *l, const struct json_value *object
     json_close_object(&w);
 }
 
-/* ---- errors, models --------------------------------------------------------------------------- */
+/* ---- errors, models -------------------------------------------------------------------------- */
 
 static struct slice error_type(int status)
 {

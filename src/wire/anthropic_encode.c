@@ -38,7 +38,7 @@ static bool is_text(const struct json_value *v, const char *text)
     return json_is_text(v) && slice_is(json_text(v), slice_of(text));
 }
 
-/* ---- blocks ----------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 static void open_block(struct writing *o, const char *type)
 {
@@ -178,7 +178,7 @@ static enum err put_result(struct writing *o, const struct json_value *message)
     return e;
 }
 
-/* ---- messages --------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static void close_message(struct writing *o)
 {
@@ -268,7 +268,7 @@ static bool only_system(const struct json_value *messages)
 }
 
 /* Wherever they stand, they come first there. */
-static enum err put_system(struct writing *o, const struct json_value *messages)
+static enum err put_systems(struct writing *o, const struct json_value *messages)
 {
     bool any = false;
     enum err e = OK;
@@ -307,7 +307,7 @@ static enum err put_messages(struct writing *o)
     if (!messages)
         return put_prompt(o, asked(o, "prompt"));
     bool system = only_system(messages); /* somebody has to say something */
-    enum err e = system ? OK : put_system(o, messages);
+    enum err e = system ? OK : put_systems(o, messages);
     if (!e) {
         json_key(&o->w, "messages");
         json_open_array(&o->w);
@@ -326,7 +326,7 @@ static enum err put_messages(struct writing *o)
     return e;
 }
 
-/* ---- tools ------------------------------------------------------------------------------------ */
+/* ---- tools ----------------------------------------------------------------------------------- */
 
 static enum err put_tool(struct writing *o, const struct json_value *tool)
 {
@@ -341,10 +341,12 @@ static enum err put_tool(struct writing *o, const struct json_value *tool)
     if (json_is_text(description))
         json_put_pair(&o->w, "description", json_text(description));
     json_key(&o->w, "input_schema");
-    if (json_is_object(parameters))
+    if (json_is_object(parameters)) {
         json_put_value(&o->w, parameters);
-    else
-        json_put_raw(&o->w, SLICE("{\"type\":\"object\",\"properties\":{}}"));
+    } else {
+        open_block(o, "object");
+        json_close_object(&o->w);
+    }
     if (json_is_true(strict)) {
         json_key(&o->w, "strict");
         json_put_bool(&o->w, true);
@@ -395,7 +397,7 @@ static enum err put_tools(struct writing *o)
     return e ? e : put_choice(o);
 }
 
-/* ---- how it is answered ----------------------------------------------------------------------- */
+/* ---- how it is answered ---------------------------------------------------------------------- */
 
 static int64_t most_of(const struct writing *o)
 {
@@ -571,7 +573,7 @@ static void put_user(struct writing *o)
     json_close_object(&o->w);
 }
 
-/* ---- all of it -------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 /* What the functions above take; the rest is left out and named. */
 static const char *const taken[] = {

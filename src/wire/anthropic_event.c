@@ -14,7 +14,7 @@ enum block {              /* the one that is open */
 };
 enum { STEP_TALKS, STEP_FINISHED, STEP_COUNTED }; /* d->progress.step */
 
-/* ---- what is in an event ---------------------------------------------------------------------- */
+/* ---- what is in an event --------------------------------------------------------------------- */
 
 static struct slice text_in(const struct json_value *v, const char *name)
 {
@@ -102,7 +102,7 @@ static enum err read_event(struct decoder *d, struct slice data, struct json_doc
     return OK;
 }
 
-/* ---- into the common form --------------------------------------------------------------------- */
+/* ---- into the common form -------------------------------------------------------------------- */
 
 static enum err nothing(struct event *event)
 {
@@ -260,7 +260,7 @@ enum err anthropic_decode(struct decoder *d, struct slice data, struct event *ev
     return nothing(event);
 }
 
-/* ---- for a caller of the same dialect --------------------------------------------------------- */
+/* ---- for a caller of the same dialect -------------------------------------------------------- */
 
 /* What nobody takes over for once it was told: a block counts from its beginning on. */
 static enum event_kind kind_of(const struct json_value *root)

@@ -408,9 +408,30 @@ def test_its_types(programs, daemon, words):
 # --- the real llama-server -----------------------------------------------------------------------
 
 
+# A template that knows tools, as Hermes' and Qwen's do: then the engine makes a grammar of them.
+TEMPLATE = """{%- if tools %}<|im_start|>system
+<tools>{% for tool in tools %}
+{{ tool | tojson }}{% endfor %}
+</tools><|im_end|>
+{% endif %}{%- for message in messages %}{%- if message.role == 'tool' %}<|im_start|>user
+<tool_response>
+{{ message.content }}
+</tool_response><|im_end|>
+{% else %}<|im_start|>{{ message.role }}
+{{ message.content or '' }}{%- if message.tool_calls %}{% for call in message.tool_calls %}
+<tool_call>
+{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}
+</tool_call>{% endfor %}{% endif %}<|im_end|>
+{% endif %}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
+{% endif %}"""
+
+
 @pytest.fixture(scope="module")
 def llama(shared, real_pack):
-    return shops.RealShop(shared, {"m": ("small", {"ctx": 4096})}, real_pack)
+    template = shared.ground.folder("template") / "chat.jinja"
+    template.write_text(TEMPLATE)
+    shared.ground.own(template)
+    return shops.RealShop(shared, {"m": ("small", {"ctx": 4096, "template": str(template)})}, real_pack)
 
 
 def ask_llama(llama, **more):
@@ -434,7 +455,6 @@ def test_llama_calls_a_tool(llama, stream):
         "additionalProperties": False}}
     r = ask_llama(llama, stream=stream, tools=[tool], tool_choice={"type": "any"}, max_tokens=400)
     assert r.status == 200, r.body
-    print(r.body)
     said = MESSAGES.read(r)
     assert said.finish == "tool_use" and [n for _, n, _ in said.calls] == ["weather"]
     assert said.calls[0][2]["city"] in ("Bern", "Rome")
