@@ -52,7 +52,7 @@ static struct provider_terms terms_of(struct daemon *d, struct arena *a, const s
 {
     struct provider_terms t = {
         .name = slice_of(p->name),
-        .dialect = DIALECT_OPENAI,
+        .dialect = p->kind == CONFIG_ANTHROPIC ? DIALECT_ANTHROPIC : DIALECT_OPENAI,
         .host = host_header(a, &p->address),
         .path = slice_of(p->path),
         .api_key = slice_of(p->api_key),
@@ -243,7 +243,7 @@ enum err registry_make(struct daemon *d, const struct config *c, struct registry
         return why_set(why, e, "no memory for the providers");
     }
     r.routes.targets = targets;
-    r.routes.known_names = c->known_names;
+    r.routes.known_names = c->request.known_names;
     *ret_registry = r;
     return OK;
 }

@@ -51,6 +51,7 @@ struct call {
     uint64_t messages, tools;    /* counted for routing and the audit row */
     int64_t n;                   /* answers that are wanted; 0: not told */
     const struct call *common;   /* in the common form; NULL: it is, or has no word for it */
+    const char *lacks;           /* why it has none; NULL: nothing to say */
     struct slice dropped;        /* names of fields for which that has no word, commas between */
 };
 /* Checks what a call must look like; the arena gets what is kept. The body may be 32 MiB: above

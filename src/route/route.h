@@ -58,8 +58,8 @@ struct route_plan {
 };
 
 /* A name is that of a model, else an alias, else a role, else one that programs have built in;
- * model/NAME and role/NAME mean that alone. `:latest` at its end is no part of it. An empty name, or
- * what clients send who were never told one, means the first model that does what is wanted.
+ * model/NAME and role/NAME mean that alone. `:latest` at its end is no part of it. No name, or what
+ * clients send who were never told one, means the first model that does what is wanted.
  * What is not in the scope is not there: neither as a candidate nor among the nearest. A right to
  * the name that was asked is one to all that it leads to; else only what may be asked by its own
  * name is left.
