@@ -28,6 +28,7 @@ enum call_kind {
     CALL_PICTURE,
     CALL_INFILL,   /* what belongs into a gap */
     CALL_TOKENS,   /* how many a chat would be */
+    CALL_VECTOR,   /* one text's vector, as Ollama's older clients ask for it */
     CALL_TOKENIZE, /* from here on: what only an engine knows */
     CALL_DETOKENIZE,
     CALL_TEMPLATE,
@@ -38,10 +39,16 @@ enum call_kind {
 };
 
 /* ---- call ---- */
+enum call_wish {
+    WISH_NONE,
+    WISH_LOAD,
+    WISH_UNLOAD
+}; /* no call: the model into memory, out of it */
 struct call {
     enum call_kind kind;
     enum dialect dialect;
-    struct slice model; /* as the caller wrote it; "" when not at all. In the arena */
+    enum call_wish wish; /* then there is no common form */
+    struct slice model;  /* as the caller wrote it; "" when not at all. In the arena */
     bool stream, wants_usage, has_system;
     struct slice body;           /* the caller's own bytes, owned by the request */
     struct edits edits;          /* from the caller's bytes to every target's */

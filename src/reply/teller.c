@@ -64,6 +64,13 @@ struct usage usage_read(const struct json_value *usage)
     return u;
 }
 
+struct timings timings_read(const struct json_value *timings)
+{
+    double prompt = json_number(json_get(timings, "prompt_ms")),
+           answer = json_number(json_get(timings, "predicted_ms"));
+    return (struct timings){prompt > 0 ? prompt : 0, answer > 0 ? answer : 0};
+}
+
 static void begin(struct teller *t, const struct json_value *chunk, struct text *out)
 {
     int64_t created = 0;
@@ -93,6 +100,8 @@ static enum err tell_chunk(struct teller *t, const struct event *e, struct text 
     }
     if (json_is_object(json_get(doc.root, "usage")))
         t->usage = usage_read(json_get(doc.root, "usage"));
+    if (json_is_object(json_get(doc.root, "timings")))
+        t->timings = timings_read(json_get(doc.root, "timings"));
     json_done(&doc);
     if (t->scratch.room > KEEP_ROOM)
         text_fini(&t->scratch);

@@ -108,6 +108,60 @@ static bool admit(struct request *r)
     return true;
 }
 
+/* ---- who answers ----------------------------------------------------------------------------- */
+
+static struct backend *target_of(struct request *r)
+{
+    return r->plan.list[r->tries.candidate].target->backend;
+}
+
+static void note_served(struct request *r)
+{
+    r->row.target = target_of(r)->name;
+    r->row.served = r->plan.list[r->tries.candidate].target->model;
+}
+
+/* Who did not name this very model is told which one answers. */
+static void tell_model(struct request *r)
+{
+    struct slice model = r->plan.list[r->tries.candidate].target->model;
+    if (r->plan.by_name || slice_is(model, r->decoder.model))
+        return;
+    r->decoder.model = model;
+    r->decoder.model_json = (struct slice){0};
+}
+
+/* ---- wishes ---------------------------------------------------------------------------------- */
+
+static bool stop_without_memory(struct request *r)
+{
+    struct why why;
+    why_set(&why, ERR_NO_MEMORY, "no memory");
+    return stop(r, &why);
+}
+
+/* Nothing is asked: the caller hears that it is so, as at the end of an answer. */
+static bool grant(struct request *r, struct slice reason)
+{
+    struct event event, end = {.kind = EVENT_END, .usage = NO_USAGE};
+    tell_model(r);
+    if (decoder_grant(&r->decoder, reason, &event))
+        return stop_without_memory(r);
+    note_served(r);
+    request_emit(r, &event);
+    request_emit(r, &end);
+    r->complete = true;
+    return true;
+}
+
+/* All that have it, and they go only out of rest. */
+static bool spare(struct request *r)
+{
+    for (unsigned i = 0; i < r->plan.n; i++)
+        backend_spared(r->plan.list[i].target->backend);
+    return grant(r, SLICE("unload"));
+}
+
 /* ---- ROUTING -------------------------------------------------------------------------------- */
 
 /* A port's role stands for whatever the request says. In terms.role, role/ is before its name. */
@@ -175,11 +229,6 @@ static bool exhausted(struct request *r)
     snprintf(why.text, sizeof why.text, "%s", text_cstr(&words));
     text_fini(&words);
     return stop(r, &why);
-}
-
-static struct backend *target_of(struct request *r)
-{
-    return r->plan.list[r->tries.candidate].target->backend;
 }
 
 static void note_try(struct request *r, enum err e)
@@ -257,8 +306,7 @@ static bool make_plan(struct request *r)
         return no_model(r);
     if (keep_plan(r)) {
         r->plan.n = 0;
-        why_set(&why, ERR_NO_MEMORY, "no memory");
-        return stop(r, &why);
+        return stop_without_memory(r);
     }
     request_move(r, REQUEST_WAITING);
     return true;
@@ -305,6 +353,8 @@ static bool ask_for_slot(struct request *r)
 
 static bool wait_for_slot(struct request *r)
 {
+    if (r->call.wish == WISH_UNLOAD)
+        return spare(r);
     if (r->ticket.granted || is_fan(r)) {
         request_move(r, REQUEST_TRYING);
         return true;
@@ -316,12 +366,6 @@ static bool wait_for_slot(struct request *r)
         return try_again(r);
     }
     return ask_for_slot(r);
-}
-
-static void note_served(struct request *r)
-{
-    r->row.target = target_of(r)->name;
-    r->row.served = r->plan.list[r->tries.candidate].target->model;
 }
 
 static void on_event(struct attempt *a, const struct event *e)
@@ -363,16 +407,6 @@ static void on_done(struct attempt *a, enum err e, const struct why *why)
     request_step(r);
 }
 
-/* Who did not name this very model is told which one answers. */
-static void tell_model(struct request *r)
-{
-    struct slice model = r->plan.list[r->tries.candidate].target->model;
-    if (r->plan.by_name || slice_is(model, r->decoder.model))
-        return;
-    r->decoder.model = model;
-    r->decoder.model_json = (struct slice){0};
-}
-
 static bool start(struct request *r)
 {
     static const struct attempt_ops ops = {on_event, on_done};
@@ -406,7 +440,9 @@ static bool try(struct request *r)
         return false;
     }
     if (!r->tries.over)
-        return r->attempt.backend ? false : start(r);
+        return r->attempt.backend          ? false
+               : r->call.wish == WISH_LOAD ? grant(r, SLICE("load"))
+                                           : start(r);
     r->tries.over = false;
     request_give_up_slot(r);
     return try_again(r);

@@ -45,7 +45,7 @@ struct config_failover {
 /* clang-format off */
 #define CONFIG_KINDS(X)                                                                            \
     X(OPENAI_COMPATIBLE, "openai_compatible", true,  "")                                           \
-    X(OLLAMA,            "ollama",            false, "ollama")                                     \
+    X(OLLAMA,            "ollama",            true,  "ollama")                                     \
     X(LMSTUDIO,          "lmstudio",          false, "lmstudio")                                   \
     X(LOCALAI,           "localai",           false, "localai")                                    \
     X(MLX,               "mlx",               false, "mlx")                                        \
