@@ -37,16 +37,6 @@ void health(struct visit *v)
     text_fini(&body);
 }
 
-/* May it be asked here: with this right, and at this listener? */
-static bool may_ask(const struct visit *v, struct slice model)
-{
-    struct slice role = v->x->peer->role, scope = v->asker.models;
-    if (!role.len)
-        return route_may(scope, model);
-    return route_holds(v->api->desk->routes, role, model) &&
-           (route_may(scope, role) || route_may(scope, model));
-}
-
 void models(struct visit *v)
 {
     struct text body = {0};
@@ -55,7 +45,7 @@ void models(struct visit *v)
     struct model_entry *may = mem_alloc(max_size(v->api->n_models, 1) * sizeof *may);
     body.failed = !may;
     for (size_t i = 0; may && i < v->api->n_models; i++) {
-        if (may_ask(v, v->api->models[i].name))
+        if (visit_may_ask(v, v->api->models[i].name))
             may[n++] = v->api->models[i];
     }
     if (may)

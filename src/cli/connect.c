@@ -294,6 +294,8 @@ static int write_it(struct job *j)
         return connecting_take_back(j, cli_fail(j->cli, e, &why, NULL));
     if (!connecting_revoke(j->cli, j->record.key_id, &code))
         text_add(&j->cli->err, SLICE("The key of before may hold still: `hearth keys list`.\n"));
+    else if (j->record.key_id && connect_note_key(&j->user, j->app, NULL, &why))
+        code = cli_fail(j->cli, ERR_SYSTEM, &why, "");
     if (j->cli->options.json)
         put_job(j);
     else

@@ -93,7 +93,7 @@ struct connect_options {
 
 struct hand_options {
     bool watch, print, man;
-    const char *shell, *role;
+    const char *shell, *role, *timeout;
 };
 
 struct talk_options {

@@ -88,6 +88,9 @@ bool talk_choose(struct cli *c, const char **ret_model, int *ret_code);
 /* Does a model, alias or role have this name? When in doubt the daemon is asked, and what it says
  * is told. */
 bool talk_knows(struct cli *c, const char *name, int *ret_code);
+/* Has the daemon look at the stores again when it does not know a name that would mean something by
+ * now: another program fetched that model. False, and told: there is no daemon to ask. */
+bool talk_look(struct cli *c, const char *name, int *ret_code);
 /* The names of the daemon's models, in the arena of the command. */
 bool talk_models(struct cli *c, struct words *ret_names, size_t *ret_n, int *ret_code);
 
@@ -145,6 +148,7 @@ struct chat {
     struct text file;       /* where the conversation was saved to or loaded from */
     bool over;
 };
-int chat_say(struct chat *chat, struct slice words);
+/* old: the answer that there is already; it is not given for one that was not whole. "": none. */
+int chat_say(struct chat *chat, struct slice words, struct slice old);
 /* Is it a command? Then it is done, and *ret_code its exit code. */
 bool chat_word(struct chat *chat, struct slice line, int *ret_code);

@@ -69,6 +69,7 @@ struct connect_plan { /* zero-filled is valid; connect_plan_fini frees */
     struct slice base;                 /* the same without a part of ours that is there already */
     struct slice after;                /* ptr NULL: it is to be removed */
     mode_t mode;                       /* of the file as it is, and as it will be */
+    mode_t mode_was;                   /* before us, if we changed it; 0: we did not */
     struct slice parts[CONNECT_PARTS]; /* ours, as they stand in `after` */
     size_t n;
     bool whole;        /* `base` is what was there before us, byte for byte */
@@ -86,10 +87,12 @@ enum err connect_plan(const struct connect_terms *t, struct connect_plan *ret,
 struct connect_record { /* zero-filled is valid; its texts live in the arena */
     struct arena arena;
     const char *base_url, *model;    /* "" while nothing but a key was made */
-    const char *key_id, *new_key_id; /* NULL: none; new: made, and not in use yet */
+    const char *key_id, *new_key_id; /* NULL: none; new: made and not in use yet, or not any more */
     const char *path, *made;         /* path: NULL: no file was written */
     bool had;                        /* there was a file before */
     const char *sha256;              /* of what was written */
+    const char *was_sha256;          /* of what it was written over; NULL: nothing */
+    mode_t mode, mode_was;           /* of what was written; before us. 0: there was no file */
     struct slice parts[CONNECT_PARTS];
     size_t n;
 };

@@ -30,6 +30,18 @@ static enum err wanted(struct backend *b, struct why *why)
     return OK;
 }
 
+/* Only out of rest: whoever else asks it, or pinned it, is not robbed of it. */
+static void spared(struct backend *b)
+{
+    struct engine *e = engine_of(b);
+    bool idle = e->sm.state == READY && !b->queue.busy && !b->queue.waiting && !e->wishes;
+    if (!idle || !e->spawn || !e->model || e->model->pin)
+        return;
+    e->leaves = true;
+    e->comes_back = false;
+    place_look(e->all);
+}
+
 static void retired(struct backend *b)
 {
     struct engine *e = engine_of(b);
@@ -42,6 +54,7 @@ static const struct backend_ops ops = {.start = tries_start,
                                        .pause = tries_pause,
                                        .cancel = tries_cancel,
                                        .wanted = wanted,
+                                       .spared = spared,
                                        .free = retired};
 
 static const struct sampling_row {

@@ -20,11 +20,11 @@ struct config_limits {
     uint64_t connections, headers_ms;
     uint64_t body_rate_bytes, body_rate_ms; /* at least so many bytes in each such time */
     uint64_t keep_alive_ms, requests_per_connection;
-    uint64_t body_bytes, bodies_total_bytes;
-    uint64_t write_stall_ms, stream_buffer_bytes;
+    uint64_t body_bytes, bodies_total_bytes, write_stall_ms, stream_buffer_bytes;
 };
 struct config_request {
     uint64_t total_ms, attempts, drain_ms;
+    bool known_names;
 };
 struct config_upstream {
     uint64_t connect_ms, first_byte_ms, idle_ms, pool_idle_ms, pool_requests;
@@ -45,7 +45,7 @@ struct config_failover {
 /* clang-format off */
 #define CONFIG_KINDS(X)                                                                            \
     X(OPENAI_COMPATIBLE, "openai_compatible", true,  "")                                           \
-    X(OLLAMA,            "ollama",            false, "ollama")                                     \
+    X(OLLAMA,            "ollama",            true,  "ollama")                                     \
     X(LMSTUDIO,          "lmstudio",          false, "lmstudio")                                   \
     X(LOCALAI,           "localai",           false, "localai")                                    \
     X(MLX,               "mlx",               false, "mlx")                                        \

@@ -2,9 +2,8 @@
 #include "wire/codec.h"
 
 static const struct codec *const codecs[DIALECT_COUNT] = {
-    [DIALECT_NONE] = &openai_wire,
-    [DIALECT_OPENAI] = &openai_wire,
-    [DIALECT_ANTHROPIC] = &anthropic_wire,
+    [DIALECT_NONE] = &openai_wire,         [DIALECT_OPENAI] = &openai_wire,
+    [DIALECT_ANTHROPIC] = &anthropic_wire, [DIALECT_OLLAMA] = &ollama_wire,
     [DIALECT_LLAMA] = &llama_wire,
 };
 
@@ -65,6 +64,8 @@ static enum err translate(struct decoder *d, const struct call *c, const struct 
     if (e)
         return e;
     struct common_call common = {doc.root, &d->wire, t, c->stream};
+    d->progress.base64 =
+        slice_is(json_text(json_get(doc.root, "encoding_format")), SLICE("base64"));
     e = codecs[d->wire.dialect]->encode(&common, out, &d->dropped, why);
     json_done(&doc);
     return e ? e : out->failed ? ERR_NO_MEMORY : OK;
@@ -173,6 +174,12 @@ enum err decoder_whole(struct decoder *d, struct slice body, struct event *ret, 
         e = codec_edit_model(d, ret);
     }
     return e;
+}
+
+enum err decoder_grant(struct decoder *d, struct slice reason, struct event *ret)
+{
+    d->wire = (struct wire){.dialect = DIALECT_OPENAI, .kind = CALL_CHAT};
+    return common_finish(d, reason, ret);
 }
 
 enum err wire_read_refusal(enum dialect d, int status, struct slice body, struct why *why)
