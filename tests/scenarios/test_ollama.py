@@ -142,7 +142,7 @@ def test_what_a_chat_becomes_at_ollama(ollama):
     assert asked["format"] == {"type": "object"} and asked["think"] is False and "tools" not in asked
 
 
-@pytest.mark.parametrize("more", [{"logprobs": True}, {"n": 2}, {"grammar": "root ::= \"a\""},
+@pytest.mark.parametrize("more", [{"logprobs": True}, {"grammar": "root ::= \"a\""},
                                   {"tool_choice": "required", "tools": [CHAT.tool(TOOL)]}, {"logit_bias": {"1": 1}}])
 def test_what_ollama_cannot(ollama, more):
     answer = CHAT.send(ollama.port, CHAT.body("events=1", **more))
