@@ -376,7 +376,7 @@ static void check_seed(void **state)
     home_put(&h, "llm_providers.yaml", fixture(&h.arena, "llm_providers.yaml"));
     assert_int_equal(home_load(&h, NULL, NULL, &c, &report), OK);
     assert_int_equal(report.errors, 0);
-    assert_int_equal(report.warnings, 8); /* four kinds, four variables */
+    assert_int_equal(report.warnings, 7); /* three kinds, four variables */
     config_report_fini(&report);
     config_free(c);
 
@@ -386,8 +386,9 @@ static void check_seed(void **state)
     assert_string_equal(home_report(&h, &report),
                         "llm_providers.yaml:2: warning: providers.ollama: the kind ollama waits "
                         "for a later version of hearth; this provider is switched off\n"
-                        "llm_providers.yaml:16: warning: providers.claude: the kind anthropic "
-                        "waits for a later version of hearth; this provider is switched off\n"
+                        "llm_providers.yaml:16: warning: providers.claude: has no address, so "
+                        "https://api.anthropic.com is meant; https waits for a later version of "
+                        "hearth; this provider is switched off\n"
                         "llm_providers.yaml:23: warning: providers.openai: the kind openai waits "
                         "for a later version of hearth; this provider is switched off\n");
     config_report_fini(&report);

@@ -142,10 +142,24 @@ static void check_users(struct loader *l, struct entry *e)
         say(l, CONFIG_ERROR, place_of(e, FIELD_HOST), config_entry_key(l, e, "host"), words);
 }
 
+/* The service itself is meant then, and that is behind https. */
+static bool is_service(const struct entry *e)
+{
+    return values_of(e)->p.kind == CONFIG_ANTHROPIC && !e->set[FIELD_BASE_URL] &&
+           !e->set[FIELD_HOST] && !e->set[FIELD_SOCKET];
+}
+
 static void take_address(struct loader *l, struct entry *e)
 {
     struct provider *v = values_of(e);
     enum field f;
+    if (is_service(e)) {
+        switch_off(l, e, "%s", "https waits for a later version of hearth");
+        say(l, CONFIG_WARNING, (struct place){e->source, e->line}, config_entry_key(l, e, NULL),
+            "has no address, so https://api.anthropic.com is meant; https waits for a later "
+            "version of hearth; this provider is switched off");
+        return;
+    }
     if (!choose_address(l, e, &f))
         return;
     const char *written = f == FIELD_SOCKET ? v->socket : f == FIELD_HOST ? v->host : v->base_url;

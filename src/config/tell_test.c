@@ -269,7 +269,7 @@ static void check_reference(void **state)
                               "largest JSON body that is taken. |\n"));
     assert_non_null(strstr(s, "| `log.level` | one of `debug`, `info`, `warn`, `error` | `info` | "
                               "reload | The least severe lines that are logged. |\n"));
-    assert_non_null(strstr(s, "| `anthropic` | later | anthropic claude |\n"));
+    assert_non_null(strstr(s, "| `anthropic` | yes | anthropic claude |\n"));
     assert_true(text_slice(&t).ptr[t.len - 1] == '\n');
     text_fini(&t);
 }
