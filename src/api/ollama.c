@@ -13,7 +13,7 @@
 #define OLLAMA_VERSION "0.33.0"
 #define FOR_EVER_MS (253402300799ull * 1000) /* the last second of the year 9999 */
 
-/* ---- which model ------------------------------------------------------------------------------- */
+/* ---- which model ----------------------------------------------------------------------------- */
 
 /* May it be asked here: with this right, and at this listener? */
 bool visit_may_ask(const struct visit *v, struct slice model)
@@ -39,10 +39,11 @@ static enum err find_model(const struct visit *v, struct slice name,
                            const struct model_entry **ret_model, struct why *why)
 {
     struct route_plan plan = {0};
-    struct slice scope = v->x->peer->role.len ? SLICE("") : v->asker.models;
+    struct route_wish wish = {.name = name,
+                              .scope = v->x->peer->role.len ? SLICE("") : v->asker.models};
     if (!name.len)
         return why_param(why, ERR_MISSING_FIELD, "model", "model is missing");
-    if (route_plan(v->api->desk->routes, name, scope, &plan))
+    if (route_plan(v->api->desk->routes, &wish, &plan))
         return no_model(name, why);
     for (size_t i = 0; i < v->api->n_models; i++) {
         const struct model_entry *m = &v->api->models[i];
@@ -55,7 +56,7 @@ static enum err find_model(const struct visit *v, struct slice name,
     return no_model(name, why);
 }
 
-/* ---- words ------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static void put_time(struct json_writer *w, const char *key, uint64_t ms)
 {
@@ -124,7 +125,7 @@ static void answer(struct visit *v, struct text *body)
     text_fini(body);
 }
 
-/* ---- what there is ----------------------------------------------------------------------------- */
+/* ---- what there is --------------------------------------------------------------------------- */
 
 void ollama_version(struct visit *v)
 {
@@ -191,15 +192,14 @@ void ollama_ps(struct visit *v)
     answer(v, &body);
 }
 
-/* ---- one of them ------------------------------------------------------------------------------- */
+/* ---- one of them ----------------------------------------------------------------------------- */
 
 /* The model that a body names, and what it says of a stream: those are told the same in lines. */
 static enum err read_body(const struct visit *v, const struct model_entry **ret_model,
                           bool *ret_streams, struct why *why)
 {
     struct json_doc doc;
-    enum err e =
-        json_read(text_slice(&v->x->body.bytes), &json_usual_limits, NULL, &doc, why);
+    enum err e = json_read(text_slice(&v->x->body.bytes), &json_usual_limits, NULL, &doc, why);
     if (e)
         return e;
     struct slice name = json_text(json_get(doc.root, "model"));
@@ -258,7 +258,7 @@ void ollama_show(struct visit *v)
     answer(v, &body);
 }
 
-/* ---- what is done by hand here ----------------------------------------------------------------- */
+/* ---- what is done by hand here --------------------------------------------------------------- */
 
 /* Of a model that is there nothing is missing. */
 void ollama_pull(struct visit *v)
@@ -309,7 +309,7 @@ void ollama_not_here(struct visit *v)
     answer_error(v, &why);
 }
 
-/* ---- the root ---------------------------------------------------------------------------------- */
+/* ---- the root -------------------------------------------------------------------------------- */
 
 /* A browser names what it can show; programs only look whether somebody is there. */
 void ollama_root(struct visit *v)

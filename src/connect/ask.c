@@ -380,6 +380,8 @@ enum err connect_ask(const struct connect_question *q, struct connect_answer *re
 {
     struct why reason = {0};
     struct connect_answer answer = {0};
+    if (q->app->mcp)
+        return ask_mcp(q, ret, why);
     enum err e = q->app->lists ? ask_one(q, METHOD_GET, &answer, &reason) : OK;
     if (!e)
         e = ask_one(q, METHOD_POST, &answer, &reason);

@@ -71,7 +71,7 @@ static struct provider_terms terms_of(struct daemon *d, struct arena *a, const s
     return t;
 }
 
-/* ---- what stays over a reload --------------------------------------------------------------- */
+/* ---- what stays over a reload ---------------------------------------------------------------- */
 
 /* Models, priority and times may change under a living backend; where it is and as whom may not. */
 static bool is_same_place(const struct config_provider *a, const struct config_provider *b)
@@ -101,7 +101,7 @@ static bool is_in(const struct registry *r, const struct backend *b)
     return false;
 }
 
-/* ---- making --------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static enum err make_backend(struct daemon *d, const struct config *c, struct registry *r, size_t i)
 {
@@ -119,7 +119,7 @@ static enum err make_backend(struct daemon *d, const struct config *c, struct re
     return r->backends[i] ? OK : ERR_NO_MEMORY;
 }
 
-/* ---- what is told of a model ---------------------------------------------------------------- */
+/* ---- what is told of a model ----------------------------------------------------------------- */
 
 static bool is_digest(struct slice s)
 {
@@ -193,7 +193,8 @@ static enum err add_models(struct registry *r, struct route_target *targets,
         struct slice owner = arena_dup(&r->arena, slice_of(p->name));
         if (!model.ptr || !owner.ptr)
             return ERR_NO_MEMORY;
-        targets[r->routes.n++] = (struct route_target){model, b, p->priority, ROUTE_MAY};
+        targets[r->routes.n++] =
+            (struct route_target){model, b, p->priority, ROUTE_MAY, ROUTE_TEXT};
         if (is_listed(r, model))
             continue;
         struct model_entry entry = {.name = model, .owner = owner};
@@ -210,12 +211,11 @@ static enum err add_engines(struct registry *r, const struct config *c,
     for (size_t i = 0; i < r->n_engines; i++) {
         struct slice model = arena_dup(&r->arena, r->engines[i]->name);
         const struct config_model *m = &c->models[i];
-        enum route_unnamed unnamed = m->guide                    ? ROUTE_LAST
-                                     : m->embedding || m->rerank ? ROUTE_NEVER
-                                                                 : ROUTE_MAY;
+        enum route_does does = m->embedding ? ROUTE_EMBED : m->rerank ? ROUTE_RERANK : ROUTE_TEXT;
+        enum route_unnamed unnamed = m->guide ? ROUTE_LAST : ROUTE_MAY;
         if (!model.ptr)
             return ERR_NO_MEMORY;
-        targets[r->routes.n++] = (struct route_target){model, r->engines[i], 0, unnamed};
+        targets[r->routes.n++] = (struct route_target){model, r->engines[i], 0, unnamed, does};
         struct model_entry entry = {.name = model, .owner = SLICE("hearth")};
         if (describe(&r->arena, m, &entry))
             return ERR_NO_MEMORY;
@@ -224,7 +224,7 @@ static enum err add_engines(struct registry *r, const struct config *c,
     return OK;
 }
 
-/* ---- names ---------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 /* Aliases and roles, copied: the routes outlive the configuration by a moment at a reload. */
 static enum err add_aliases(struct registry *r, const struct config *c)
@@ -309,6 +309,7 @@ enum err registry_make(struct daemon *d, const struct config *c, struct registry
         return why_set(why, e, "no memory for the providers");
     }
     r.routes.targets = targets;
+    r.routes.known_names = c->known_names;
     *ret_registry = r;
     return OK;
 }

@@ -107,7 +107,7 @@ static enum err find_model(const struct daemon *d, struct slice name, struct sli
                            struct why *why)
 {
     struct route_plan plan = {0};
-    enum err e = route_plan(&d->registry.routes, name, SLICE(""), &plan);
+    enum err e = route_plan(&d->registry.routes, &(struct route_wish){.name = name}, &plan);
     if (e == ERR_NO_MODEL)
         return no_model(&plan, name, why);
     if (e)

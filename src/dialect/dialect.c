@@ -11,15 +11,23 @@ static const struct codec *const codecs[DIALECT_COUNT] = {
 const char *dialect_kind_name(enum call_kind kind)
 {
     static const char *const names[CALL_COUNT] = {
-        [CALL_NONE] = "none",         [CALL_CHAT] = "chat",
-        [CALL_COMPLETE] = "complete", [CALL_EMBED] = "embed",
-        [CALL_RERANK] = "rerank",     [CALL_TRANSCRIBE] = "transcribe",
-        [CALL_SPEAK] = "speak",       [CALL_PICTURE] = "picture",
-        [CALL_INFILL] = "infill",     [CALL_TOKENS] = "tokens",
+        [CALL_NONE] = "none",
+        [CALL_CHAT] = "chat",
+        [CALL_COMPLETE] = "complete",
+        [CALL_EMBED] = "embed",
+        [CALL_RERANK] = "rerank",
+        [CALL_TRANSCRIBE] = "transcribe",
+        [CALL_SPEAK] = "speak",
+        [CALL_PICTURE] = "picture",
+        [CALL_INFILL] = "infill",
+        [CALL_TOKENS] = "tokens",
         [CALL_VECTOR] = "vector",
-        [CALL_TOKENIZE] = "tokenize", [CALL_DETOKENIZE] = "detokenize",
-        [CALL_TEMPLATE] = "template", [CALL_PROPS] = "props",
-        [CALL_SLOTS] = "slots",       [CALL_ADAPTERS] = "adapters",
+        [CALL_TOKENIZE] = "tokenize",
+        [CALL_DETOKENIZE] = "detokenize",
+        [CALL_TEMPLATE] = "template",
+        [CALL_PROPS] = "props",
+        [CALL_SLOTS] = "slots",
+        [CALL_ADAPTERS] = "adapters",
     };
     return names[kind];
 }
@@ -57,4 +65,18 @@ enum err codec_common(struct arena *arena, struct call *call, enum call_kind kin
     call->messages = common->messages;
     call->tools = common->tools;
     return OK;
+}
+
+void delta_pick(const struct json_value *delta, const struct json_value *ret[DELTA_FIELDS])
+{
+    static const struct slice names[DELTA_FIELDS] = {
+        [DELTA_ROLE] = {"role", 4},
+        [DELTA_CONTENT] = {"content", 7},
+        [DELTA_REFUSAL] = {"refusal", 7},
+        [DELTA_TOOLS] = {"tool_calls", 10},
+        [DELTA_FUNCTION] = {"function_call", 13},
+        [DELTA_REASONING_CONTENT] = {"reasoning_content", 17},
+        [DELTA_REASONING] = {"reasoning", 9},
+    };
+    json_pick(delta, names, DELTA_FIELDS, ret);
 }

@@ -38,13 +38,17 @@ enum call_kind {
     CALL_COUNT
 };
 
-/* ---- call ---- */
-enum call_wish { WISH_NONE, WISH_LOAD, WISH_UNLOAD }; /* no call: the model into memory, out of it */
+/* ---- call ------------------------------------------------------------------------------------ */
+enum call_wish {
+    WISH_NONE,
+    WISH_LOAD,
+    WISH_UNLOAD
+}; /* no call: the model into memory, out of it */
 struct call {
     enum call_kind kind;
     enum dialect dialect;
     enum call_wish wish; /* then there is no common form */
-    struct slice model; /* as the caller wrote it; "" when not at all. In the arena */
+    struct slice model;  /* as the caller wrote it; "" when not at all. In the arena */
     bool stream, wants_usage, has_system;
     struct slice body;           /* the caller's own bytes, owned by the request */
     struct edits edits;          /* from the caller's bytes to every target's */
@@ -66,7 +70,7 @@ bool call_may_be_set(struct slice field);
 const char *dialect_kind_name(enum call_kind kind); /* as in logs */
 const char *dialect_name(enum dialect d);
 
-/* ---- events ---- */
+/* ---- events ---------------------------------------------------------------------------------- */
 struct usage {
     int64_t prompt, completion; /* tokens; -1: not told */
     int64_t cached, reasoning;  /* of these; 0 also when it is not told */
@@ -101,3 +105,16 @@ static inline bool event_is_content(const struct event *e)
     return e->kind == EVENT_TEXT || e->kind == EVENT_REASONING || e->kind == EVENT_TOOL ||
            e->kind == EVENT_WHOLE;
 }
+
+/* ---- the common form ------------------------------------------------------------------------- */
+enum delta_field { /* what stands in the `delta` of a choice */
+                   DELTA_ROLE,
+                   DELTA_CONTENT,
+                   DELTA_REFUSAL,
+                   DELTA_TOOLS,
+                   DELTA_FUNCTION,
+                   DELTA_REASONING_CONTENT,
+                   DELTA_REASONING,
+                   DELTA_FIELDS
+};
+void delta_pick(const struct json_value *delta, const struct json_value *ret[DELTA_FIELDS]);

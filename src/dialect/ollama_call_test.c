@@ -1,5 +1,5 @@
-/* Calls in Ollama's words: what each becomes in the common form, what is refused and in which words,
- * what is named as dropped, and which are no calls but wishes. */
+/* Calls in Ollama's words: what each becomes in the common form, what is refused and in which
+ * words, what is named as dropped, and which are no calls but wishes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,8 +47,8 @@ static const struct good goods[] = {
      ""},
     {CALL_CHAT, CHAT(",\"options\":null"), COMMON(""), ""},
     /* format, think */
-    {CALL_CHAT, CHAT(",\"format\":\"json\""), COMMON(",\"response_format\":{\"type\":\"json_object\"}"),
-     ""},
+    {CALL_CHAT, CHAT(",\"format\":\"json\""),
+     COMMON(",\"response_format\":{\"type\":\"json_object\"}"), ""},
     {CALL_CHAT, CHAT(",\"format\":\"\",\"think\":null"), COMMON(""), ""},
     {CALL_CHAT, CHAT(",\"format\":{\"type\":\"object\"}"),
      COMMON(",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"format\","
@@ -74,7 +74,8 @@ static const struct good goods[] = {
      "\"data:image/jpeg;base64,/9j/AA==\"}}]}]}",
      ""},
     {CALL_CHAT,
-     "{\"model\":\"m\",\"messages\":[" USER ",{\"role\":\"assistant\",\"content\":\"\",\"thinking\":"
+     "{\"model\":\"m\",\"messages\":[" USER
+     ",{\"role\":\"assistant\",\"content\":\"\",\"thinking\":"
      "\"hm\",\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":{\"a\":1}}},{\"function\":"
      "{\"name\":\"g\",\"arguments\":{}}},{\"id\":\"c9\",\"function\":{\"name\":\"g\",\"arguments\":"
      "{\"b\":2}}}]},{\"role\":\"tool\",\"tool_name\":\"g\",\"content\":\"1\"},{\"role\":\"tool\","
@@ -112,7 +113,8 @@ static void judge_good(const struct good *c)
     struct arena arena = {0};
     struct call call = {0};
     struct why why = {0};
-    enum err e = dialect_decode_call(DIALECT_OLLAMA, c->kind, slice_of(c->body), &arena, &call, &why);
+    enum err e =
+        dialect_decode_call(DIALECT_OLLAMA, c->kind, slice_of(c->body), &arena, &call, &why);
     struct slice got = !e && call.common ? call.common->body : SLICE("");
     if (e || !slice_is(got, slice_of(c->common)) || !slice_is(call.dropped, slice_of(c->dropped)) ||
         !slice_is(call.model, SLICE("m"))) {
@@ -146,8 +148,8 @@ static const struct bad bads[] = {
     {CALL_CHAT, "{\"model\":1,\"messages\":[" USER "]}", ERR_BAD_VALUE, NULL},
     {CALL_CHAT, "{\"model\":\"m\",\"messages\":{\"a\":1}}", ERR_BAD_VALUE, NULL},
     {CALL_CHAT, "{\"model\":\"m\",\"messages\":[1]}", ERR_BAD_VALUE, NULL},
-    {CALL_CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[]}]}", ERR_BAD_VALUE,
-     NULL},
+    {CALL_CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[]}]}",
+     ERR_BAD_VALUE, NULL},
     {CALL_CHAT, CHAT(",\"options\":[]"), ERR_BAD_VALUE, NULL},
     {CALL_CHAT, CHAT(",\"options\":{\"num_predict\":\"x\"}"), ERR_BAD_VALUE,
      "option \"num_predict\" must be of type integer"},
@@ -170,14 +172,15 @@ static const struct bad bads[] = {
      "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"\",\"images\":[\"AAAA\"]}]}",
      ERR_BAD_VALUE, NULL},
     {CALL_CHAT,
-     "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"\",\"images\":[\"" PNG "\\\"\"]}]}",
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"\",\"images\":[\"" PNG
+     "\\\"\"]}]}",
      ERR_BAD_VALUE, NULL},
     {CALL_CHAT, "{\"m\\u006fdel\":\"m\",\"messages\":[" USER "]}", ERR_BAD_REQUEST, NULL},
     {CALL_COMPLETE, "{\"model\":\"m\",\"prompt\":[1]}", ERR_BAD_VALUE, NULL},
     {CALL_COMPLETE, "{\"model\":\"m\",\"prompt\":\"a\",\"suffix\":\"b\"}", ERR_BAD_VALUE, NULL},
     {CALL_COMPLETE, "{\"model\":\"m\",\"prompt\":\"a\",\"template\":\"b\"}", ERR_BAD_VALUE, NULL},
-    {CALL_COMPLETE, "{\"model\":\"m\",\"prompt\":\"a\",\"raw\":true,\"system\":\"b\"}", ERR_BAD_VALUE,
-     "raw mode does not support template, system, or context"},
+    {CALL_COMPLETE, "{\"model\":\"m\",\"prompt\":\"a\",\"raw\":true,\"system\":\"b\"}",
+     ERR_BAD_VALUE, "raw mode does not support template, system, or context"},
     {CALL_EMBED, "{\"model\":\"m\"}", ERR_MISSING_FIELD, NULL},
     {CALL_EMBED, "{\"model\":\"m\",\"input\":[1]}", ERR_BAD_VALUE, NULL},
     {CALL_VECTOR, "{\"model\":\"m\",\"prompt\":[\"a\"]}", ERR_BAD_VALUE, NULL},

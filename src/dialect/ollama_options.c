@@ -59,8 +59,9 @@ static int64_t whole_of(const struct json_value *v)
     double d = json_number(v);
     if (json_int(v, &n))
         return n;
-    return d >= 9e15 ? INT64_C(9000000000000000)
-                     : d <= -9e15 ? -INT64_C(9000000000000000) : (int64_t)d;
+    return d >= 9e15    ? INT64_C(9000000000000000)
+           : d <= -9e15 ? -INT64_C(9000000000000000)
+                        : (int64_t)d;
 }
 
 static void put(const struct option_row *row, const struct json_value *v, struct json_writer *w)

@@ -102,7 +102,8 @@ bool engines_stay(const struct engines *all, struct slice model, struct engine_s
     bool idle = !e->tries && e->sm.state == READY;
     uint64_t most = e->model->keep_alive_ms, spent = idle ? engine_now(e) - e->used_ms : 0;
     bool stays = e->model->pin || most == CONFIG_FOREVER;
-    *ret_stay = (struct engine_stay){
-        e->spawn->context, stays ? UINT64_MAX : most > spent ? most - spent : 0};
+    *ret_stay = (struct engine_stay){e->spawn->context, stays          ? UINT64_MAX
+                                                        : most > spent ? most - spent
+                                                                       : 0};
     return true;
 }

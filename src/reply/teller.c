@@ -35,14 +35,16 @@ struct said said_read(const struct json_value *choice)
     const struct json_value *delta = json_get(choice, "delta");
     if (!delta)
         delta = json_get(choice, "message");
-    const struct json_value *reasoning = json_get(delta, "reasoning_content");
+    const struct json_value *v[DELTA_FIELDS];
+    delta_pick(delta, v);
+    bool named = json_is_text(v[DELTA_REASONING_CONTENT]);
     if (json_int(json_get(choice, "index"), &index) && index > 0)
         s.index = (uint64_t)index;
-    s.text = json_text(delta ? json_get(delta, "content") : json_get(choice, "text"));
-    s.reasoning = json_text(json_is_text(reasoning) ? reasoning : json_get(delta, "reasoning"));
-    s.refusal = json_text(json_get(delta, "refusal"));
+    s.text = json_text(delta ? v[DELTA_CONTENT] : json_get(choice, "text"));
+    s.reasoning = json_text(v[named ? DELTA_REASONING_CONTENT : DELTA_REASONING]);
+    s.refusal = json_text(v[DELTA_REFUSAL]);
     s.finish = json_text(json_get(choice, "finish_reason"));
-    s.tools = json_get(delta, "tool_calls");
+    s.tools = v[DELTA_TOOLS];
     s.logprobs = json_get(choice, "logprobs");
     return s;
 }

@@ -117,3 +117,5 @@ uint64_t request_id(const struct request *r);
 struct request *request_find(struct desk *d, uint64_t id, int64_t principal);
 bool request_streams(const struct request *r); /* the caller asked for a stream */
 bool request_wants_usage(const struct request *r);
+/* Fields of the call for which the place that answers has no word; commas between. */
+struct slice request_dropped(const struct request *r);

@@ -162,7 +162,7 @@ static bool spare(struct request *r)
     return grant(r, SLICE("unload"));
 }
 
-/* ---- ROUTING -------------------------------------------------------------------------------- */
+/* ---- ROUTING --------------------------------------------------------------------------------- */
 
 /* A port's role stands for whatever the request says. In terms.role, role/ is before its name. */
 static struct slice asked(const struct request *r)
@@ -277,10 +277,17 @@ static enum err keep_plan(struct request *r)
     return OK;
 }
 
+static enum route_does does(const struct request *r)
+{
+    bool embeds = r->call.kind == CALL_EMBED || r->call.kind == CALL_VECTOR;
+    return embeds ? ROUTE_EMBED : r->call.kind == CALL_RERANK ? ROUTE_RERANK : ROUTE_TEXT;
+}
+
 static bool make_plan(struct request *r)
 {
     struct why why;
-    enum err e = route_plan(r->desk->routes, asked(r), r->terms.models, &r->plan);
+    const struct route_wish wish = {asked(r), r->terms.models, does(r)};
+    enum err e = route_plan(r->desk->routes, &wish, &r->plan);
     if (e == ERR_OUT_OF_SCOPE) {
         why_set(&why, e, "%s", "");
         return stop(r, &why);
@@ -410,7 +417,7 @@ static bool start(struct request *r)
 static bool try(struct request *r)
 {
     if (!r->tries.over)
-        return r->attempt.backend                ? false
+        return r->attempt.backend          ? false
                : r->call.wish == WISH_LOAD ? grant(r, SLICE("load"))
                                            : start(r);
     r->tries.over = false;
@@ -418,7 +425,7 @@ static bool try(struct request *r)
     return try_again(r);
 }
 
-/* ---- STREAMING, RESUMING, SETTLING ---------------------------------------------------------- */
+/* ---- STREAMING, RESUMING, SETTLING ----------------------------------------------------------- */
 
 static bool stream(struct request *r)
 {

@@ -136,7 +136,7 @@ struct config {                                      /* read-only, owned by itse
     struct config_queue queue;
     struct config_failover failover;
     struct config_engines engines;
-    bool audit_strict;
+    bool audit_strict, known_names;
     const struct config_provider *providers; /* in the order in which they are tried */
     size_t providers_n;
     const struct config_model *models; /* in the order of the files, as the rest */

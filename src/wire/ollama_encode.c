@@ -26,13 +26,14 @@ static const struct field_row *row_of(struct slice name)
     return NULL;
 }
 
-/* ---- what it can do ---------------------------------------------------------------------------- */
+/* ---- what it can do -------------------------------------------------------------------------- */
 
 static bool says_nothing(const struct json_value *v)
 {
     bool empty = (json_is_text(v) && !json_text(v).len) ||
                  ((json_is_array(v) || json_is_object(v)) && !json_count(v));
-    return json_is_null(v) || json_is_false(v) || empty || (json_is_number(v) && json_number(v) == 0);
+    return json_is_null(v) || json_is_false(v) || empty ||
+           (json_is_number(v) && json_number(v) == 0);
 }
 
 static enum err judge(const struct common_call *c, struct text *dropped, struct why *why)
@@ -43,7 +44,8 @@ static enum err judge(const struct common_call *c, struct text *dropped, struct 
             text_add(dropped, dropped->len ? SLICE(",") : SLICE(""));
             text_visible(dropped, slice_to(i.key, min_size(i.key.len, 64)));
         } else if (row && row->deed == DEED_NEVER && !says_nothing(i.value)) {
-            return why_param(why, ERR_CANNOT, row->name, "Ollama cannot be asked for %s", row->name);
+            return why_param(why, ERR_CANNOT, row->name, "Ollama cannot be asked for %s",
+                             row->name);
         } else if (row && row->deed == DEED_ONE && json_is_number(i.value) &&
                    json_number(i.value) > 1) {
             return why_param(why, ERR_CANNOT, row->name, "Ollama gives one answer to a call");
@@ -52,7 +54,7 @@ static enum err judge(const struct common_call *c, struct text *dropped, struct 
     return OK;
 }
 
-/* ---- options ----------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static bool has_option(const struct json_value *v, const struct field_row *row)
 {
@@ -103,7 +105,7 @@ static void put_options(const struct common_call *c, struct json_writer *w)
         json_close_object(w);
 }
 
-/* ---- how it is to answer ----------------------------------------------------------------------- */
+/* ---- how it is to answer --------------------------------------------------------------------- */
 
 static enum err put_format(const struct common_call *c, struct json_writer *w, struct why *why)
 {
@@ -165,7 +167,7 @@ static void put_think(const struct common_call *c, struct json_writer *w)
     }
 }
 
-/* ---- the kinds --------------------------------------------------------------------------------- */
+/* ---- the kinds ------------------------------------------------------------------------------- */
 
 static enum err put_chat(const struct common_call *c, struct json_writer *w, struct why *why)
 {
@@ -174,11 +176,13 @@ static enum err put_chat(const struct common_call *c, struct json_writer *w, str
         e = put_tools(c, w, why);
     if (!e)
         e = put_format(c, w, why);
+    if (e)
+        return e;
     put_think(c, w);
     put_options(c, w);
     json_key(w, "stream");
     json_put_bool(w, true);
-    return e;
+    return OK;
 }
 
 static enum err put_text(const struct common_call *c, struct json_writer *w, struct why *why)
@@ -192,10 +196,12 @@ static enum err put_text(const struct common_call *c, struct json_writer *w, str
     json_key(w, "raw");
     json_put_bool(w, true);
     enum err e = put_format(c, w, why);
+    if (e)
+        return e;
     put_options(c, w);
     json_key(w, "stream");
     json_put_bool(w, c->stream);
-    return e;
+    return OK;
 }
 
 static enum err put_input(const struct common_call *c, struct json_writer *w, struct why *why)
@@ -228,6 +234,7 @@ enum err ollama_encode(const struct common_call *c, struct text *out, struct tex
         e = put_text(c, &w, why);
     else if (!e)
         e = put_input(c, &w, why);
-    json_close_object(&w);
+    if (!e)
+        json_close_object(&w);
     return e;
 }

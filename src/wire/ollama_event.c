@@ -3,7 +3,7 @@
  * same line is read again until all of it was told. */
 #include "wire/ollama.h"
 
-/* ---- a line ------------------------------------------------------------------------------------ */
+/* ---- a line ---------------------------------------------------------------------------------- */
 
 struct line {
     const struct json_value *root, *message; /* message: of a chat */
@@ -44,7 +44,7 @@ struct usage ollama_usage(const struct json_value *root)
     return u;
 }
 
-/* ---- the caller's own words ---------------------------------------------------------------------- */
+/* ---- the caller's own words ------------------------------------------------------------------ */
 
 static enum err decode_own(struct decoder *d, struct slice raw, struct slice data,
                            struct event *event, struct why *why)
@@ -57,11 +57,11 @@ static enum err decode_own(struct decoder *d, struct slice raw, struct slice dat
     event->raw = raw;
     event->json = data;
     event->parsed = doc.root;
-    event->kind = l.done                 ? EVENT_END
-                  : l.text.len           ? EVENT_TEXT
-                  : json_count(l.tools)  ? EVENT_TOOL
-                  : l.thought.len        ? EVENT_REASONING
-                                         : EVENT_HEAD;
+    event->kind = l.done                ? EVENT_END
+                  : l.text.len          ? EVENT_TEXT
+                  : json_count(l.tools) ? EVENT_TOOL
+                  : l.thought.len       ? EVENT_REASONING
+                                        : EVENT_HEAD;
     if (l.done)
         event->usage = ollama_usage(l.root);
     struct slice before = event->raw;
@@ -77,7 +77,7 @@ static enum err decode_own(struct decoder *d, struct slice raw, struct slice dat
     return e;
 }
 
-/* ---- into the common form ------------------------------------------------------------------------ */
+/* ---- into the common form -------------------------------------------------------------------- */
 
 /* What a line may tell, in the order in which it is told; calls of tools stand between. */
 enum { TELL_HEAD, TELL_THOUGHT, TELL_TEXT, TELL_TOOLS };
@@ -99,7 +99,8 @@ static bool has(const struct decoder *d, const struct line *l, unsigned step)
     if (step < TELL_TOOLS + calls)
         return true;
     struct usage u = ollama_usage(l->root);
-    return l->done && (step != TELL_TOOLS + calls + TELL_USAGE || u.prompt >= 0 || u.completion >= 0);
+    return l->done &&
+           (step != TELL_TOOLS + calls + TELL_USAGE || u.prompt >= 0 || u.completion >= 0);
 }
 
 static enum err tell_tool(struct decoder *d, const struct json_value *call, struct event *event)
@@ -182,7 +183,7 @@ static enum err decode(struct decoder *d, struct slice data, struct event *event
     return e;
 }
 
-/* ---- the codec ---------------------------------------------------------------------------------- */
+/* ---- the codec ------------------------------------------------------------------------------- */
 
 static const char *path(enum call_kind kind)
 {
@@ -196,10 +197,7 @@ static const char *path(enum call_kind kind)
 }
 
 const struct codec ollama_wire = {
-    .manner = {.rooted = true,
-               .lines = true,
-               .key = {"authorization", 13},
-               .word = {"Bearer ", 7}},
+    .manner = {.rooted = true, .lines = true, .key = {"authorization", 13}, .word = {"Bearer ", 7}},
     .path = path,
     .encode_own = openai_encode_call,
     .encode = ollama_encode,

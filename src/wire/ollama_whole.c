@@ -21,8 +21,7 @@ static void put_text_object(const struct decoder *d, const struct json_value *ro
     json_put_pair(w, "text", json_text(json_get(root, "response")));
     json_key(w, "logprobs");
     json_put_null(w);
-    json_put_pair(w, "finish_reason",
-                  slice_is(reason, SLICE("length")) ? reason : SLICE("stop"));
+    json_put_pair(w, "finish_reason", slice_is(reason, SLICE("length")) ? reason : SLICE("stop"));
     json_close_object(w);
     json_close_array(w);
     json_key(w, "usage");

@@ -89,7 +89,7 @@ def answered(page, seconds=8):
 
 
 def test_what_is_served(world):
-    r = world.daemon.ask("GET", "/")
+    r = world.daemon.ask("GET", "/", headers=[("Accept", "text/html,*/*;q=0.8")])
     assert r.status == 200 and r.header("Content-Type") == "text/html; charset=utf-8"
     assert 5000 < len(r.body) <= MOST_BYTES
     assert r.header("X-Content-Type-Options") == "nosniff" and r.header("Referrer-Policy") == "no-referrer"
