@@ -49,12 +49,19 @@ static struct slice host_header(struct arena *a, const struct config_address *fr
                         from->place == CONFIG_LOCALHOST ? "localhost" : from->host, from->port);
 }
 
+static enum dialect dialect_of(enum config_kind kind)
+{
+    return kind == CONFIG_ANTHROPIC ? DIALECT_ANTHROPIC
+           : kind == CONFIG_OLLAMA  ? DIALECT_OLLAMA
+                                    : DIALECT_OPENAI;
+}
+
 static struct provider_terms terms_of(struct daemon *d, struct arena *a, const struct config *c,
                                       const struct config_provider *p)
 {
     struct provider_terms t = {
         .name = slice_of(p->name),
-        .dialect = p->kind == CONFIG_OLLAMA ? DIALECT_OLLAMA : DIALECT_OPENAI,
+        .dialect = dialect_of(p->kind),
         .host = host_header(a, &p->address),
         .path = slice_of(p->path),
         .api_key = slice_of(p->api_key),
@@ -309,7 +316,7 @@ enum err registry_make(struct daemon *d, const struct config *c, struct registry
         return why_set(why, e, "no memory for the providers");
     }
     r.routes.targets = targets;
-    r.routes.known_names = c->known_names;
+    r.routes.known_names = c->request.known_names;
     *ret_registry = r;
     return OK;
 }

@@ -3,9 +3,8 @@
 
 static const struct codec *const codecs[DIALECT_COUNT] = {
     [DIALECT_NONE] = &openai_codec, /* whoever has no dialect is answered in the common one */
-    [DIALECT_OPENAI] = &openai_codec,
-    [DIALECT_OLLAMA] = &ollama_codec,
-    [DIALECT_LLAMA] = &llama_codec,
+    [DIALECT_OPENAI] = &openai_codec, [DIALECT_ANTHROPIC] = &anthropic_codec,
+    [DIALECT_OLLAMA] = &ollama_codec, [DIALECT_LLAMA] = &llama_codec,
 };
 
 const char *dialect_kind_name(enum call_kind kind)

@@ -56,7 +56,9 @@ struct call {
     size_t front, first_message; /* places in the body before its first member, first message */
     uint64_t named[2];           /* which of the codec's fields the caller wrote, a bit each */
     uint64_t messages, tools;    /* counted for routing and the audit row */
+    int64_t n;                   /* answers that are wanted; 0: not told */
     const struct call *common;   /* in the common form; NULL: it is, or has no word for it */
+    const char *lacks;           /* why it has none; NULL: nothing to say */
     struct slice dropped;        /* names of fields for which that has no word, commas between */
 };
 /* Checks what a call must look like; the arena gets what is kept. The body may be 32 MiB: above

@@ -227,6 +227,7 @@ static enum err finish(struct members *m, struct why *why)
     call->has_system = f->has_system;
     call->messages = json_count(f->messages);
     call->tools = json_count(f->tools);
+    call->n = f->n;
     enum err e = call->model.ptr ? insert_missing(m) : ERR_NO_MEMORY;
     if (!e && call->edits.n > MOST_EDITS - LATER_EDITS)
         e = ERR_BAD_REQUEST;

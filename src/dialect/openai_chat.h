@@ -11,6 +11,7 @@
 struct chat_fields { /* lives as long as the document */
     struct slice model, grammar;
     bool stream, has_system;
+    int64_t n;        /* answers */
     size_t tools_len; /* as the caller wrote them */
     const struct json_value *messages, *tools, *stop, *stream_options, *logit_bias, *samplers,
         *breakers, *json_schema, *response_format;

@@ -195,6 +195,7 @@ static enum err add_choice(struct assembler *a, const struct json_value *v)
         append(&c->finish, of[FINISH]);
     }
     add_logprobs(c, of[LOGPROBS]);
+    append(&c->content, json_get(v, "text")); /* of a text, which has no delta */
     return add_delta(c, of[DELTA]);
 }
 

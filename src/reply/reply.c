@@ -4,6 +4,7 @@
 static const struct voice *const voices[DIALECT_COUNT] = {
     [DIALECT_NONE] = &openai_voice, /* whoever has no dialect is answered in the common one */
     [DIALECT_OPENAI] = &openai_voice,
+    [DIALECT_ANTHROPIC] = &anthropic_voice,
     [DIALECT_OLLAMA] = &ollama_voice,
     [DIALECT_LLAMA] = &openai_voice, /* only its errors: the rest is an engine's own */
 };

@@ -38,6 +38,9 @@ void record_begin(struct request *r)
     r->row.began_ms = os_wall_ms();
     r->row.principal = r->terms.principal;
     r->row.who = r->terms.who;
+    if (r->terms.parent)
+        r->row.parent = arena_format(&r->arena, "%.*s-%llu", SLICE_ARG(r->desk->audit->instance),
+                                     (unsigned long long)r->terms.parent);
     r->row.kind = r->terms.kind;
     r->row.call = dialect_kind_name(r->terms.kind);
     r->row.dialect = dialect_name(r->terms.dialect);

@@ -43,6 +43,7 @@ static void free_request(struct hold *h)
         r->next->link = r->link;
     body_fini(&r->body);
     decoder_fini(&r->decoder);
+    fan_fini(r);
     digest_free(r->record.digest);
     arena_fini(&r->arena);
     mem_free(r);

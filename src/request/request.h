@@ -90,6 +90,7 @@ struct request_terms {
     enum dialect dialect;
     bool ends_by_itself; /* goes on without readers, and stays for 60 s for those who come back */
     bool told;           /* while it waits, its stream says for what, in comments */
+    uint64_t parent;     /* the request that makes it; 0: none */
     int64_t principal;   /* who asks, and owns it; 0: nobody that is recorded */
     uint64_t grant;      /* by what right; see desk_revoke */
     struct slice who;    /* its name; copied */

@@ -199,9 +199,12 @@ static bool no_model(struct request *r)
         text_add(&near, i ? SLICE(", ") : SLICE("; the nearest are "));
         text_add(&near, r->plan.nearest[i]);
     }
-    why_param(&why, ERR_NO_MODEL, "model", "no %s is named \"%s\"%s", role ? "role" : "model",
-              text_cstr(&name),
-              r->desk->routes->n ? text_cstr(&near) : "; no provider is switched on");
+    if (!asked(r).len)
+        why_param(&why, ERR_NO_MODEL, "model", "no model is named, and none is there for this");
+    else
+        why_param(&why, ERR_NO_MODEL, "model", "no %s is named \"%s\"%s", role ? "role" : "model",
+                  text_cstr(&name),
+                  r->desk->routes->n ? text_cstr(&near) : "; no provider is switched on");
     text_fini(&name);
     text_fini(&near);
     return stop(r, &why);
@@ -219,6 +222,10 @@ static bool exhausted(struct request *r)
         text_format(&words, ": %s", err_row(t->err)->code);
     }
     text_format(&words, " (%s)", r->tries.failed.text);
+    if (why.code == ERR_CANNOT) {
+        struct slice other = request_another(r);
+        text_format(&words, other.len ? "; %.*s can" : "%.*s", SLICE_ARG(other));
+    }
     snprintf(why.text, sizeof why.text, "%s", text_cstr(&words));
     text_fini(&words);
     return stop(r, &why);
@@ -304,8 +311,18 @@ static bool make_plan(struct request *r)
     return true;
 }
 
+/* Several answers: each is asked for by itself. */
+static bool is_fan(const struct request *r)
+{
+    return r->call.n > 1 && (r->call.kind == CALL_CHAT || r->call.kind == CALL_COMPLETE);
+}
+
 static bool route(struct request *r)
 {
+    if (is_fan(r)) {
+        request_move(r, REQUEST_WAITING);
+        return true;
+    }
     if (!r->plan.n)
         return make_plan(r);
     if (r->tries.candidate >= r->plan.n || r->tries.made >= r->desk->settings.attempts ||
@@ -337,7 +354,7 @@ static bool wait_for_slot(struct request *r)
 {
     if (r->call.wish == WISH_UNLOAD)
         return spare(r);
-    if (r->ticket.granted) {
+    if (r->ticket.granted || is_fan(r)) {
         request_move(r, REQUEST_TRYING);
         return true;
     }
@@ -416,6 +433,11 @@ static bool start(struct request *r)
 
 static bool try(struct request *r)
 {
+    if (is_fan(r)) {
+        if (!r->fan)
+            fan_start(r);
+        return false;
+    }
     if (!r->tries.over)
         return r->attempt.backend          ? false
                : r->call.wish == WISH_LOAD ? grant(r, SLICE("load"))
@@ -471,6 +493,7 @@ static bool settle(struct request *r)
         r->desk->attempts--;
         record_heard(r);
     }
+    fan_stop(r);
     tell_readers(r);
     complete_row(r);
     request_give_up_slot(r);

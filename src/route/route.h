@@ -57,11 +57,12 @@ struct route_plan {
     unsigned n_nearest;
 };
 
-/* A name is that of a model, else an alias, else a role; model/NAME and role/NAME mean that alone.
- * `:latest` at its end is no part of it. An empty name, or what clients send who were never told
- * one, means the first model that may be asked so.
- * What is not in the scope is not there: neither as a candidate nor among the nearest. A right to the name that was
- * asked is one to all that it leads to; else only what may be asked by its own name is left.
+/* A name is that of a model, else an alias, else a role, else one that programs have built in;
+ * model/NAME and role/NAME mean that alone. `:latest` at its end is no part of it. No name, or what
+ * clients send who were never told one, means the first model that does what is wanted.
+ * What is not in the scope is not there: neither as a candidate nor among the nearest. A right to
+ * the name that was asked is one to all that it leads to; else only what may be asked by its own
+ * name is left.
  * ERR_OUT_OF_SCOPE: nothing is, whether or not anything has the name. ERR_NO_MODEL: nothing has
  * this name. ERR_ROLE_UNBOUND: a role that is bound to nothing. ERR_NO_TARGET: a role of whose
  * models none is there. ret_plan->role is set with the last two. */

@@ -20,11 +20,11 @@ struct config_limits {
     uint64_t connections, headers_ms;
     uint64_t body_rate_bytes, body_rate_ms; /* at least so many bytes in each such time */
     uint64_t keep_alive_ms, requests_per_connection;
-    uint64_t body_bytes, bodies_total_bytes;
-    uint64_t write_stall_ms, stream_buffer_bytes;
+    uint64_t body_bytes, bodies_total_bytes, write_stall_ms, stream_buffer_bytes;
 };
 struct config_request {
     uint64_t total_ms, attempts, drain_ms;
+    bool known_names;
 };
 struct config_upstream {
     uint64_t connect_ms, first_byte_ms, idle_ms, pool_idle_ms, pool_requests;
@@ -54,7 +54,7 @@ struct config_failover {
     X(LLAMA_SERVER,      "llama_server",      false, "llama_server")                               \
     X(HEARTH,            "hearth",            false, "hearth")                                     \
     X(OPENAI,            "openai",            false, "openai")                                     \
-    X(ANTHROPIC,         "anthropic",         false, "anthropic claude")
+    X(ANTHROPIC,         "anthropic",         true,  "anthropic claude")
 /* clang-format on */
 enum config_kind {
 #define X(name, ...) CONFIG_##name,
@@ -136,7 +136,7 @@ struct config {                                      /* read-only, owned by itse
     struct config_queue queue;
     struct config_failover failover;
     struct config_engines engines;
-    bool audit_strict, known_names;
+    bool audit_strict;
     const struct config_provider *providers; /* in the order in which they are tried */
     size_t providers_n;
     const struct config_model *models; /* in the order of the files, as the rest */

@@ -41,6 +41,13 @@ enum err openai_read_refusal(int status, struct slice body, struct why *why);
 enum err codec_refusal(int status, const struct json_value *error, struct why *why);
 /* Puts the caller's name for the model where this stands in the object; *edited is used for it. */
 enum err codec_edit_model(struct decoder *d, struct event *event);
+/* anthropic_event.c */
+enum err anthropic_decode_own(struct decoder *d, struct slice raw, struct slice data,
+                              struct event *event, struct why *why);
+enum err anthropic_decode(struct decoder *d, struct slice data, struct event *event,
+                          struct why *why);
+enum err anthropic_read_refusal(int status, struct slice body, struct why *why);
+int64_t anthropic_prompt(const struct json_value *usage); /* tokens; -1: not told */
 /* openai_alike.c */
 bool openai_alike(struct decoder *d, struct slice raw, struct slice data, struct event *event);
 void openai_learn(struct decoder *d, struct slice raw, struct slice data,

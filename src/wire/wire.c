@@ -2,9 +2,8 @@
 #include "wire/codec.h"
 
 static const struct codec *const codecs[DIALECT_COUNT] = {
-    [DIALECT_NONE] = &openai_wire,
-    [DIALECT_OPENAI] = &openai_wire,
-    [DIALECT_OLLAMA] = &ollama_wire,
+    [DIALECT_NONE] = &openai_wire,         [DIALECT_OPENAI] = &openai_wire,
+    [DIALECT_ANTHROPIC] = &anthropic_wire, [DIALECT_OLLAMA] = &ollama_wire,
     [DIALECT_LLAMA] = &llama_wire,
 };
 
@@ -42,7 +41,10 @@ static enum err choose(const struct call *c, enum dialect theirs, const struct t
         if (w.kind == CALL_COMPLETE && !speaks(theirs, CALL_COMPLETE))
             w.kind = CALL_CHAT; /* its prompt becomes a message */
         if (w.kind == CALL_NONE || !speaks(theirs, w.kind))
-            return why_set(why, ERR_CANNOT, "it has no word for this");
+            return why_set(why, ERR_CANNOT, "%s",
+                           c->kind == CALL_TOKENS ? "it counts no tokens"
+                           : c->lacks             ? c->lacks
+                                                  : "it has no word for this");
         w.ready = c->dialect == DIALECT_OPENAI && w.kind == c->kind;
     }
     w.whole = is_whole(&w, c);
@@ -135,10 +137,11 @@ static struct usage usage_in(const struct json_value *root)
     const struct json_value *usage = json_get(root, "usage");
     int64_t n;
     if (json_int(json_get(usage, "prompt_tokens"), &n) ||
-        json_int(json_get(usage, "input_tokens"), &n) ||
         json_int(json_get(root, "prompt_eval_count"), &n) ||
         json_int(json_get(root, "tokens_evaluated"), &n))
         u.prompt = n;
+    else
+        u.prompt = anthropic_prompt(json_is_object(usage) ? usage : root);
     if (json_int(json_get(usage, "completion_tokens"), &n) ||
         json_int(json_get(usage, "output_tokens"), &n) ||
         json_int(json_get(root, "eval_count"), &n) ||
