@@ -39,8 +39,8 @@ static enum err find_model(const struct visit *v, struct slice name,
                            const struct model_entry **ret_model, struct why *why)
 {
     struct route_plan plan = {0};
-    struct route_wish wish = {.name = name,
-                              .scope = v->x->peer->role.len ? SLICE("") : v->asker.models};
+    const struct route_wish wish = {.name = name,
+                                    .scope = v->x->peer->role.len ? SLICE("") : v->asker.models};
     if (!name.len)
         return why_param(why, ERR_MISSING_FIELD, "model", "model is missing");
     if (route_plan(v->api->desk->routes, &wish, &plan))

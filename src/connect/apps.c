@@ -86,11 +86,15 @@ static const struct connect_app apps[] = {
      .reads = jsonc_reads},
     {.name = "claude-code",
      .title = "Claude Code",
-     .how = CONNECT_NOT_BUILT,
+     .how = CONNECT_WRITES,
      .role = "code",
      .program = "claude",
      .folders = {".claude"},
-     .missing = "POST /v1/messages, Anthropic's API"},
+     .bearer = "Bearer none",
+     .messages = true,
+     .tools = true,
+     .fill = claude_code_fill,
+     .reads = jsonc_reads},
 };
 
 const struct connect_app *connect_app_at(size_t i)

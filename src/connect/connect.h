@@ -30,6 +30,7 @@ struct connect_app {
     const char *missing, *meanwhile;    /* NOT_BUILT: what it asks; what works all the same */
     const char *bearer;                 /* what it sends as a token when there is no key */
     bool key_twice, lists, tools, once; /* how it asks: see ask.c */
+    bool messages;                      /* it speaks Anthropic's dialect: see ask.c */
     bool mcp;                           /* it starts `hearth mcp` instead; it runs here only */
     enum err (*fill)(const struct connect_terms *t, struct connect_plan *p, struct why *why);
     bool (*reads)(struct slice text); /* is it still a file of the app's kind? */

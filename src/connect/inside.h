@@ -76,6 +76,7 @@ bool json_holds_all(const struct json_value *before, const struct json_value *af
                     const char *but);
 unsigned text_line(struct slice text, size_t at); /* of a byte, for words */
 
+enum err claude_code_fill(const struct connect_terms *t, struct connect_plan *p, struct why *why);
 enum err claude_desktop_fill(const struct connect_terms *t, struct connect_plan *p,
                              struct why *why);
 enum err continue_fill(const struct connect_terms *t, struct connect_plan *p, struct why *why);

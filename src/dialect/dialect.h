@@ -38,7 +38,7 @@ enum call_kind {
     CALL_COUNT
 };
 
-/* ---- call ------------------------------------------------------------------------------------ */
+/* ---- call ---- */
 enum call_wish {
     WISH_NONE,
     WISH_LOAD,

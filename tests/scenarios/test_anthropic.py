@@ -203,7 +203,7 @@ def test_an_anthropic_target_is_asked_by_openais_clients(daemon, fakes):
 
 
 @pytest.mark.parametrize("more, field", [
-    ({"grammar": "root ::= \"a\""}, "grammar"), ({"logprobs": True}, "logprobs"), ({"n": 2}, "n"),
+    ({"grammar": "root ::= \"a\""}, "grammar"), ({"logprobs": True}, "logprobs"),
     ({"response_format": {"type": "json_object"}}, "response_format"),
     ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools"),
     ({"messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}]}, "messages")])

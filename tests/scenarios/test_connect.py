@@ -20,13 +20,15 @@ import test_who_may_ask
 CONTINUE = ".continue/config.yaml"
 OPENCODE = ".config/opencode/opencode.json"
 AIDER = ".aider.conf.yml"
-FILES = {"continue": CONTINUE, "opencode": OPENCODE, "aider": AIDER}
+CLAUDE_CODE = ".claude/settings.json"
+FILES = {"continue": CONTINUE, "opencode": OPENCODE, "aider": AIDER, "claude-code": CLAUDE_CODE}
 SHOWN = ["open-webui", "sillytavern"]
-NOT_BUILT = {"codex": "/v1/responses", "n8n": "/v1/responses", "claude-code": "/v1/messages"}
+NOT_BUILT = {"codex": "/v1/responses", "n8n": "/v1/responses"}
 MINE = {
     "continue": "# mine\nname: x\nmodels:\n  # the big one\n  - name: a\n    provider: ollama\n    model: b",
     "opencode": '{\n\t// mine\n\t"theme": "x", /* and */\n}',
     "aider": "# mine\r\nvim: true\r\n",
+    "claude-code": '{\n  "env": {\n    "MINE": "1"\n  },\n  "cleanupPeriodDays": 9\n}\n',
 }
 
 
