@@ -35,7 +35,7 @@ struct backend_ops {
     /* Somebody waits in its queue: it may have to be started first. An error: there is no use in
      * waiting. NULL: it is always there. */
     enum err (*wanted)(struct backend *b, struct why *why);
-    /* Nobody needs it any more, says who asked it last: it may go once it is idle. NULL: it stays. */
+    /* Nobody needs it any more, says who asked it last: it may go, out of rest. NULL: it stays. */
     void (*spared)(struct backend *b);
     void (*free)(struct backend *b); /* retired, and nobody uses it any more */
 };

@@ -72,7 +72,7 @@ bool call_may_be_set(struct slice field);
 const char *dialect_kind_name(enum call_kind kind); /* as in logs */
 const char *dialect_name(enum dialect d);
 
-/* ---- events ---- */
+/* ---- events ---------------------------------------------------------------------------------- */
 struct usage {
     int64_t prompt, completion; /* tokens; -1: not told */
     int64_t cached, reasoning;  /* of these; 0 also when it is not told */
@@ -108,7 +108,7 @@ static inline bool event_is_content(const struct event *e)
            e->kind == EVENT_WHOLE;
 }
 
-/* ---- the common form ---- */
+/* ---- the common form ------------------------------------------------------------------------- */
 enum delta_field { /* what stands in the `delta` of a choice */
                    DELTA_ROLE,
                    DELTA_CONTENT,

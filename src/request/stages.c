@@ -162,7 +162,7 @@ static bool spare(struct request *r)
     return grant(r, SLICE("unload"));
 }
 
-/* ---- ROUTING -------------------------------------------------------------------------------- */
+/* ---- ROUTING --------------------------------------------------------------------------------- */
 
 /* A port's role stands for whatever the request says. In terms.role, role/ is before its name. */
 static struct slice asked(const struct request *r)
@@ -286,9 +286,8 @@ static enum err keep_plan(struct request *r)
 
 static enum route_does does(const struct request *r)
 {
-    return r->call.kind == CALL_EMBED    ? ROUTE_EMBED
-           : r->call.kind == CALL_RERANK ? ROUTE_RERANK
-                                         : ROUTE_TEXT;
+    bool embeds = r->call.kind == CALL_EMBED || r->call.kind == CALL_VECTOR;
+    return embeds ? ROUTE_EMBED : r->call.kind == CALL_RERANK ? ROUTE_RERANK : ROUTE_TEXT;
 }
 
 static bool make_plan(struct request *r)
@@ -448,7 +447,7 @@ static bool try(struct request *r)
     return try_again(r);
 }
 
-/* ---- STREAMING, RESUMING, SETTLING ---------------------------------------------------------- */
+/* ---- STREAMING, RESUMING, SETTLING ----------------------------------------------------------- */
 
 static bool stream(struct request *r)
 {
