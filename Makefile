@@ -38,11 +38,13 @@ uninstall: ## take it away again
 
 check: ## everything that must pass before a change is offered
 	@tools/setup.sh check
+	@tools/clients.sh
 	@tools/build.sh release check $(fuzz_folder)
 	@$(PYTHON) tools/check.py
 
 asan: ## only the unit tests and scenarios, under the sanitizers
 	@tools/setup.sh check
+	@tools/clients.sh
 	@tools/build.sh check
 	@$(PYTHON) tools/check.py --only unit --only scenarios
 
@@ -53,6 +55,7 @@ fuzz: ## a minute of each fuzzer (FUZZ_SECONDS=60)
 
 soak: ## everything, and the tests that take long: about two hours
 	@tools/setup.sh check
+	@tools/clients.sh
 	@tools/build.sh release check $(fuzz_folder)
 	@HEARTH_SOAK=1 $(PYTHON) tools/check.py
 
@@ -74,7 +77,7 @@ docs: ## write docs/reference/ anew from the tables in the code
 format: ## let clang-format 14 lay out the C code
 	@$(PYTHON) tools/check_format.py --write
 
-clean: ## remove what was built (libraries that were fetched stay)
+clean: ## remove what was built (libraries and clients that were fetched stay)
 	@rm -rf build/release build/check build/fuzz build/tmp build/apt build/setup.log
 
 distclean: clean ## remove those too

@@ -31,6 +31,8 @@ build          pc:libedit          libedit-dev                        libedit-de
 run,check,bench cmd:bwrap           bubblewrap                         bubblewrap      bubblewrap -
 check          cmd:python3         python3                            python3         python     python3
 check,bench    py:pytest           python3-pytest                     python3-pytest  python-pytest  pytest
+check          py:ensurepip        python3-venv                       -               -          -
+check          cmd:vim             vim                                vim-enhanced    vim        vim
 check          pc:cmocka           libcmocka-dev                      libcmocka-devel cmocka     cmocka
 check          lib:asan            libgcc-12-dev@bookworm             libasan,libubsan -         -
 check          cmd:curl            curl                               curl            curl       curl

@@ -64,3 +64,20 @@ uint64_t frame_hash(struct slice s)
         h = (h ^ (unsigned char)s.ptr[i]) * 1099511628211u;
     return h ? h : 1;
 }
+
+void frame_base64(struct slice s, struct text *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < s.len; i += 3) {
+        size_t left = s.len - i;
+        uint32_t v = (uint32_t)(unsigned char)s.ptr[i] << 16;
+        if (left > 1)
+            v |= (uint32_t)(unsigned char)s.ptr[i + 1] << 8;
+        if (left > 2)
+            v |= (unsigned char)s.ptr[i + 2];
+        text_byte(out, digits[v >> 18 & 63]);
+        text_byte(out, digits[v >> 12 & 63]);
+        text_byte(out, left > 1 ? digits[v >> 6 & 63] : '=');
+        text_byte(out, left > 2 ? digits[v & 63] : '=');
+    }
+}

@@ -16,4 +16,5 @@ struct frame { /* where the parts of the first request in `in` are */
 /* False while the head is not complete. The caller frees ret_frame->body either way. */
 bool frame_find(struct slice in, struct frame *f);
 struct slice frame_header(struct slice head, struct slice name); /* its value; empty: not there */
-uint64_t frame_hash(struct slice s);                             /* never 0 */
+void frame_base64(struct slice s, struct text *out);
+uint64_t frame_hash(struct slice s); /* never 0 */

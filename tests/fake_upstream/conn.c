@@ -112,17 +112,51 @@ static void say_json(struct conn *c, int status, struct slice json)
     text_add(&c->out, json);
 }
 
-static void say_models(struct conn *c)
+/* The list of models, as OpenAI or as Anthropic tells it. */
+static void say_models(struct conn *c, bool anthropic)
 {
     struct text json = {0};
     struct json_writer w = json_writer(&json);
     json_open_object(&w);
-    json_put_pair(&w, "object", SLICE("list"));
+    if (!anthropic)
+        json_put_pair(&w, "object", SLICE("list"));
     json_key(&w, "data");
     json_open_array(&w);
     json_open_object(&w);
     json_put_pair(&w, "id", SLICE("fake-model"));
-    json_put_pair(&w, "object", SLICE("model"));
+    json_put_pair(&w, anthropic ? "type" : "object", SLICE("model"));
+    if (anthropic) {
+        json_put_pair(&w, "display_name", SLICE("Fake model"));
+        json_put_pair(&w, "lifecycle", SLICE("active"));
+        json_put_pair(&w, "created_at", SLICE("2023-11-14T22:13:20Z"));
+    }
+    json_close_object(&w);
+    json_close_array(&w);
+    if (anthropic) {
+        json_key(&w, "has_more");
+        json_put_bool(&w, false);
+        json_put_pair(&w, "first_id", SLICE("fake-model"));
+        json_put_pair(&w, "last_id", SLICE("fake-model"));
+    }
+    json_close_object(&w);
+    say_json(c, 200, text_slice(&json));
+    text_fini(&json);
+}
+
+static void say_tags(struct conn *c)
+{
+    struct text json = {0};
+    struct json_writer w = json_writer(&json);
+    json_open_object(&w);
+    json_key(&w, "models");
+    json_open_array(&w);
+    json_open_object(&w);
+    json_put_pair(&w, "name", SLICE("fake-model:latest"));
+    json_put_pair(&w, "model", SLICE("fake-model:latest"));
+    json_put_pair(&w, "modified_at", SLICE("2023-11-14T22:13:20Z"));
+    json_key(&w, "size");
+    json_put_int(&w, 1000);
+    json_put_pair(&w, "digest", SLICE("fa4e"));
     json_close_object(&w);
     json_close_array(&w);
     json_close_object(&w);
@@ -151,10 +185,16 @@ static void answer(struct conn *c, struct slice head, struct slice body)
     }
     if (c->id < CONNS_TOLD)
         t->per_conn[c->id]++;
-    if (slice_ends(path, SLICE("/models")))
-        say_models(c);
-    else if (slice_is(method, SLICE("POST")) && slice_ends(path, SLICE("/chat/completions")))
-        play_start(c, head, body);
+    path = slice_to(path, slice_find(path, '?'));
+    const struct voice *voice = slice_is(method, SLICE("POST")) ? voice_find(path) : NULL;
+    if (voice)
+        play_start(c, voice, head, body);
+    else if (slice_ends(path, SLICE("/models")))
+        say_models(c, frame_header(head, SLICE("anthropic-version")).len > 0);
+    else if (slice_is(path, SLICE("/api/tags")))
+        say_tags(c);
+    else if (slice_is(path, SLICE("/api/version")))
+        say_json(c, 200, SLICE("{\"version\":\"0.0.0\"}"));
     else
         say_json(c, 404, SLICE("{\"error\":{\"message\":\"no such path at the fake\"}}"));
 }

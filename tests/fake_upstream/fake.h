@@ -1,10 +1,13 @@
-/* fake_upstream: an OpenAI-compatible server for tests that misbehaves byte by byte on command.
- * What it does with a request is written in the request itself (see script.c), so that each test
- * says what it meets. One thread, one epoll loop, thousands of connections; nothing here is fit
- * for anything but tests: it trusts its command line and dies when memory runs out.
+/* fake_upstream: a server for tests that speaks as OpenAI, Anthropic and Ollama do, by the path it
+ * is asked at, and misbehaves byte by byte on command. What it does with a request is written in
+ * the request itself (see script.c), so that each test says what it meets. One thread, one epoll
+ * loop, thousands of connections; nothing here is fit for anything but tests: it trusts its command
+ * line and dies when memory runs out.
  *
- * An answer is played in steps: step -1 is the head, 0 to n-1 are the SSE events, n is the end of
- * the body, n+1 lies after the whole answer. Faults strike before a step, or in its middle. */
+ * An answer is played in steps: step -1 is the head, 0 to n-1 are the events, n is the end of the
+ * body, n+1 lies after the whole answer. Faults strike before a step, or in its middle. The steps
+ * of an answer are the same in each dialect; where one has nothing to say at a step (Ollama has no
+ * event for the role), that step has no bytes. */
 #pragma once
 
 #include <stdio.h>
@@ -29,8 +32,9 @@ enum flood { FLOOD_NONE, FLOOD_HEADER, FLOOD_HEADERS, FLOOD_INFO, FLOOD_LINE, FL
 
 struct shape { /* what is said */
     int64_t events, size, reasoning, tools, logprobs, refusal, done, decoy, usage_null, join;
+    int64_t prompt_tokens, cached, rounds, error_at;
     int usage, dress, eol;
-    struct slice text, escaped, nonce, finish, model, message, code, junk;
+    struct slice text, escaped, nonce, finish, model, message, code, junk, loop, args;
 };
 
 struct wire { /* how it is framed */
@@ -53,10 +57,14 @@ struct script {
     char wrong[64]; /* the first word that is not understood, "" when none */
 };
 
-struct asked { /* what the request wanted */
-    struct slice model;
-    int64_t n;
-    bool stream, include_usage;
+enum { MOST_INPUTS = 64, MOST_DIMENSIONS = 4096 };
+
+struct asked {                         /* what the request wanted */
+    const struct voice *voice;         /* in which dialect */
+    struct slice model, stop, results; /* results: of the tools that were called, as text */
+    int64_t n, dimensions, calls_done, inputs;
+    bool stream, include_usage, base64, tool_there;
+    uint64_t input_hashes[MOST_INPUTS];
 };
 
 struct play { /* one request being answered */
@@ -136,16 +144,22 @@ void conn_free(struct conn *c);
 void script_init(struct script *s);
 void script_read(struct script *s, struct slice words, struct slice server_name, struct arena *a);
 
-/* play.c */
-void play_start(struct conn *c, struct slice head, struct slice body);
+/* ask.c */
+void ask_read(struct play *p, struct server *s, struct slice body);
+
+/* play.c: answers a request if voice_find knows its path */
+void play_start(struct conn *c, const struct voice *voice, struct slice head, struct slice body);
 void play_step(struct conn *c); /* called when all that was said before has been sent */
 void play_done(struct play *p);
 
 /* events.c */
+const struct voice *voice_find(struct slice path); /* NULL: nothing answers there */
 int events_count(const struct play *p);
 void events_write(const struct play *p, int i, struct text *out);
 void events_object(const struct play *p, struct text *out); /* the whole answer as one object */
 void events_error(const struct play *p, struct text *out);
+const char *events_type(const struct play *p); /* the stream's content type */
+bool events_streams(const struct voice *v, const struct json_value *request);
 
 /* stats.c */
 struct record *stats_record(struct stats *t, uint64_t number); /* NULL: overwritten by now */

@@ -1,68 +1,29 @@
 /* Playing an answer: the head, the events one by one with their waits, the end, and the faults
  * that strike on the way. Each step writes into the connection's `out`; the next one begins when
  * that has been sent, so a client that does not read stops its own answer only. */
-#include "fake.h"
+#include "say.h"
 
 enum { FLOOD_PIECE = 65536 };
 
 /* --- the request ------------------------------------------------------------------------------ */
-
-/* The words after `fake:` in the last message that has any. */
-static struct slice find_words(const struct json_value *root)
-{
-    const struct json_value *messages = json_get(root, "messages");
-    for (size_t i = json_count(messages); i-- > 0;) {
-        const struct json_value *content = json_get(json_at(messages, i), "content");
-        struct slice said = json_text(content);
-        if (json_is_array(content))
-            said = json_text(json_get(json_at(content, 0), "text"));
-        for (size_t at = 0; at + 5 <= said.len; at++) {
-            if (memcmp(said.ptr + at, "fake:", 5) == 0)
-                return slice_from(said, at + 5);
-        }
-    }
-    return (struct slice){0};
-}
-
-static void read_request(struct play *p, struct server *s, struct slice body)
-{
-    struct json_doc doc;
-    script_init(&p->script);
-    if (s->usual.len)
-        script_read(&p->script, text_slice(&s->usual), s->name, &p->arena);
-    p->asked = (struct asked){.model = SLICE("fake-model"), .n = 1};
-    if (json_read(body, &json_usual_limits, NULL, &doc, NULL) != OK)
-        return;
-    const struct json_value *root = doc.root;
-    struct slice model = json_text(json_get(root, "model"));
-    if (model.len)
-        p->asked.model = arena_dup(&p->arena, model);
-    if (!json_int(json_get(root, "n"), &p->asked.n) || p->asked.n < 1 || p->asked.n > 128)
-        p->asked.n = 1;
-    p->asked.stream = json_is_true(json_get(root, "stream"));
-    p->asked.include_usage =
-        json_is_true(json_get(json_get(root, "stream_options"), "include_usage"));
-    struct slice words = find_words(root);
-    if (words.len)
-        script_read(&p->script, arena_dup(&p->arena, words), s->name, &p->arena);
-    json_done(&doc);
-}
 
 /* What is left of a script whose misbehaviour is used up. */
 static void calm(struct script *s)
 {
     memset(s->faults, 0, sizeof(s->faults));
     s->wire.status = 200;
-    s->wire.body = BODY_SSE;
+    s->wire.body = BODY_BY_STATUS;
     s->wire.raw = (struct slice){0};
     s->wire.flood = FLOOD_NONE;
     s->pace.delay_ms = 0;
 }
 
-static void settle(struct script *s)
+static void settle(struct script *s, bool stream)
 {
-    if (s->wire.body == BODY_BY_STATUS)
-        s->wire.body = s->wire.status >= 400 ? BODY_ERROR : BODY_SSE;
+    if (s->wire.body == BODY_BY_STATUS && s->wire.status >= 400)
+        s->wire.body = BODY_ERROR;
+    else if (s->wire.body == BODY_BY_STATUS)
+        s->wire.body = stream ? BODY_SSE : BODY_JSON;
     if (s->wrong[0]) {
         s->wire.status = 400;
         s->wire.body = BODY_ERROR;
@@ -71,18 +32,19 @@ static void settle(struct script *s)
     }
 }
 
-void play_start(struct conn *c, struct slice head, struct slice body)
+void play_start(struct conn *c, const struct voice *voice, struct slice head, struct slice body)
 {
     struct play *p = &c->play;
     struct stats *t = &c->server->stats;
     *p = (struct play){.number = ++t->requests, .running = true, .step = STEP_HEAD};
-    read_request(p, c->server, body);
+    p->asked.voice = voice;
+    ask_read(p, c->server, body);
     if (p->script.wrong[0])
         t->wrong_scripts++;
     unsigned seen = stats_nonce(t, p->script.shape.nonce.len ? p->script.shape.nonce : SLICE("-"));
     if (p->script.times && seen > p->script.times)
         calm(&p->script);
-    settle(&p->script);
+    settle(&p->script, p->asked.stream);
     p->flood_left = p->script.wire.flood_bytes;
     p->steps = p->script.wire.raw.len ? 0 : p->script.wire.body == BODY_SSE ? events_count(p) : 1;
     t->answering++;
@@ -140,13 +102,15 @@ static struct slice reason_of(int64_t status)
     return status == 200 ? SLICE("OK") : SLICE("Fake");
 }
 
-static struct slice type_of(const struct wire *w)
+static struct slice type_of(const struct play *p)
 {
-    static const char *const types[] = {[BODY_SSE] = "text/event-stream; charset=utf-8",
-                                        [BODY_JSON] = "application/json",
+    const struct wire *w = &p->script.wire;
+    static const char *const types[] = {[BODY_JSON] = "application/json",
                                         [BODY_HTML] = "text/html",
                                         [BODY_ERROR] = "application/json",
                                         [BODY_EMPTY] = "text/event-stream"};
+    if (!w->type.len && w->body == BODY_SSE)
+        return slice_of(events_type(p));
     return w->type.len ? w->type : slice_of(types[w->body]);
 }
 
@@ -160,7 +124,9 @@ static void write_head(struct conn *c, struct text *out)
     }
     text_format(out, "HTTP/1.1 %d %.*s\r\n", (int)w->status, SLICE_ARG(reason_of(w->status)));
     if (!slice_is(w->type, SLICE("-")))
-        text_format(out, "Content-Type: %.*s\r\n", SLICE_ARG(type_of(w)));
+        text_format(out, "Content-Type: %.*s\r\n", SLICE_ARG(type_of(p)));
+    if (p->asked.voice->request_id)
+        text_format(out, "Request-Id: req_fake_%llu\r\n", (unsigned long long)p->number);
     text_add(out, text_slice(&w->headers));
     if (w->framing == FRAMING_CHUNKED)
         text_add(out, SLICE("Transfer-Encoding: chunked\r\n"));

@@ -35,6 +35,10 @@ static const struct word {
     {"decoy", NUMBER, SHAPE(decoy), NULL},
     {"usage_null", NUMBER, SHAPE(usage_null), NULL},
     {"join", NUMBER, SHAPE(join), NULL},
+    {"prompt_tokens", NUMBER, SHAPE(prompt_tokens), NULL},
+    {"cached", NUMBER, SHAPE(cached), NULL},
+    {"rounds", NUMBER, SHAPE(rounds), NULL},
+    {"error_at", NUMBER, SHAPE(error_at), NULL},
     {"usage", CHOICE, SHAPE(usage), &usages},
     {"dress", CHOICE, SHAPE(dress), &dresses},
     {"eol", CHOICE, SHAPE(eol), &eols},
@@ -46,6 +50,8 @@ static const struct word {
     {"message", WORDS, SHAPE(message), NULL},
     {"code", WORDS, SHAPE(code), NULL},
     {"junk", WORDS, SHAPE(junk), NULL},
+    {"loop", WORDS, SHAPE(loop), NULL},
+    {"args", WORDS, SHAPE(args), NULL},
     {"status", NUMBER, WIRE(status), NULL},
     {"length", NUMBER, WIRE(length), NULL},
     {"chunk", NUMBER, WIRE(chunk), NULL},
@@ -86,6 +92,8 @@ static const struct {
 void script_init(struct script *s)
 {
     *s = (struct script){.shape = {.events = 3, .done = 1, .join = 1, .finish = SLICE("stop")}};
+    s->shape.prompt_tokens = 7;
+    s->shape.rounds = 1;
     s->wire = (struct wire){
         .status = 200, .length = -1, .body = BODY_BY_STATUS, .keep = 1, .flood = FLOOD_NONE};
     s->pace.fault_ms = 30;

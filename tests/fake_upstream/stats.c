@@ -49,20 +49,8 @@ static void put_u64(struct json_writer *w, const char *key, uint64_t n)
 
 static void put_base64(struct json_writer *w, const char *key, struct slice s)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     struct text t = {0};
-    for (size_t i = 0; i < s.len; i += 3) {
-        size_t left = s.len - i;
-        uint32_t v = (uint32_t)(unsigned char)s.ptr[i] << 16;
-        if (left > 1)
-            v |= (uint32_t)(unsigned char)s.ptr[i + 1] << 8;
-        if (left > 2)
-            v |= (unsigned char)s.ptr[i + 2];
-        text_byte(&t, digits[v >> 18 & 63]);
-        text_byte(&t, digits[v >> 12 & 63]);
-        text_byte(&t, left > 1 ? digits[v >> 6 & 63] : '=');
-        text_byte(&t, left > 2 ? digits[v & 63] : '=');
-    }
+    frame_base64(s, &t);
     json_put_pair(w, key, text_slice(&t));
     text_fini(&t);
 }

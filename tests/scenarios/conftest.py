@@ -8,6 +8,7 @@ import pytest
 
 import harness
 from engines import real_pack  # noqa: F401  a fixture of every scenario
+from programs import programs  # noqa: F401  likewise
 
 
 def pytest_configure(config):

@@ -24,6 +24,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import types
 import urllib.parse
 
 import client
@@ -288,6 +289,14 @@ class Fake:
             for key in ("head", "body", "sent"):
                 r[key] = base64.b64decode(r[key])
         return records
+
+    def asked(self):
+        """The last request as its reader sees it: method, path, headers (names in small letters) and body."""
+        record, = self.last(1)
+        first, *lines = record["head"].decode("latin-1").strip().split("\r\n")
+        method, path, _ = first.split(" ")
+        headers = {name.lower(): value.strip() for name, _, value in (ln.partition(":") for ln in lines)}
+        return types.SimpleNamespace(method=method, path=path, headers=headers, body=json.loads(record["body"]))
 
     def provider(self, priority=1, models=("fake-model",), **more):
         """Its entry under `providers:`."""

@@ -57,7 +57,7 @@ def test_all_scripts_are_understood(fake):
                                          ("close=3.5", False), ("framing=length length=999 close=3", False)])
 def test_faults(fake, words, reset):
     with client.Wire(fake.port) as w:
-        w.send(client.request_bytes("POST", "/v1/chat/completions", client.chat_body(words)))
+        w.send(client.request_bytes("POST", "/v1/chat/completions", client.chat_body(words, stream=True)))
         w.head()
         while w.fill():
             pass
