@@ -78,6 +78,18 @@ void answer_json(struct visit *v, int status, const struct text *json)
     answer_text(v, status, &f, SLICE("application/json"), json);
 }
 
+void answer_success(struct visit *v)
+{
+    struct text body = {0};
+    struct json_writer w = json_writer(&body);
+    json_open_object(&w);
+    json_key(&w, "success");
+    json_put_bool(&w, true);
+    json_close_object(&w);
+    answer_json(v, 200, &body);
+    text_fini(&body);
+}
+
 void answer_plain(struct visit *v, struct slice type, const struct text *words)
 {
     struct fields f = {0};

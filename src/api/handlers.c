@@ -37,8 +37,7 @@ void health(struct visit *v)
     text_fini(&body);
 }
 
-/* May it be asked here: with this right, and at this listener? */
-static bool may_ask(const struct visit *v, struct slice model)
+bool visit_may_ask(const struct visit *v, struct slice model)
 {
     struct slice role = v->x->peer->role, scope = v->asker.models;
     if (!role.len)
@@ -54,7 +53,7 @@ void models(struct visit *v)
     struct model_entry *may = mem_alloc(max_size(v->api->n_models, 1) * sizeof *may);
     body.failed = !may;
     for (size_t i = 0; may && i < v->api->n_models; i++) {
-        if (may_ask(v, v->api->models[i].name))
+        if (visit_may_ask(v, v->api->models[i].name))
             may[n++] = v->api->models[i];
     }
     if (may)
@@ -146,6 +145,7 @@ void api_told(struct pending *ticket, const struct why *why, const struct text *
 {
     struct visit *v = ticket->visit;
     struct why is = *why;
+    bool by_router = ticket->by_router;
     mem_free(ticket);
     if (!v)
         return;
@@ -154,6 +154,8 @@ void api_told(struct pending *ticket, const struct why *why, const struct text *
         is.code = gate_check_asker(v, &is);
     if (is.code)
         answer_error(v, &is);
+    else if (by_router)
+        answer_success(v);
     else
         answer_json(v, 200, json);
 }

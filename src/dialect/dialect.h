@@ -51,6 +51,7 @@ struct call {
     uint64_t messages, tools;    /* counted for routing and the audit row */
     const struct call *common;   /* in the common form; NULL: it is, or has no word for it */
     struct slice dropped;        /* names of fields for which that has no word, commas between */
+    const char *cannot;          /* why it has no common form; NULL: it has */
 };
 /* Checks what a call must look like; the arena gets what is kept. The body may be 32 MiB: above
  * 256 KiB this runs on a thread. */

@@ -242,10 +242,12 @@ static const char *const needed[CALL_COUNT][2] = {
     [CALL_TEMPLATE] = {"messages"},
 };
 
-static enum err judge_needed(enum call_kind kind, const struct json_value *root, struct why *why)
+static enum err judge_needed(const struct call *call, const struct json_value *root,
+                             struct why *why)
 {
+    bool fills_in = call->kind == CALL_INFILL && call->dialect == DIALECT_OPENAI;
     for (size_t i = 0; i < COUNT(needed[0]); i++) {
-        const char *name = needed[kind][i];
+        const char *name = fills_in ? needed[CALL_COMPLETE][i] : needed[call->kind][i];
         const struct json_value *v = name ? json_get(root, name) : NULL;
         if (name && (!v || json_is_null(v)))
             return why_param(why, ERR_MISSING_FIELD, name, "%s is missing", name);
@@ -276,7 +278,7 @@ enum err openai_decode_call(struct arena *arena, struct call *call, struct why *
     if (!e)
         e = read_members(&m, doc.root, why);
     if (!e)
-        e = judge_needed(call->kind, doc.root, why);
+        e = judge_needed(call, doc.root, why);
     if (!e)
         e = chat_judge(&f, why);
     if (!e)
@@ -325,4 +327,3 @@ bool call_may_be_set(struct slice field)
 }
 
 const struct codec openai_codec = {.name = "openai", .decode_call = openai_decode_call};
-const struct codec llama_codec = {.name = "llama", .decode_call = openai_decode_call};

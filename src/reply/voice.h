@@ -41,7 +41,7 @@ struct voice {
     void (*write_models)(const struct model_entry *models, size_t n, struct text *out);
 };
 
-extern const struct voice openai_voice, openai_text_voice;
+extern const struct voice openai_voice, openai_text_voice, fim_voice, llama_voice;
 
 const struct voice *voice_of(const struct hearer *l);
 /* A choice's message, delta or text. */
