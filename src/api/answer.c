@@ -128,6 +128,8 @@ void answer_error(struct visit *v, const struct why *why)
         add(&f, SLICE("allow"), text_slice(&v->allowed));
     if (row->http == 503 || row->http == 429)
         add(&f, SLICE("retry-after"), SLICE("1"));
+    if (why->code == ERR_CODING)
+        add(&f, SLICE("accept-encoding"), SLICE("gzip, zstd"));
     if (row->http == 401)
         add(&f, SLICE("www-authenticate"), SLICE("Bearer"));
     if (v->request) /* our own tries are over: clients that try again would only multiply them */
