@@ -147,9 +147,10 @@ static enum err add_engines(struct registry *r, const struct config *c,
     for (size_t i = 0; i < r->n_engines; i++) {
         struct slice model = arena_dup(&r->arena, r->engines[i]->name);
         const struct config_model *m = &c->models[i];
-        enum route_unnamed unnamed = m->guide                    ? ROUTE_LAST
-                                     : m->embedding || m->rerank ? ROUTE_NEVER
-                                                                 : ROUTE_MAY;
+        enum route_unnamed unnamed = m->guide       ? ROUTE_LAST
+                                     : m->embedding ? ROUTE_EMBEDS
+                                     : m->rerank    ? ROUTE_RANKS
+                                                    : ROUTE_MAY;
         if (!model.ptr)
             return ERR_NO_MEMORY;
         targets[r->routes.n++] = (struct route_target){model, r->engines[i], 0, unnamed};

@@ -3,7 +3,8 @@
  * any target gets it, an edit is noted. What only some targets need is the wire's. */
 #include "dialect/openai_chat.h"
 
-#define LATER_EDITS 3u /* that the wire may add: the model, more members, a message */
+#define MOST_TOKEN 1024u /* bytes; no vocabulary has words so long */
+#define LATER_EDITS 3u   /* that the wire may add: the model, more members, a message */
 
 struct members { /* of the outermost object, while they are walked in order */
     struct call *call;
@@ -227,6 +228,8 @@ static enum err finish(struct members *m, struct why *why)
     call->has_system = f->has_system;
     call->messages = json_count(f->messages);
     call->tools = json_count(f->tools);
+    call->fetches = f->remote_pictures;
+    call->least_tokens = max_u64(f->tokens, f->text / MOST_TOKEN);
     enum err e = call->model.ptr ? insert_missing(m) : ERR_NO_MEMORY;
     if (!e && call->edits.n > MOST_EDITS - LATER_EDITS)
         e = ERR_BAD_REQUEST;
@@ -267,7 +270,7 @@ static bool is_streamed(const struct call *call, const struct json_value *root)
 enum err openai_decode_call(struct arena *arena, struct call *call, struct why *why)
 {
     struct json_doc doc;
-    struct chat_fields f = {0};
+    struct chat_fields f = {.kind = call->kind};
     struct members m = {.call = call, .arena = arena, .fields = &f};
     enum err e = json_read(call->body, &json_usual_limits, NULL, &doc, why);
     if (e)

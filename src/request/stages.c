@@ -231,7 +231,11 @@ static enum err keep_plan(struct request *r)
 static bool make_plan(struct request *r)
 {
     struct why why;
-    enum err e = route_plan(r->desk->routes, asked(r), r->terms.models, &r->plan);
+    struct slice named = asked(r);
+    struct slice unnamed = route_unnamed(r->desk->routes, named, r->terms.kind, r->terms.models);
+    enum err e =
+        route_plan(r->desk->routes, unnamed.len ? unnamed : named, r->terms.models, &r->plan);
+    r->plan.by_name &= !unnamed.len;
     if (e == ERR_OUT_OF_SCOPE) {
         why_set(&why, e, "%s", "");
         return stop(r, &why);

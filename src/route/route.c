@@ -274,11 +274,27 @@ static const struct route_target *first_of(const struct route_table *t, struct s
     const struct route_target *best = NULL;
     for (size_t i = 0; i < t->n; i++) {
         const struct route_target *target = &t->targets[i];
-        if (target->unnamed != ROUTE_NEVER && (!best || is_before(target, best)) &&
+        if (target->unnamed < ROUTE_NEVER && (!best || is_before(target, best)) &&
             route_may(scope, target->model))
             best = target;
     }
     return best;
+}
+
+struct slice route_unnamed(const struct route_table *t, struct slice name, enum call_kind kind,
+                           struct slice scope)
+{
+    enum route_unnamed is_for = kind == CALL_EMBED ? ROUTE_EMBEDS : ROUTE_RANKS;
+    if (!is_no_name(name) || (kind != CALL_EMBED && kind != CALL_RERANK))
+        return (struct slice){0};
+    const struct route_role *role = kind == CALL_EMBED ? role_of(t, SLICE("embed")) : NULL;
+    if (role && role->n)
+        return SLICE("role/embed");
+    for (size_t i = 0; i < t->n; i++) {
+        if (t->targets[i].unnamed == is_for && route_may(scope, t->targets[i].model))
+            return t->targets[i].model;
+    }
+    return (struct slice){0};
 }
 
 static enum err plan_model(const struct route_table *t, struct slice name, struct slice scope,

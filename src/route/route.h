@@ -8,12 +8,14 @@
 #define MOST_NEAREST 3u
 #define MOST_REASON 96u /* bytes, with its NUL */
 
-enum route_unnamed { ROUTE_MAY, ROUTE_LAST, ROUTE_NEVER };
+/* Does it answer who named no model? LAST: if nothing else may; from NEVER on it does not; EMBEDS
+ * and RANKS: who asks for that, and nobody else. */
+enum route_unnamed { ROUTE_MAY, ROUTE_LAST, ROUTE_NEVER, ROUTE_EMBEDS, ROUTE_RANKS };
 struct route_target { /* one place that can answer: a backend and its name for a model */
     struct slice model;
     struct backend *backend;
-    uint64_t priority;          /* lower first; equal: the order in the table */
-    enum route_unnamed unnamed; /* does it answer who named no model? LAST: if nothing else may */
+    uint64_t priority; /* lower first; equal: the order in the table */
+    enum route_unnamed unnamed;
 };
 
 struct route_alias { /* another name of a model */
@@ -60,6 +62,10 @@ struct route_plan {
  * models none is there. ret_plan->role is set with the last two. */
 enum err route_plan(const struct route_table *t, struct slice name, struct slice scope,
                     struct route_plan *ret_plan) MUST_USE;
+/* What stands for the name of whoever named nothing and asks for this: the role `embed` for vectors
+ * if something is bound to it, else the first model that is for it; "": as for any call. */
+struct slice route_unnamed(const struct route_table *t, struct slice name, enum call_kind kind,
+                           struct slice scope);
 bool route_may(struct slice scope, struct slice name);
 /* Does this role hold this model? As route_plan sees it; the scope is not looked at. */
 bool route_holds(const struct route_table *t, struct slice role, struct slice model);

@@ -46,7 +46,7 @@ static void some_are_not_asked_without_a_name(void **state)
 {
     (void)state;
     struct route_target some[] = {
-        {SLICE("embeds"), &one, 0, ROUTE_NEVER},
+        {SLICE("embeds"), &one, 0, ROUTE_EMBEDS},
         {SLICE("guide"), &two, 0, ROUTE_LAST},
         {SLICE("far"), &three, 9, ROUTE_MAY},
     };
@@ -60,6 +60,28 @@ static void some_are_not_asked_without_a_name(void **state)
     t.n = 1;
     assert_int_equal(route_plan(&t, SLICE(""), NONE, &p), ERR_NO_MODEL);
     assert_int_equal(route_plan(&t, SLICE("embeds"), NONE, &p), OK);
+}
+
+static void vectors_have_models_of_their_own(void **state)
+{
+    (void)state;
+    struct route_target some[] = {
+        {SLICE("chat"), &one, 0, ROUTE_MAY},
+        {SLICE("ranks"), &one, 0, ROUTE_RANKS},
+        {SLICE("embeds"), &one, 0, ROUTE_EMBEDS},
+    };
+    struct slice bound = SLICE("chat");
+    struct route_role roles[] = {{.name = SLICE("embed")}};
+    struct route_table t = {.targets = some, .n = 3, .roles = roles, .n_roles = 1};
+    const struct slice none = SLICE("undefined");
+    assert_true(slice_is(route_unnamed(&t, none, CALL_EMBED, NONE), SLICE("embeds")));
+    assert_true(slice_is(route_unnamed(&t, none, CALL_RERANK, NONE), SLICE("ranks")));
+    assert_int_equal(route_unnamed(&t, none, CALL_CHAT, NONE).len, 0);
+    assert_int_equal(route_unnamed(&t, SLICE("chat"), CALL_EMBED, NONE).len, 0);
+    assert_int_equal(route_unnamed(&t, none, CALL_EMBED, SLICE("chat")).len, 0);
+    roles[0].models = &bound;
+    roles[0].n = 1;
+    assert_true(slice_is(route_unnamed(&t, none, CALL_EMBED, NONE), SLICE("role/embed")));
 }
 
 static void the_nearest_are_named(void **state)
@@ -282,6 +304,7 @@ int main(void)
         cmocka_unit_test(by_priority_then_order),
         cmocka_unit_test(no_name_means_the_first),
         cmocka_unit_test(some_are_not_asked_without_a_name),
+        cmocka_unit_test(vectors_have_models_of_their_own),
         cmocka_unit_test(the_nearest_are_named),
         cmocka_unit_test(a_scope_holds_names_and_beginnings),
         cmocka_unit_test(only_what_is_in_scope_is_there),

@@ -77,8 +77,10 @@ static void test_bodies(void **state)
         {SLICE("{\"messages\":[{\"role\":\"user\",\"content\":[]}]}"), OK, ""},
         {SLICE("{\"messages\":[{\"role\":\"user\",\"content\":[\"x\"]}]}"), ERR_BAD_VALUE,
          "messages"},
-        {SLICE("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"},"
-               "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:\"}}]}]}"),
+        {SLICE(
+             "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"},"
+             "{\"type\":\"image_url\","
+               "\"image_url\":{\"url\":\"data:;base64,R0lGODlhAQABAA==\"}}]}]}"),
          OK, ""},
         {SLICE("{\"messages\":[{\"role\":\"new\",\"content\":\"x\",\"more\":{}}]}"), OK, ""},
         {SLICE("{" MESSAGES "," MESSAGES "}"), ERR_DUPLICATE_KEY, "messages"},
@@ -176,10 +178,10 @@ static void test_sizes(void **state)
         {"{" MESSAGES ",\"logit_bias\":{", "\"%zu\":1", "}}", 1024, true, ERR_TOO_MANY,
          "logit_bias"},
         {"{" MESSAGES ",\"logit_bias\":[", "[%zu,1]", "]}", 1024, true, ERR_TOO_MANY, "logit_bias"},
-        {"{\"messages\":[{\"role\":\"user\",\"content\":[", "{\"image_url\":1}", "]}]}", 16, true,
-         ERR_TOO_MANY, "messages"},
-        {"{\"messages\":[", "{\"role\":\"user\",\"content\":[{\"image_url\":1}]}", "]}", 16, true,
-         ERR_TOO_MANY, "messages"},
+        {"{\"messages\":[{\"role\":\"user\",\"content\":[", "{\"image_url\":\"http://x\"}", "]}]}",
+         16, true, ERR_TOO_MANY, "messages"},
+        {"{\"messages\":[", "{\"role\":\"user\",\"content\":[{\"image_url\":\"http://x\"}]}", "]}",
+         16, true, ERR_TOO_MANY, "messages"},
         {"{\"messages\":[{\"role\":\"user\",\"content\":\"", "x", "\"}]}", 8u << 20, false,
          ERR_BAD_VALUE, "messages"},
         {"{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"", "x", "\"}]}]}", 8u << 20,

@@ -41,6 +41,8 @@ static enum err choose(const struct call *c, enum dialect theirs, const struct t
                        struct wire *ret, struct why *why)
 {
     const struct call *common = c->dialect == DIALECT_OPENAI ? c : c->common;
+    if (c->fetches && t->engine)
+        return why_set(why, ERR_CANNOT, "it fetches nothing; send pictures as data: URIs");
     struct wire w = {.dialect = c->dialect, .kind = c->kind, .own = true, .ready = true};
     if (!is_own(c, theirs, t)) {
         w.own = false;

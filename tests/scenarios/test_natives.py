@@ -41,7 +41,8 @@ def events(s, path, **body):
         wire.send(client.request_bytes("POST", path, text, [("Connection", "close")]))
         r = wire.response()
     assert r.header("content-type") == "text/event-stream", r.body
-    return [client.event_json(e) for e in client.split_events(r.body) if not client.is_done(e)]
+    found = [client.event_json(e) for e in client.split_events(r.body) if not client.is_done(e)]
+    return [e for e in found if e is not None]  # without what only keeps the line warm
 
 
 # --- an engine of ours ------------------------------------------------------------------------------
@@ -156,6 +157,30 @@ def test_load_and_unload_as_the_router_is_asked(llama):
     llama.until("a", "ABSENT", seconds=LONG)
     assert post(llama, "/models/unload", model="nobody").status == 404
     assert post(llama, "/models/load").error == "missing_field"
+
+
+# --- more than fits ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/completions", "/completion"])
+@pytest.mark.parametrize("size", [20_000, 4 << 20])  # as the engine says; as is certain before it is asked
+def test_longer_than_the_context(llama, path, size):
+    text = ("the " * (size // 4))[:size]
+    body = {"messages": [{"role": "user", "content": text}]} if "chat" in path else {"prompt": text}
+    r = post(llama, path, model="a", **body)
+    assert (r.status, r.error) == (400, "context_length_exceeded"), r.body
+    assert ("and 2048 fit" in r.json()["error"]["message"]) == (size > 1 << 20), r.body
+
+
+def test_more_tokens_than_fit(llama):
+    r = post(llama, "/completion", model="a", prompt=[300] * 2049)
+    assert r.error == "context_length_exceeded" and "and 2048 fit" in r.json()["error"]["message"]
+
+
+def test_pictures_are_not_fetched_by_an_engine(llama):
+    r = post(llama, "/v1/chat/completions", model="a", messages=[{"role": "user", "content": [
+        {"type": "image_url", "image_url": {"url": "http://127.0.0.1:1/a.png"}}]}])
+    assert r.status == 400 and "fetches nothing" in r.json()["error"]["message"]
 
 
 # --- a model that is somebody else's ----------------------------------------------------------------
