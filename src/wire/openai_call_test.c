@@ -77,9 +77,8 @@ static void test_bodies(void **state)
         {SLICE("{\"messages\":[{\"role\":\"user\",\"content\":[]}]}"), OK, ""},
         {SLICE("{\"messages\":[{\"role\":\"user\",\"content\":[\"x\"]}]}"), ERR_BAD_VALUE,
          "messages"},
-        {SLICE(
-             "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"},"
-             "{\"type\":\"image_url\","
+        {SLICE("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"},"
+               "{\"type\":\"image_url\","
                "\"image_url\":{\"url\":\"data:;base64,R0lGODlhAQABAA==\"}}]}]}"),
          OK, ""},
         {SLICE("{\"messages\":[{\"role\":\"new\",\"content\":\"x\",\"more\":{}}]}"), OK, ""},
