@@ -6,6 +6,8 @@
 
 #include "dialect/codec.h"
 
+#define MOST_NAMES 1024u /* bytes of what is left out, about; and of each */
+#define MOST_NAME 64u
 #define MOST_USER 1024u /* bytes of who asks, in the common form */
 /* A block of the system prompt that begins so is Claude Code's word to Anthropic's accounts. It
  * differs from request to request, so an engine that read it would find nothing in its cache. */
@@ -23,13 +25,16 @@ struct reading {
 static void drop(struct reading *r, struct slice name)
 {
     struct slice rest = text_slice(&r->dropped), one;
+    if (r->dropped.len > MOST_NAMES)
+        return;
+    name = slice_to(name, min_size(name.len, MOST_NAME));
     while (slice_split(&rest, ',', &one)) {
         if (slice_is(one, name))
             return;
     }
     if (r->dropped.len)
         text_byte(&r->dropped, ',');
-    text_add(&r->dropped, name);
+    text_visible(&r->dropped, name);
 }
 
 static void lack(struct reading *r, const char *what)
@@ -584,10 +589,10 @@ static enum err put_all(struct reading *r, const struct json_value *root)
     enum err e = put_messages(r, root);
     for (struct json_iter i = json_begin(root); !e && json_next(&i);) {
         const struct field *f = field_of(i.key);
+        if (json_is_null(i.value))
+            continue;
         if (!f) {
             drop(r, i.key);
-        } else if (json_is_null(i.value)) {
-            continue;
         } else if (f->put) {
             e = f->put(r, i.value);
         } else if (f->as) {

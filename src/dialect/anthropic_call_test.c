@@ -175,6 +175,7 @@ static void test_without_a_word(void **state)
         {WITH("\"speed\":\"fast\",\"diagnostics\":{},\"hearth\":1"), true,
          "speed,diagnostics,hearth"},
         {WITH("\"output_config\":{\"task_budget\":{}}"), true, "task_budget"},
+        {WITH("\"output_config\":{\"a\\r\\nX: y\":{}}"), true, "a\\x0d\\x0aX: y"},
         {TALK(SAID("{\"type\":\"redacted_thinking\"},{\"type\":\"redacted_thinking\"}")), true,
          "redacted_thinking"},
         {WITH("\"tools\":[{\"type\":\"web_search_20250305\",\"name\":\"w\"}]"), false, ""},

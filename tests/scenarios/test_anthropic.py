@@ -145,7 +145,9 @@ def test_an_openai_target_is_asked(daemon, fakes):
     assert (body["temperature"], body["top_p"], body["top_k"]) == (0.5, 0.9, 40)
     assert body["thinking_budget_tokens"] == 2000 and body["chat_template_kwargs"] == {"enable_thinking": True}
     assert body["reasoning_effort"] == "high" and body["response_format"]["json_schema"]["schema"] == {"type": "object"}
-    assert not {"service_tier", "context_management", "diagnostics", "speed", "cache_control"} & set(body)
+    gone = {"service_tier", "context_management", "diagnostics", "speed", "cache_control"}
+    assert not gone & set(body)
+    assert set(said.header("x-hearth-dropped").split(",")) == gone | {"redacted_thinking"}
 
 
 def test_an_anthropic_target_is_asked_in_its_callers_words(daemon, fakes):
@@ -180,6 +182,8 @@ def test_an_anthropic_target_is_asked_by_openais_clients(daemon, fakes):
             {"role": "developer", "content": "Be kind."},
             {"role": "user", "content": "fake: events=1"}]})
     assert r.status == 200, r.body
+    assert set(r.header("x-hearth-dropped").split(",")) == {
+        "temperature", "seed", "presence_penalty", "logit_bias", "reasoning_content"}
     body = fakes["anthropic"].asked().body
     assert body == {
         "model": "a", "max_tokens": 5000, "temperature": 1, "top_p": 0.9, "stop_sequences": ["END"], "stream": True,
@@ -353,6 +357,8 @@ for turn in range(5):
         {"type": "tool_result", "tool_use_id": b.id, "content": b.input["city"] + " is sunny"}
         for b in a.content if b.type == "tool_use"]})
 print(json.dumps([turn, a.stop_reason, text, a.usage.input_tokens, [m.id for m in client.models.list()]]))
+if MODEL == "a":
+    assert client.messages.count_tokens(model=MODEL, messages=messages, tools=tools).input_tokens == 7
 try:
     client.messages.create(model="nobody", max_tokens=1, messages=messages)
 except anthropic.NotFoundError as e:
