@@ -103,8 +103,15 @@ static void test_messages(void **state)
          "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"t\",\"type\":"
          "\"function\",\"function\":{\"name\":\"n\",\"arguments\":\"{}\"}}]}"},
         {TALK(SAID("")), "{\"role\":\"assistant\",\"content\":\"\"}"},
-        {TALK("{\"role\":\"system\",\"content\":[" TEXT("s") "]}"),
-         "{\"role\":\"system\",\"content\":\"s\"}"},
+        /* one turn, whoever adds to it */
+        {TALK(USER("\"a\"") "," USER("[" TEXT("b") "]")), USER("[" TEXT("a") "," TEXT("b") "]")},
+        {TALK(USER("\"a\"") ",{\"role\":\"system\",\"content\":[" TEXT("s") "]}," SAID("") "," USER(
+             "\"b\"")),
+         USER("[" TEXT("a") "," TEXT("<system-reminder>\\ns\\n</system-reminder>") "]") ",{\"role\":\"assistant\",\"content\":\"\"}," USER(
+             "\"b\"")},
+        {TALK(SAID("") "," USER("[" RESULT("") "]") "," USER("\"a\"")),
+         "{\"role\":\"assistant\",\"content\":\"\"}," OUR_RESULT("") "," USER("\"a\"")},
+        {TALK(USER("\"\"")), USER("\"\"")},
     };
     (void)state;
     wrong = 0;

@@ -115,6 +115,7 @@ EVERYTHING = {
                 {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}}]},
             {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}},
             {"type": "document", "title": "T", "source": {"type": "text", "media_type": "text/plain", "data": "D"}}]},
+        {"role": "system", "content": "Be quick."},
         {"role": "user", "content": [{"type": "text", "text": "fake: events=1"}]}],
 }
 
@@ -136,8 +137,10 @@ def test_an_openai_target_is_asked(daemon, fakes):
         {"type": "text", "text": "fake: events=1"},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
         {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}},
-        {"type": "text", "text": "T\n\nD"}]}
-    assert messages[6] == {"role": "user", "content": "fake: events=1"} and len(messages) == 7
+        {"type": "text", "text": "T\n\nD"},
+        {"type": "text", "text": "<system-reminder>\nBe quick.\n</system-reminder>"},
+        {"type": "text", "text": "fake: events=1"}]}
+    assert len(messages) == 6
     assert body["tools"] == [{"type": "function", "function": {
         "name": "weather", "description": "d", "parameters": {"type": "object"}}}]
     assert body["tool_choice"] == "required" and body["parallel_tool_calls"] is False
