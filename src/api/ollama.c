@@ -13,7 +13,7 @@
 #define OLLAMA_VERSION "0.33.0"
 #define FOR_EVER_MS (253402300799ull * 1000) /* the last second of the year 9999 */
 
-/* ---- which model ------------------------------------------------------------------------------- */
+/* ---- which model ----------------------------------------------------------------------------- */
 
 /* May it be asked here: with this right, and at this listener? */
 bool visit_may_ask(const struct visit *v, struct slice model)
@@ -56,7 +56,7 @@ static enum err find_model(const struct visit *v, struct slice name,
     return no_model(name, why);
 }
 
-/* ---- words ------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static void put_time(struct json_writer *w, const char *key, uint64_t ms)
 {
@@ -125,7 +125,7 @@ static void answer(struct visit *v, struct text *body)
     text_fini(body);
 }
 
-/* ---- what there is ----------------------------------------------------------------------------- */
+/* ---- what there is --------------------------------------------------------------------------- */
 
 void ollama_version(struct visit *v)
 {
@@ -192,7 +192,7 @@ void ollama_ps(struct visit *v)
     answer(v, &body);
 }
 
-/* ---- one of them ------------------------------------------------------------------------------- */
+/* ---- one of them ----------------------------------------------------------------------------- */
 
 /* The model that a body names, and what it says of a stream: those are told the same in lines. */
 static enum err read_body(const struct visit *v, const struct model_entry **ret_model,
@@ -258,7 +258,7 @@ void ollama_show(struct visit *v)
     answer(v, &body);
 }
 
-/* ---- what is done by hand here ----------------------------------------------------------------- */
+/* ---- what is done by hand here --------------------------------------------------------------- */
 
 /* Of a model that is there nothing is missing. */
 void ollama_pull(struct visit *v)
@@ -309,7 +309,7 @@ void ollama_not_here(struct visit *v)
     answer_error(v, &why);
 }
 
-/* ---- the root ---------------------------------------------------------------------------------- */
+/* ---- the root -------------------------------------------------------------------------------- */
 
 /* A browser names what it can show; programs only look whether somebody is there. */
 void ollama_root(struct visit *v)

@@ -35,7 +35,7 @@ struct backend_ops {
     /* Somebody waits in its queue: it may have to be started first. An error: there is no use in
      * waiting. NULL: it is always there. */
     enum err (*wanted)(struct backend *b, struct why *why);
-    /* Nobody needs it any more, says who asked it last: it may go once it is idle. NULL: it stays. */
+    /* Nobody needs it any more, says who asked it last: it may go, out of rest. NULL: it stays. */
     void (*spared)(struct backend *b);
     void (*free)(struct backend *b); /* retired, and nobody uses it any more */
 };
@@ -45,6 +45,7 @@ struct backend { /* embedded in an engine or a provider */
     struct slice name;
     enum dialect dialect;
     struct queue queue;
+    bool answers_aside;   /* takes calls that make no text besides those in its slots */
     bool resumes;         /* can go on with an answer whose beginning it is given */
     bool retired;         /* no longer in the configuration */
     uint64_t progress_ms; /* when it last came nearer to taking who waits: a load goes on */

@@ -49,14 +49,19 @@ static struct slice host_header(struct arena *a, const struct config_address *fr
                         from->place == CONFIG_LOCALHOST ? "localhost" : from->host, from->port);
 }
 
+static enum dialect dialect_of(enum config_kind kind)
+{
+    return kind == CONFIG_ANTHROPIC ? DIALECT_ANTHROPIC
+           : kind == CONFIG_OLLAMA  ? DIALECT_OLLAMA
+                                    : DIALECT_OPENAI;
+}
+
 static struct provider_terms terms_of(struct daemon *d, struct arena *a, const struct config *c,
                                       const struct config_provider *p)
 {
     struct provider_terms t = {
         .name = slice_of(p->name),
-        .dialect = p->kind == CONFIG_ANTHROPIC ? DIALECT_ANTHROPIC
-                   : p->kind == CONFIG_OLLAMA  ? DIALECT_OLLAMA
-                                               : DIALECT_OPENAI,
+        .dialect = dialect_of(p->kind),
         .host = host_header(a, &p->address),
         .path = slice_of(p->path),
         .api_key = slice_of(p->api_key),
@@ -73,7 +78,7 @@ static struct provider_terms terms_of(struct daemon *d, struct arena *a, const s
     return t;
 }
 
-/* ---- what stays over a reload --------------------------------------------------------------- */
+/* ---- what stays over a reload ---------------------------------------------------------------- */
 
 /* Models, priority and times may change under a living backend; where it is and as whom may not. */
 static bool is_same_place(const struct config_provider *a, const struct config_provider *b)
@@ -103,7 +108,7 @@ static bool is_in(const struct registry *r, const struct backend *b)
     return false;
 }
 
-/* ---- making --------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static enum err make_backend(struct daemon *d, const struct config *c, struct registry *r, size_t i)
 {
@@ -121,7 +126,7 @@ static enum err make_backend(struct daemon *d, const struct config *c, struct re
     return r->backends[i] ? OK : ERR_NO_MEMORY;
 }
 
-/* ---- what is told of a model ---------------------------------------------------------------- */
+/* ---- what is told of a model ----------------------------------------------------------------- */
 
 static bool is_digest(struct slice s)
 {
@@ -226,7 +231,7 @@ static enum err add_engines(struct registry *r, const struct config *c,
     return OK;
 }
 
-/* ---- names ---------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 /* Aliases and roles, copied: the routes outlive the configuration by a moment at a reload. */
 static enum err add_aliases(struct registry *r, const struct config *c)

@@ -50,6 +50,8 @@ struct call {
     enum call_wish wish; /* then there is no common form */
     struct slice model;  /* as the caller wrote it; "" when not at all. In the arena */
     bool stream, wants_usage, has_system;
+    bool fetches;                /* it names something that whoever answers has to fetch */
+    uint64_t least_tokens;       /* so many, or more, stand in what is to be read */
     struct slice body;           /* the caller's own bytes, owned by the request */
     struct edits edits;          /* from the caller's bytes to every target's */
     struct json_span model_span; /* key == value == end: not there */
@@ -72,7 +74,7 @@ bool call_may_be_set(struct slice field);
 const char *dialect_kind_name(enum call_kind kind); /* as in logs */
 const char *dialect_name(enum dialect d);
 
-/* ---- events ---- */
+/* ---- events ---------------------------------------------------------------------------------- */
 struct usage {
     int64_t prompt, completion; /* tokens; -1: not told */
     int64_t cached, reasoning;  /* of these; 0 also when it is not told */
@@ -108,7 +110,7 @@ static inline bool event_is_content(const struct event *e)
            e->kind == EVENT_WHOLE;
 }
 
-/* ---- the common form ---- */
+/* ---- the common form ------------------------------------------------------------------------- */
 enum delta_field { /* what stands in the `delta` of a choice */
                    DELTA_ROLE,
                    DELTA_CONTENT,

@@ -1,6 +1,6 @@
 /* ollama_call: a call as Ollama's clients write it, into the common form. Where it can only mean
- * something that cannot be done it is refused; what changes nothing of the answer's meaning is named
- * among the dropped. An empty prompt is no call but a wish: the model into memory, or out of it. */
+ * something that cannot be done it is refused; what changes nothing of the answer's meaning is
+ * named among the dropped. An empty prompt is no call but a wish: the model into memory, or out. */
 #include "dialect/ollama_call.h"
 
 void ollama_drop(struct text *dropped, struct slice name)
@@ -14,7 +14,7 @@ static bool is_there(const struct json_value *v)
     return v && !json_is_null(v);
 }
 
-/* ---- the fields besides options ---------------------------------------------------------------- */
+/* ---- the fields besides options -------------------------------------------------------------- */
 
 static struct slice model_of(const struct json_value *root)
 {
@@ -32,7 +32,14 @@ static void put_schema(struct json_writer *w, const struct json_value *schema)
     json_close_object(w);
 }
 
-/* A text without a template is bound by a schema alone: {} is any JSON. */
+static void put_any_object(struct json_writer *w)
+{
+    json_open_object(w);
+    json_put_pair(w, "type", SLICE("object"));
+    json_close_object(w);
+}
+
+/* A text without a template is bound by a schema alone. */
 static enum err put_format(const struct ollama_reading *r, bool raw)
 {
     const struct json_value *format = json_get(r->root, "format");
@@ -47,7 +54,7 @@ static enum err put_format(const struct ollama_reading *r, bool raw)
         if (schema)
             json_put_value(r->w, format);
         else
-            json_put_raw(r->w, SLICE("{\"type\":\"object\"}"));
+            put_any_object(r->w);
         return OK;
     }
     json_key(r->w, "response_format");
@@ -126,7 +133,7 @@ static void note_dropped(const struct ollama_reading *r)
     }
 }
 
-/* ---- a wish instead of a call ------------------------------------------------------------------ */
+/* ---- a wish instead of a call ---------------------------------------------------------------- */
 
 struct unit {
     const char *name;
@@ -194,7 +201,7 @@ static bool is_wish(const struct call *c, const struct json_value *root)
            (!is_there(prompt) || json_is_text(prompt)) && !json_count(json_get(root, "images"));
 }
 
-/* ---- kinds ------------------------------------------------------------------------------------- */
+/* ---- kinds ----------------------------------------------------------------------------------- */
 
 static enum err put_sampling(const struct ollama_reading *r, bool raw)
 {
@@ -301,9 +308,11 @@ static enum err put_call(const struct ollama_reading *r, enum call_kind *kind)
         e = put_generate(r, kind);
     else
         e = put_embed(r);
+    if (e)
+        return e; /* what is half written goes with it */
     json_close_object(r->w);
     note_dropped(r);
-    return e;
+    return OK;
 }
 
 static enum err judge(struct call *c, const struct json_value *root, struct why *why)

@@ -13,9 +13,9 @@ struct ollama_reading { /* of one call */
 
 void ollama_drop(struct text *dropped, struct slice name);
 
-/* ollama_options.c: the members of `options`. raw: no template stands between them and the model. */
+/* ollama_options.c: the members of `options`. */
 enum err ollama_put_options(const struct ollama_reading *r);
 
-/* ollama_messages.c: `messages` of a chat; those that `system`, `prompt` and `images` come to. */
+/* ollama_messages.c: `messages` of a chat; those that `system`, `prompt`, `images` come to. */
 enum err ollama_put_messages(const struct ollama_reading *r);
 enum err ollama_put_prompt(const struct ollama_reading *r);

@@ -1,5 +1,5 @@
-/* Calls in Ollama's words: what each becomes in the common form, what is refused and in which words,
- * what is named as dropped, and which are no calls but wishes. */
+/* Calls in Ollama's words: what each becomes in the common form, what is refused and in which
+ * words, what is named as dropped, and which are no calls but wishes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

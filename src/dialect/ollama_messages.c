@@ -16,7 +16,7 @@ struct talk { /* while the messages are walked in order */
     unsigned n_asked, calls;
 };
 
-/* ---- pictures --------------------------------------------------------------------------------- */
+/* ---- pictures -------------------------------------------------------------------------------- */
 
 /* By the first bytes, as base64 spells them. */
 static const struct {
@@ -95,7 +95,7 @@ static enum err put_content(const struct ollama_reading *r, struct slice text,
     return OK;
 }
 
-/* ---- tools ------------------------------------------------------------------------------------ */
+/* ---- tools ----------------------------------------------------------------------------------- */
 
 static void put_id(struct json_writer *w, const char *key, const struct asked *a)
 {
@@ -152,7 +152,8 @@ static enum err put_calls(struct talk *t, const struct json_value *calls)
     json_open_array(t->r->w);
     for (struct json_iter i = json_begin(calls); !e && json_next(&i);)
         e = put_call(t, i.value);
-    json_close_array(t->r->w);
+    if (!e)
+        json_close_array(t->r->w);
     return e;
 }
 
@@ -186,7 +187,7 @@ static void put_answer_id(struct talk *t, const struct json_value *message)
         json_put_pair(t->r->w, "name", name);
 }
 
-/* ---- messages --------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static enum err put_message(struct talk *t, const struct json_value *v)
 {
@@ -212,7 +213,8 @@ static enum err put_message(struct talk *t, const struct json_value *v)
         json_put_pair(w, "reasoning_content", json_text(of[THINKING]));
     if (!e)
         e = put_calls(t, of[CALLS]);
-    json_close_object(w);
+    if (!e)
+        json_close_object(w);
     return e;
 }
 
@@ -227,26 +229,29 @@ enum err ollama_put_messages(const struct ollama_reading *r)
     json_open_array(r->w);
     for (struct json_iter i = json_begin(messages); !e && json_next(&i);)
         e = put_message(&t, i.value);
-    json_close_array(r->w);
+    if (!e)
+        json_close_array(r->w);
     return e;
 }
 
 enum err ollama_put_prompt(const struct ollama_reading *r)
 {
-    struct slice system = json_text(json_get(r->root, "system"));
+    struct slice rules = json_text(json_get(r->root, "system"));
     json_key(r->w, "messages");
     json_open_array(r->w);
-    if (system.len) {
+    if (rules.len) {
         json_open_object(r->w);
         json_put_pair(r->w, "role", SLICE("system"));
-        json_put_pair(r->w, "content", system);
+        json_put_pair(r->w, "content", rules);
         json_close_object(r->w);
     }
     json_open_object(r->w);
     json_put_pair(r->w, "role", SLICE("user"));
     enum err e =
         put_content(r, json_text(json_get(r->root, "prompt")), json_get(r->root, "images"));
+    if (e)
+        return e;
     json_close_object(r->w);
     json_close_array(r->w);
-    return e;
+    return OK;
 }

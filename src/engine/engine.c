@@ -16,7 +16,7 @@ struct engine *engine_of(const struct backend *b)
     return owner_of((uintptr_t)b, struct engine, backend);
 }
 
-/* ---- as a backend --------------------------------------------------------------------------- */
+/* ---- as a backend ---------------------------------------------------------------------------- */
 
 static enum err wanted(struct backend *b, struct why *why)
 {
@@ -143,6 +143,7 @@ struct backend *engine_new(struct engines *all, const struct config_model *model
     e->backend = (struct backend){.ops = &ops,
                                   .name = name,
                                   .dialect = DIALECT_OPENAI,
+                                  .answers_aside = true,
                                   .queue = {.slots = (unsigned)max_u64(model->parallel, 1),
                                             .length = all->settings.queue_length,
                                             .closed = true}};
@@ -160,7 +161,7 @@ struct backend *engine_new(struct engines *all, const struct config_model *model
     return &e->backend;
 }
 
-/* ---- changes -------------------------------------------------------------------------------- */
+/* ---- changes --------------------------------------------------------------------------------- */
 
 /* One that could be started with neither settings, for its file or its pack is gone, goes on: there
  * is nothing better to be had. */
@@ -242,7 +243,7 @@ enum err engines_restart(struct engines *all, struct slice model, struct why *wh
     return OK;
 }
 
-/* ---- all of them ---------------------------------------------------------------------------- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 /* What children of a daemon that was killed left: sockets on which nobody answers. */
 static void sweep(const struct engines *all)

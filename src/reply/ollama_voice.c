@@ -1,6 +1,6 @@
-/* ollama_voice: what Ollama's clients read. A stream is a line of JSON for each piece, and a last one
- * that is done and has the numbers; calls of tools are told whole, their arguments as an object. Of
- * durations the model's own are told where the target told them; what is not known is 0. */
+/* ollama_voice: what Ollama's clients read. A stream is a line of JSON for each piece, and a last
+ * one that is done and has the numbers; calls of tools are told whole, their arguments as an
+ * object. Of durations the model's own are told where the target told them; else they are 0. */
 #include <time.h>
 
 #include "reply/voice.h"
@@ -21,7 +21,7 @@ struct figures { /* of the last line */
     struct timings timings;
 };
 
-/* ---- a line ------------------------------------------------------------------------------------ */
+/* ---- a line ---------------------------------------------------------------------------------- */
 
 static void put_time(struct json_writer *w, const char *key, uint64_t s)
 {
@@ -131,7 +131,7 @@ static void tell_line(const struct teller *t, const struct words *s, struct text
     text_byte(out, '\n');
 }
 
-/* ---- tools ------------------------------------------------------------------------------------- */
+/* ---- tools ----------------------------------------------------------------------------------- */
 
 /* An object as it is; anything else that a model made up, as text in one. */
 static void put_arguments(struct slice spelled, struct json_writer *w)
@@ -237,7 +237,7 @@ static void tell_calls(struct teller *t, struct text *out)
     text_fini(&t->kept);
 }
 
-/* ---- a stream ---------------------------------------------------------------------------------- */
+/* ---- a stream -------------------------------------------------------------------------------- */
 
 static void begin(struct teller *t, struct text *out)
 {
@@ -281,7 +281,7 @@ static void end(struct teller *t, struct text *out)
     text_byte(out, '\n');
 }
 
-/* ---- an object --------------------------------------------------------------------------------- */
+/* ---- an object ------------------------------------------------------------------------------- */
 
 static void write_text(const struct hearer *l, const struct json_value *object, struct text *out)
 {
@@ -387,7 +387,7 @@ static void write_object(const struct hearer *l, const struct json_value *object
         write_text(l, object, out);
 }
 
-/* ---- errors ------------------------------------------------------------------------------------ */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 static void write_error(const struct why *why, struct text *out)
 {

@@ -162,7 +162,7 @@ static bool spare(struct request *r)
     return grant(r, SLICE("unload"));
 }
 
-/* ---- ROUTING -------------------------------------------------------------------------------- */
+/* ---- ROUTING --------------------------------------------------------------------------------- */
 
 /* A port's role stands for whatever the request says. In terms.role, role/ is before its name. */
 static struct slice asked(const struct request *r)
@@ -286,9 +286,8 @@ static enum err keep_plan(struct request *r)
 
 static enum route_does does(const struct request *r)
 {
-    return r->call.kind == CALL_EMBED    ? ROUTE_EMBED
-           : r->call.kind == CALL_RERANK ? ROUTE_RERANK
-                                         : ROUTE_TEXT;
+    bool embeds = r->call.kind == CALL_EMBED || r->call.kind == CALL_VECTOR;
+    return embeds ? ROUTE_EMBED : r->call.kind == CALL_RERANK ? ROUTE_RERANK : ROUTE_TEXT;
 }
 
 static bool make_plan(struct request *r)
@@ -335,11 +334,21 @@ static bool route(struct request *r)
 
 /* ---- WAITING, TRYING ------------------------------------------------------------------------- */
 
+/* What says no word needs no slot: it must not wait behind those that talk. */
+static bool passes(struct request *r, struct backend *b)
+{
+    bool quiet = r->terms.kind >= CALL_TOKENS;
+    return quiet && b->answers_aside &&
+           queue_pass(&b->queue, &r->ticket, loop_now_ms(r->desk->loop)) == OK;
+}
+
 /* It stands in the queue, or learns at once that this is in vain. */
 static bool ask_for_slot(struct request *r)
 {
     struct backend *b = target_of(r);
     enum err e = OK;
+    if (passes(r, b))
+        return true;
     if (queue_ask(&b->queue, &r->ticket, loop_now_ms(r->desk->loop)))
         e = why_set(&r->tries.failed, ERR_NO_ROOM, "%u requests wait for it already",
                     b->queue.waiting);
@@ -448,7 +457,7 @@ static bool try(struct request *r)
     return try_again(r);
 }
 
-/* ---- STREAMING, RESUMING, SETTLING ---------------------------------------------------------- */
+/* ---- STREAMING, RESUMING, SETTLING ----------------------------------------------------------- */
 
 static bool stream(struct request *r)
 {

@@ -26,7 +26,7 @@ static const struct field_row *row_of(struct slice name)
     return NULL;
 }
 
-/* ---- what it can do ---------------------------------------------------------------------------- */
+/* ---- what it can do -------------------------------------------------------------------------- */
 
 static bool says_nothing(const struct json_value *v)
 {
@@ -54,7 +54,7 @@ static enum err judge(const struct common_call *c, struct text *dropped, struct 
     return OK;
 }
 
-/* ---- options ----------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static bool has_option(const struct json_value *v, const struct field_row *row)
 {
@@ -105,7 +105,7 @@ static void put_options(const struct common_call *c, struct json_writer *w)
         json_close_object(w);
 }
 
-/* ---- how it is to answer ----------------------------------------------------------------------- */
+/* ---- how it is to answer --------------------------------------------------------------------- */
 
 static enum err put_format(const struct common_call *c, struct json_writer *w, struct why *why)
 {
@@ -167,7 +167,7 @@ static void put_think(const struct common_call *c, struct json_writer *w)
     }
 }
 
-/* ---- the kinds --------------------------------------------------------------------------------- */
+/* ---- the kinds ------------------------------------------------------------------------------- */
 
 static enum err put_chat(const struct common_call *c, struct json_writer *w, struct why *why)
 {
@@ -176,11 +176,13 @@ static enum err put_chat(const struct common_call *c, struct json_writer *w, str
         e = put_tools(c, w, why);
     if (!e)
         e = put_format(c, w, why);
+    if (e)
+        return e;
     put_think(c, w);
     put_options(c, w);
     json_key(w, "stream");
     json_put_bool(w, true);
-    return e;
+    return OK;
 }
 
 static enum err put_text(const struct common_call *c, struct json_writer *w, struct why *why)
@@ -194,10 +196,12 @@ static enum err put_text(const struct common_call *c, struct json_writer *w, str
     json_key(w, "raw");
     json_put_bool(w, true);
     enum err e = put_format(c, w, why);
+    if (e)
+        return e;
     put_options(c, w);
     json_key(w, "stream");
     json_put_bool(w, c->stream);
-    return e;
+    return OK;
 }
 
 static enum err put_input(const struct common_call *c, struct json_writer *w, struct why *why)
@@ -230,6 +234,7 @@ enum err ollama_encode(const struct common_call *c, struct text *out, struct tex
         e = put_text(c, &w, why);
     else if (!e)
         e = put_input(c, &w, why);
-    json_close_object(&w);
+    if (!e)
+        json_close_object(&w);
     return e;
 }

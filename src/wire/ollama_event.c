@@ -3,7 +3,7 @@
  * same line is read again until all of it was told. */
 #include "wire/ollama.h"
 
-/* ---- a line ------------------------------------------------------------------------------------ */
+/* ---- a line ---------------------------------------------------------------------------------- */
 
 struct line {
     const struct json_value *root, *message; /* message: of a chat */
@@ -44,7 +44,7 @@ struct usage ollama_usage(const struct json_value *root)
     return u;
 }
 
-/* ---- the caller's own words ---------------------------------------------------------------------- */
+/* ---- the caller's own words ------------------------------------------------------------------ */
 
 static enum err decode_own(struct decoder *d, struct slice raw, struct slice data,
                            struct event *event, struct why *why)
@@ -77,7 +77,7 @@ static enum err decode_own(struct decoder *d, struct slice raw, struct slice dat
     return e;
 }
 
-/* ---- into the common form ------------------------------------------------------------------------ */
+/* ---- into the common form -------------------------------------------------------------------- */
 
 /* What a line may tell, in the order in which it is told; calls of tools stand between. */
 enum { TELL_HEAD, TELL_THOUGHT, TELL_TEXT, TELL_TOOLS };
@@ -183,7 +183,7 @@ static enum err decode(struct decoder *d, struct slice data, struct event *event
     return e;
 }
 
-/* ---- the codec ---------------------------------------------------------------------------------- */
+/* ---- the codec ------------------------------------------------------------------------------- */
 
 static const char *path(enum call_kind kind)
 {

@@ -1,8 +1,8 @@
-/* ollama_messages: what is said in a chat, from the common form into Ollama's: pictures stand beside
- * the text, the arguments of a tool's call are an object, and an answer of a tool names the tool. */
+/* ollama_messages: what is said in a chat, from the common form into Ollama's: pictures stand
+ * beside the text, the arguments of a tool's call are an object, and a tool's answer names it. */
 #include "wire/ollama.h"
 
-/* ---- content ---------------------------------------------------------------------------------- */
+/* ---- content --------------------------------------------------------------------------------- */
 
 /* The base64 of a data: address; empty when it is none. */
 static struct slice picture_of(const struct json_value *part)
@@ -51,7 +51,8 @@ static enum err put_content(const struct json_value *content, struct json_writer
         e = add_parts(content, &text, &images, why);
     else
         text_add(&text, json_text(content));
-    json_put_pair(w, "content", text_slice(&text));
+    if (!e)
+        json_put_pair(w, "content", text_slice(&text));
     w->out->failed |= text.failed;
     text_fini(&text);
     if (e || !images)
@@ -66,7 +67,7 @@ static enum err put_content(const struct json_value *content, struct json_writer
     return OK;
 }
 
-/* ---- tools ------------------------------------------------------------------------------------ */
+/* ---- tools ----------------------------------------------------------------------------------- */
 
 static enum err put_arguments(struct slice spelled, struct json_writer *w, struct why *why)
 {
@@ -93,12 +94,12 @@ static enum err put_arguments(struct slice spelled, struct json_writer *w, struc
 
 static enum err put_calls(const struct json_value *calls, struct json_writer *w, struct why *why)
 {
-    enum err e = OK;
+    enum err e;
     if (!json_is_array(calls) || !json_count(calls))
         return OK;
     json_key(w, "tool_calls");
     json_open_array(w);
-    for (struct json_iter i = json_begin(calls); !e && json_next(&i);) {
+    for (struct json_iter i = json_begin(calls); json_next(&i);) {
         const struct json_value *function = json_get(i.value, "function");
         struct slice id = json_text(json_get(i.value, "id"));
         json_open_object(w);
@@ -108,11 +109,13 @@ static enum err put_calls(const struct json_value *calls, struct json_writer *w,
         json_open_object(w);
         json_put_pair(w, "name", json_text(json_get(function, "name")));
         e = put_arguments(json_text(json_get(function, "arguments")), w, why);
+        if (e)
+            return e;
         json_close_object(w);
         json_close_object(w);
     }
     json_close_array(w);
-    return e;
+    return OK;
 }
 
 /* The tool that a call of this id names, in the messages up to this one: the nearest. */
@@ -142,15 +145,15 @@ static void put_tool_name(const struct json_value *messages, const struct json_v
         json_put_pair(w, "tool_call_id", id);
 }
 
-/* ---- messages --------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 enum err ollama_write_messages(const struct json_value *messages, struct json_writer *w,
                                struct why *why)
 {
-    enum err e = OK;
+    enum err e;
     json_key(w, "messages");
     json_open_array(w);
-    for (struct json_iter i = json_begin(messages); !e && json_next(&i);) {
+    for (struct json_iter i = json_begin(messages); json_next(&i);) {
         struct slice role = json_text(json_get(i.value, "role"));
         struct slice thought = json_text(json_get(i.value, "reasoning_content"));
         if (json_is_object(json_get(i.value, "function_call")) || slice_is(role, SLICE("function")))
@@ -161,12 +164,14 @@ enum err ollama_write_messages(const struct json_value *messages, struct json_wr
         if (slice_is(role, SLICE("tool")))
             put_tool_name(messages, i.value, w);
         e = put_content(json_get(i.value, "content"), w, why);
-        if (thought.len)
+        if (!e && thought.len)
             json_put_pair(w, "thinking", thought);
         if (!e)
             e = put_calls(json_get(i.value, "tool_calls"), w, why);
+        if (e)
+            return e; /* what is half written goes with it */
         json_close_object(w);
     }
     json_close_array(w);
-    return e;
+    return OK;
 }

@@ -2,20 +2,23 @@
 callers in front of a target that speaks it. Nothing that was said is lost on the way."""
 
 import base64
+import datetime
 import json
+import struct
 
 import pytest
 
 import client
 import dialects
-import harness
+import shop as shops
 import strict
 from dialects import CHAT, COMPLETION, FINISHES, OLLAMA_CHAT, OLLAMA_GENERATE, TOOL
 from harness import wait_for
+from test_fake_clients import JS_OLLAMA, LOOP, LOOPED, PY_OLLAMA
 
 CALLERS = {"chat": CHAT, "ollama": OLLAMA_CHAT}
 PROMPTED = {"completion": COMPLETION, "generate": OLLAMA_GENERATE}
-KINDS = ["openai_compatible", "ollama"]
+KINDS = ["openai_compatible", "ollama", "anthropic"]
 STREAMS = pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
 PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(40)).decode()
 ARGS = {"city": "Z\u00fcrich", "n": 1}
@@ -103,6 +106,8 @@ def test_tool_loop(place, name):
     messages += d.loop(said, ["Bern is sunny"])
     said = d.ask(place.port, stream=True, tools=[TOOL], messages=messages)
     assert said.text == "the tool said: Bern is sunny"
+    if place.kind == "anthropic":
+        return  # what it is there: test_anthropic
     call = place.asked()["messages"][1]["tool_calls"][0]
     back = place.asked()["messages"][2]
     if place.kind == "ollama":
@@ -209,6 +214,8 @@ def test_a_refusal(place, status):
 
 
 def test_vectors(place):
+    if place.kind == "anthropic":
+        return  # it has none
     many = client.ask(place.port, "POST", "/api/embed", {"model": "fake-model", "input": ["a", "b"]}).json()
     assert many["model"] == "fake-model" and len(many["embeddings"]) == 2
     for v in many["embeddings"]:
@@ -222,6 +229,287 @@ def test_vectors_for_openai(ollama):
     coded = client.ask(ollama.port, "POST", "/v1/embeddings",
                        {"model": "fake-model", "input": ["a", "b"], "encoding_format": "base64"}).json()
     assert [d["index"] for d in plain["data"]] == [0, 1] and plain["object"] == "list"
-    import struct
     raw = base64.b64decode(coded["data"][1]["embedding"])
     assert struct.unpack(f"<{len(raw) // 4}f", raw) == pytest.approx(plain["data"][1]["embedding"], abs=1e-6)
+
+
+# --- what its clients ask besides ----------------------------------------------------------------------
+
+
+def get(place, path, **more):
+    return client.ask(place.port, "GET", path, **more)
+
+
+def post(place, path, body, **more):
+    return client.ask(place.port, "POST", path, body, **more)
+
+
+def test_version_and_root(openai):
+    version = get(openai, "/api/version").json()["version"]
+    assert [int(part) for part in version.split(".")] >= [0, 20, 0]
+    for method in ("GET", "HEAD"):
+        r = client.ask(openai.port, method, "/")
+        assert r.status == 200 and r.header("Content-Type").startswith("text/plain")
+        assert r.header("Content-Length") == "17" and r.body in (b"Ollama is running", b"")
+    page = get(openai, "/", headers=[("Accept", "text/html")])
+    assert page.header("Content-Type").startswith("text/html")
+    assert client.ask(openai.port, "HEAD", "/api/tags").status == 200
+
+
+def test_lists_of_a_provider(openai):
+    row, = get(openai, "/api/tags").json()["models"]
+    assert row["name"] == row["model"] == "fake-model" and len(row["digest"]) == 64
+    assert row["digest"] == get(openai, "/api/tags").json()["models"][0]["digest"]
+    assert row["modified_at"] == "1970-01-01T00:00:00Z" and row["size"] == 0  # nobody told
+    assert get(openai, "/api/ps").json() == {"models": []}
+    for name in ("fake-model", "fake-model:latest"):
+        shown = post(openai, "/api/show", {"name": name}).json()
+        assert shown["capabilities"] == ["completion", "tools"] and shown["details"]["families"] == []
+        assert "unknown.context_length" not in shown["model_info"]
+
+
+def test_pull(openai):
+    r = post(openai, "/api/pull", {"model": "fake-model"})
+    assert r.header("Content-Type") == "application/x-ndjson" and r.body == b'{"status":"success"}\n'
+    assert post(openai, "/api/pull", {"model": "fake-model", "stream": False}).json() == {"status": "success"}
+    r = post(openai, "/api/pull", {"model": "other"})
+    assert r.status == 404 and "hearth models add" in r.json()["error"]
+
+
+@pytest.mark.parametrize("method, path", [("POST", "/api/create"), ("POST", "/api/copy"), ("DELETE", "/api/delete"),
+                                          ("POST", "/api/push")])
+def test_what_is_not_done(openai, method, path):
+    r = client.ask(openai.port, method, path, {"model": "fake-model"})
+    assert r.status == 501 and path in r.json()["error"]
+
+
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded", "application/json"])
+def test_bodies_without_a_word_of_what_they_are(openai, kind):
+    """As curl -d and many scripts send them."""
+    body = json.dumps(OLLAMA_CHAT.body("events=1", stream=False)).encode()
+    with client.Wire(openai.port) as w:
+        said = f"Content-Type: {kind}\r\n" if kind else ""
+        w.send(f"POST /api/chat HTTP/1.1\r\nHost: localhost\r\n{said}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        assert w.response().status == 200
+
+
+@pytest.mark.parametrize("more", [[("Origin", "http://evil.example")], [("Origin", "null")],
+                                  [("Sec-Fetch-Site", "cross-site")], [("Sec-Fetch-Site", "same-site")]])
+@pytest.mark.parametrize("path", ["/api/chat", "/api/generate", "/api/embed", "/api/show", "/api/pull"])
+def test_a_page_of_somebody_else(openai, path, more):
+    openai.fake.clear()
+    before = openai.fake.stats()
+    r = post(openai, path, OLLAMA_CHAT.body("events=1"), headers=[("Content-Type", "text/plain"), *more])
+    assert r.status == 403 and openai.fake.stats()["requests"] == before["requests"]
+
+
+def test_bodies_elsewhere_still_say_what_they_are(openai):
+    body = json.dumps(CHAT.body("events=1")).encode()
+    r = client.ask(openai.port, "POST", "/v1/chat/completions", body, [("Content-Type", "text/plain")])
+    assert r.status == 415
+    r = client.ask(openai.port, "POST", "/api/chat", body, [("Content-Type", "multipart/form-data")])
+    assert r.status == 415 and isinstance(r.json()["error"], str)
+
+
+def test_a_key_sees_its_own_models(shared):
+    fake = shared.fake()
+    daemon = shared.daemon(config={"providers": {"fake": fake.provider(models=("mine", "other"))}})
+    key = daemon.admin("POST", "/hearth/v1/keys", {"name": "k", "models": ["mine"]}).json()["key"]
+    said = [("Authorization", f"Bearer {key}")]
+    names = [m["name"] for m in client.ask(daemon.port, "GET", "/api/tags", headers=said).json()["models"]]
+    assert names == ["mine"]
+    assert client.ask(daemon.port, "POST", "/api/show", {"model": "mine"}, said).status == 200
+    assert client.ask(daemon.port, "POST", "/api/show", {"model": "other"}, said).status == 404
+    assert client.ask(daemon.port, "POST", "/api/pull", {"model": "other"}, said).status == 404
+
+
+def test_sillytavern_in_its_own_shape(openai):
+    """Its text completion asks with raw, keep_alive and all of its samplers."""
+    body = {"model": "fake-model", "prompt": "fake: events=2", "raw": True, "keep_alive": -1, "stream": True,
+            "options": {"num_predict": 20, "num_ctx": 2048, "temperature": 1, "top_p": 1, "top_k": 0, "min_p": 0,
+                        "typical_p": 1, "tfs_z": 1, "repeat_last_n": 64, "repeat_penalty": 1, "seed": 7,
+                        "presence_penalty": 0, "frequency_penalty": 0, "mirostat": 0, "mirostat_tau": 5,
+                        "mirostat_eta": 0.1, "stop": ["\nUser:"], "min_keep": 0, "penalize_newline": False,
+                        "num_batch": 512, "num_gpu": 0, "numa": False, "use_mmap": True}}
+    r = client.ask(openai.port, "POST", "/api/generate", body)
+    said = OLLAMA_GENERATE.read(r)
+    assert said.text == "w0 w1 " and openai.fake.asked().path == "/v1/completions"
+    assert openai.asked()["prompt"] == "fake: events=2" and openai.asked()["stop"] == ["\nUser:"]
+
+
+# --- the real engine -----------------------------------------------------------------------------------
+
+LONG = 60
+
+
+@pytest.fixture(scope="module")
+def llama(shared, real_pack):
+    shop = shops.RealShop(shared, {"a": ("small", {"ctx": 4096, "keep_alive": "5m"}),
+                                   "embed": ("embed", {"embedding": True})}, real_pack)
+    shop.port = shop.daemon.port
+    return shop
+
+
+def test_a_chat_with_the_engine(llama):
+    messages = [{"role": "user", "content": "Tell me a story."}]
+    body = {"model": "a", "messages": messages, "options": {"num_predict": 6, "temperature": 0}}
+    lines = [json.loads(ln) for ln in post(llama, "/api/chat", body, timeout=LONG).body.splitlines()]
+    last = lines[-1]
+    assert last["done"] and last["done_reason"] == "length" and last["eval_count"] == 6
+    assert last["prompt_eval_count"] > 0 and last["eval_duration"] > 0
+    assert last["total_duration"] == last["prompt_eval_duration"] + last["eval_duration"]
+    whole = post(llama, "/api/chat", {**body, "stream": False}, timeout=LONG).json()
+    said = dialects.OLLAMA_CHAT.streamed(b"\n".join(json.dumps(ln).encode() for ln in lines))
+    assert whole["message"]["content"] == said.text and whole["eval_count"] == 6
+
+
+def test_prompts_with_the_engine(llama):
+    options = {"num_predict": 4, "temperature": 0}
+    raw = post(llama, "/api/generate", {"model": "a", "prompt": "Once upon", "raw": True, "stream": False,
+                                        "options": options}, timeout=LONG).json()
+    plain = post(llama, "/v1/completions", {"model": "a", "prompt": "Once upon", "max_tokens": 4, "temperature": 0},
+                 timeout=LONG).json()
+    assert raw["response"] == plain["choices"][0]["text"] and raw["done_reason"] == "length"
+    lines = post(llama, "/api/generate", {"model": "a", "prompt": "Hi", "options": options}, timeout=LONG).body
+    assert dialects.OLLAMA_GENERATE.streamed(lines).tokens[1] == 4
+
+
+def test_a_format(llama):
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "enum": [7]}}, "required": ["n"],
+              "additionalProperties": False}
+    for path, more in (("/api/chat", {"messages": [{"role": "user", "content": "A number"}]}),
+                       ("/api/generate", {"prompt": "A number"}), ("/api/generate", {"prompt": "A", "raw": True})):
+        r = post(llama, path, {"model": "a", "format": schema, "stream": False, "options": {"num_predict": 100},
+                               **more}, timeout=LONG).json()
+        assert json.loads(r["message"]["content"] if "message" in r else r["response"]) == {"n": 7}
+
+
+def test_vectors_of_the_engine(llama):
+    mine = post(llama, "/api/embed", {"model": "embed", "input": ["hello world", "bye"]}, timeout=LONG).json()
+    theirs = post(llama, "/v1/embeddings", {"model": "embed", "input": "hello world"}, timeout=LONG).json()
+    a, b = mine["embeddings"][0], theirs["data"][0]["embedding"]
+    cosine = sum(x * y for x, y in zip(a, b)) / (sum(x * x for x in a) * sum(y * y for y in b)) ** 0.5
+    assert cosine >= 0.9999 and sum(x * x for x in a) == pytest.approx(1, abs=1e-4)
+    assert mine["prompt_eval_count"] > 0 and len(mine["embeddings"]) == 2
+    old = post(llama, "/api/embeddings", {"model": "embed", "prompt": "hello world"}, timeout=LONG).json()["embedding"]
+    assert len(old) == len(a)
+    assert sum(x * y for x, y in zip(a, old)) / sum(y * y for y in old) ** 0.5 >= 0.9999
+
+
+def test_into_memory_and_out(llama):
+    for path, empty in (("/api/chat", {"messages": []}), ("/api/generate", {"prompt": ""}), ("/api/generate", {})):
+        r = post(llama, path, {"model": "a", **empty, "keep_alive": "10m"}, timeout=LONG)
+        line = json.loads(r.body)
+        assert line["done"] and line["done_reason"] == "load" and line["model"] == "a"
+        row, = get(llama, "/api/ps").json()["models"]
+        assert row["name"] == "a" and row["size"] > 0 and row["context_length"] == 4096
+        ends = datetime.datetime.fromisoformat(row["expires_at"].replace("Z", "+00:00"))
+        left = (ends - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
+        assert 200 < left < 320, left
+    r = post(llama, "/api/generate", {"model": "a", "keep_alive": 0, "prompt": "", "stream": False}, timeout=LONG)
+    assert r.json()["done_reason"] == "unload" and r.header("Content-Type") == "application/json"
+    wait_for(lambda: not get(llama, "/api/ps").json()["models"], 10)
+    assert get(llama, "/api/ps").json() == {"models": []}
+
+
+def test_a_wish_ends_nobodys_answer(llama):
+    body = {"model": "a", "messages": [{"role": "user", "content": "go on"}], "options": {"num_predict": 400}}
+    with client.Wire(llama.port, LONG) as w:
+        w.send(client.request_bytes("POST", "/api/chat", json.dumps(body).encode(), [("Connection", "close")]))
+        while b'"done":false' not in w.reader.buf:
+            assert w.fill(LONG)
+        r = post(llama, "/api/generate", {"model": "a", "keep_alive": 0}, timeout=LONG)
+        assert json.loads(r.body)["done_reason"] == "unload"
+        lines = w.response().body.splitlines()
+    assert json.loads(lines[-1])["done"] is True
+    assert get(llama, "/api/ps").json()["models"], "somebody was using it"
+
+
+def test_what_is_told_of_a_model(llama):
+    rows = {m["name"]: m for m in get(llama, "/api/tags").json()["models"]}
+    assert {"a", "embed"} <= set(rows) and rows["a"]["size"] > 0 and rows["a"]["details"]["format"] == "gguf"
+    assert rows["a"]["digest"] != rows["embed"]["digest"]
+    shown = post(llama, "/api/show", {"model": "a"}).json()
+    assert shown["model_info"]["unknown.context_length"] == 4096
+    assert post(llama, "/api/show", {"model": "embed"}).json()["capabilities"] == ["embedding"]
+
+
+# --- its own clients ------------------------------------------------------------------------------------
+
+PY_ALL = """
+client = ollama.Client()
+words = [{"role": "user", "content": "fake: events=3"}]
+plain = client.chat("fake-model", words, stream=False)
+parts = list(client.chat("fake-model", words, stream=True))
+text = client.generate("fake-model", "fake: events=2")
+names = [m.model for m in client.list().models]
+shown = client.show("fake-model")
+vectors = client.embed("fake-model", ["a", "b"]).embeddings
+try:
+    client.chat("no-such", words)
+    code = 0
+except ollama.ResponseError as e:
+    code = e.status_code
+print(json.dumps([plain.message.content, "".join(p.message.content for p in parts), parts[-1].done_reason,
+                  text.response, names, shown.capabilities, len(vectors), len(client.ps().models), code,
+                  client.pull("fake-model").status]))
+"""
+JS_ALL = """
+const client = new Ollama({ host: process.env.OLLAMA_HOST });
+const words = [{ role: 'user', content: 'fake: events=3' }];
+const plain = await client.chat({ model: 'fake-model', messages: words });
+let text = '', last;
+for await (last of await client.chat({ model: 'fake-model', messages: words, stream: true })) text += last.message.content;
+const generated = await client.generate({ model: 'fake-model', prompt: 'fake: events=2' });
+const list = await client.list();
+const shown = await client.show({ model: 'fake-model' });
+const vectors = await client.embed({ model: 'fake-model', input: ['a', 'b'] });
+let code = 0;
+try { await client.chat({ model: 'no-such', messages: words }); } catch (e) { code = e.status_code; }
+say([plain.message.content, text, last.done_reason, generated.response, list.models.map(m => m.model),
+    shown.capabilities, vectors.embeddings.length, (await client.ps()).models.length, code,
+    (await client.pull({ model: 'fake-model' })).status]);
+"""
+EXPECTED = ["w0 w1 w2 ", "w0 w1 w2 ", "stop", "w0 w1 ", ["fake-model"], ["completion", "tools"], 2, 0, 404, "success"]
+
+
+@pytest.mark.parametrize("kind", ["openai", "ollama"])
+@pytest.mark.parametrize("language", ["python", "node"])
+def test_all_with_its_clients(programs, request, kind, language):
+    place = request.getfixturevalue(kind)
+    said, = programs.python(place, PY_ALL, "ollama") if language == "python" else programs.node(place, JS_ALL, "ollama")
+    assert said == EXPECTED
+
+
+@pytest.mark.parametrize("language", ["python", "node"])
+def test_loops_of_tools_with_its_clients(programs, place, language):
+    if language == "python":
+        script = f"WORDS, TOOL = {LOOP!r}, {TOOL!r}\n" + PY_OLLAMA.replace('"m"', '"fake-model"')
+        said, = programs.python(place, script, "ollama")
+    else:
+        first = f"const WORDS = {json.dumps(LOOP)}, TOOL = {json.dumps(TOOL)};\n"
+        said, = programs.node(place, first + JS_OLLAMA.replace("'m'", "'fake-model'"), "ollama")
+    assert said == [2, "stop", LOOPED, 7]
+
+
+CASES = ["events=2", "reasoning=2 events=1", "events=1 tools=2", "finish=length"]
+
+
+@pytest.mark.parametrize("words", CASES)
+def test_what_their_types_say(programs, place, words):
+    for dialect, kind, more in ((OLLAMA_CHAT, "ollama.ChatResponse", ("id", "index")),
+                                (OLLAMA_GENERATE, "ollama.GenerateResponse", ("tool_calls", "id", "index"))):
+        for stream in (False, True):
+            answer = dialect.send(place.port, dialect.body(words, stream=stream))
+            if stream:
+                strict.judge_lines(programs, kind, answer.body, allowed=more)
+            else:
+                strict.judge(programs, kind, answer.json(), allowed=more)
+
+
+def test_what_their_types_say_of_lists(programs, openai):
+    strict.judge(programs, "ollama.ListResponse", get(openai, "/api/tags").json(), allowed=("name",))
+    strict.judge(programs, "ollama.ProcessResponse", get(openai, "/api/ps").json())
+    strict.judge(programs, "ollama.ShowResponse", post(openai, "/api/show", {"model": "fake-model"}).json())
+    strict.judge(programs, "ollama.EmbedResponse",
+                 post(openai, "/api/embed", {"model": "fake-model", "input": "a"}).json())
