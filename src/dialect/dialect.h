@@ -43,6 +43,7 @@ struct call {
     enum dialect dialect;
     struct slice model; /* as the caller wrote it; "" when not at all. In the arena */
     bool stream, wants_usage, has_system;
+    bool base64;                 /* vectors are wanted so */
     bool fetches;                /* it names something that whoever answers has to fetch */
     uint64_t least_tokens;       /* so many, or more, stand in what is to be read */
     struct slice body;           /* the caller's own bytes, owned by the request */
