@@ -54,7 +54,8 @@ enum err codec_common(struct arena *arena, struct call *call, enum call_kind kin
     text_fini(json);
     if (!common || !body.ptr)
         return why_set(why, ERR_NO_MEMORY, "no memory to translate the call");
-    *common = (struct call){.kind = kind, .dialect = DIALECT_OPENAI, .body = body};
+    *common = (struct call){
+        .kind = kind, .dialect = DIALECT_OPENAI, .body = body, .unscaled = call->unscaled};
     enum err e = openai_decode_call(arena, common, why);
     if (e)
         return e;

@@ -191,14 +191,21 @@ static enum err read_keep_alive(const struct json_value *v, bool *ret_now, struc
     return OK;
 }
 
+static bool says_nothing(const struct json_value *v)
+{
+    return !is_there(v) || (json_is_text(v) && !json_text(v).len) ||
+           (json_is_array(v) && !json_count(v));
+}
+
 static bool is_wish(const struct call *c, const struct json_value *root)
 {
+    if (c->kind == CALL_EMBED)
+        return says_nothing(json_get(root, "input"));
     if (c->kind == CALL_CHAT)
-        return !json_count(json_get(root, "messages")) &&
-               (!is_there(json_get(root, "messages")) || json_is_array(json_get(root, "messages")));
+        return !json_is_text(json_get(root, "messages")) &&
+               says_nothing(json_get(root, "messages"));
     const struct json_value *prompt = json_get(root, "prompt");
-    return c->kind == CALL_COMPLETE && !json_text(prompt).len &&
-           (!is_there(prompt) || json_is_text(prompt)) && !json_count(json_get(root, "images"));
+    return !json_is_array(prompt) && says_nothing(prompt) && !json_count(json_get(root, "images"));
 }
 
 /* ---- kinds ----------------------------------------------------------------------------------- */
@@ -274,8 +281,6 @@ static enum err put_embed(const struct ollama_reading *r)
     const char *name = r->call->kind == CALL_VECTOR ? "prompt" : "input";
     const struct json_value *input = json_get(r->root, name),
                             *dimensions = json_get(r->root, "dimensions");
-    if (!is_there(input))
-        return why_param(r->why, ERR_MISSING_FIELD, name, "%s is missing", name);
     bool list = r->call->kind == CALL_EMBED && json_is_array(input);
     for (struct json_iter i = json_begin(input); list && json_next(&i);)
         list = json_is_text(i.value);
@@ -328,6 +333,7 @@ static enum err judge(struct call *c, const struct json_value *root, struct why 
     if (model_of(root).len > 512)
         return why_param(why, ERR_BAD_VALUE, "model", "model is longer than 512 bytes");
     c->stream = makes_text && !json_is_false(stream);
+    c->unscaled = c->kind == CALL_VECTOR; /* the older form's are not made of length 1 */
     enum err e = read_keep_alive(json_get(root, "keep_alive"), &now, why);
     if (!e && is_wish(c, root))
         c->wish = now ? WISH_UNLOAD : WISH_LOAD;

@@ -181,7 +181,7 @@ static const struct bad bads[] = {
     {CALL_COMPLETE, "{\"model\":\"m\",\"prompt\":\"a\",\"template\":\"b\"}", ERR_BAD_VALUE, NULL},
     {CALL_COMPLETE, "{\"model\":\"m\",\"prompt\":\"a\",\"raw\":true,\"system\":\"b\"}",
      ERR_BAD_VALUE, "raw mode does not support template, system, or context"},
-    {CALL_EMBED, "{\"model\":\"m\"}", ERR_MISSING_FIELD, NULL},
+    {CALL_EMBED, "{\"model\":\"m\",\"input\":{}}", ERR_BAD_VALUE, NULL},
     {CALL_EMBED, "{\"model\":\"m\",\"input\":[1]}", ERR_BAD_VALUE, NULL},
     {CALL_VECTOR, "{\"model\":\"m\",\"prompt\":[\"a\"]}", ERR_BAD_VALUE, NULL},
 };
@@ -225,7 +225,10 @@ static void test_wishes(void **state)
         {CALL_COMPLETE, "{\"model\":\"m\"}", WISH_LOAD},
         {CALL_COMPLETE, "{\"model\":\"m\",\"keep_alive\":0,\"prompt\":\"\"}", WISH_UNLOAD},
         {CALL_COMPLETE, "{\"model\":\"m\",\"prompt\":\"\",\"images\":[\"" PNG "\"]}", WISH_NONE},
-        {CALL_EMBED, "{\"model\":\"m\",\"input\":\"\"}", WISH_NONE},
+        {CALL_EMBED, "{\"model\":\"m\",\"input\":\"\"}", WISH_LOAD},
+        {CALL_EMBED, "{\"model\":\"m\",\"input\":[],\"keep_alive\":0}", WISH_UNLOAD},
+        {CALL_EMBED, "{\"model\":\"m\",\"input\":[\"\"]}", WISH_NONE},
+        {CALL_VECTOR, "{\"model\":\"m\"}", WISH_LOAD},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {

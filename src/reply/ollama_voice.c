@@ -373,7 +373,12 @@ static void write_vector(const struct json_value *object, struct text *out)
     struct json_writer w = json_writer(out);
     json_open_object(&w);
     json_key(&w, "embedding");
-    json_put_value(&w, vector_at(json_get(object, "data"), 0));
+    if (json_count(json_get(object, "data"))) {
+        json_put_value(&w, vector_at(json_get(object, "data"), 0));
+    } else { /* nothing was asked */
+        json_open_array(&w);
+        json_close_array(&w);
+    }
     json_close_object(&w);
 }
 

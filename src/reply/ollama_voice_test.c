@@ -128,6 +128,7 @@ static void test_objects(void **state)
          "\"load_duration\":0,\"prompt_eval_count\":5}"},
         {CALL_VECTOR, "{\"model\":\"m\",\"data\":[{\"index\":0,\"embedding\":[3,4]}]}",
          "{\"embedding\":[3,4]}"},
+        {CALL_VECTOR, "{\"model\":\"m\",\"choices\":[]}", "{\"embedding\":[]}"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {

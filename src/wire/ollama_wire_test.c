@@ -159,6 +159,55 @@ static void test_calls(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* ---- there and back ------------------------------------------------------------------------- */
+
+/* What a caller of Ollama says, in the common form, for a target that speaks as he does, is what he
+ * said: read again it has the same common form. */
+static void test_there_and_back(void **state)
+{
+    static const char *const bodies[] = {
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"be\"}," USER
+        ",{\"role\":\"assistant\",\"content\":\"ho\",\"thinking\":\"hm\"},{\"role\":\"user\",\"content\":"
+        "\"a \\u20ac \\\" \\n\",\"images\":[\"iVBORw0KGgoAAAA=\",\"/9j/AA==\"]}]}",
+        "{\"model\":\"m\",\"messages\":[" USER ",{\"role\":\"assistant\",\"content\":\"\","
+        "\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":{\"a\":[1,{\"b\":null}]}}},"
+        "{\"id\":\"x\",\"function\":{\"name\":\"g\",\"arguments\":{}}}]},{\"role\":\"tool\","
+        "\"tool_name\":\"g\",\"content\":\"1\"},{\"role\":\"tool\",\"tool_name\":\"f\",\"content\":"
+        "\"2\"}],\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]}",
+        CHAT(
+            ",\"options\":{\"num_predict\":5,\"seed\":1,\"temperature\":0.25,\"top_k\":4,\"top_p\":0.5,"
+            "\"min_p\":0.125,\"typical_p\":1,\"repeat_last_n\":-1,\"repeat_penalty\":1.5,"
+            "\"presence_penalty\":1,\"frequency_penalty\":-1,\"mirostat\":1,\"mirostat_tau\":5,"
+            "\"mirostat_eta\":0.5,\"stop\":[\"a\",\"b\"]}"),
+        CHAT(",\"format\":\"json\",\"think\":false"),
+        CHAT(",\"format\":{\"type\":\"object\",\"properties\":{}},\"think\":\"medium\""),
+    };
+    static const struct target target = {.model = SLICE("m"), .slot = -1};
+    (void)state;
+    for (size_t i = 0; i < COUNT(bodies); i++) {
+        struct arena arena = {0};
+        struct decoder d = {.model = SLICE("m"), .arena = &arena};
+        struct call call, again;
+        struct why why = {0};
+        struct text out = {0};
+        assert_int_equal(dialect_decode_call(DIALECT_OLLAMA, CALL_CHAT, slice_of(bodies[i]), &arena,
+                                             &call, &why),
+                         OK);
+        assert_int_equal(decoder_begin(&d, call.common, DIALECT_OLLAMA, &target, &out, &why), OK);
+        assert_false(d.wire.own);
+        assert_int_equal(d.dropped.len, 0);
+        assert_int_equal(
+            dialect_decode_call(DIALECT_OLLAMA, CALL_CHAT, text_slice(&out), &arena, &again, &why),
+            OK);
+        assert_int_equal(again.dropped.len, 0);
+        if (!slice_is(call.common->body, again.common->body))
+            fail_msg("%.*s\nnot %.*s", SLICE_ARG(again.common->body), SLICE_ARG(call.common->body));
+        text_fini(&out);
+        decoder_fini(&d);
+        arena_fini(&arena);
+    }
+}
+
 /* ---- lines ---------------------------------------------------------------------------------- */
 
 static const char *const kind_names[] = {
@@ -373,9 +422,8 @@ static void test_whole(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_calls),
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_own_lines),
+        cmocka_unit_test(test_calls), cmocka_unit_test(test_there_and_back),
+        cmocka_unit_test(test_lines), cmocka_unit_test(test_own_lines),
         cmocka_unit_test(test_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

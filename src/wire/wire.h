@@ -20,6 +20,7 @@ struct wire {
     bool own;            /* the caller's own words, there and back; else they are translated */
     bool ready;          /* its events leave as this caller reads them */
     bool whole;          /* one object is asked for, and no stream */
+    bool base64;         /* vectors leave so */
 };
 /* How what is not the call itself is said: headers, paths, and what ends an event. */
 struct manner {

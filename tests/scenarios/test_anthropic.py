@@ -14,6 +14,8 @@ import strict
 from dialects import CHAT, MESSAGES, TOOL
 from harness import providers
 
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
 CASES = {"text": "events=2", "thoughts": "reasoning=2 events=1 cached=2", "calls": "events=1 tools=2",
          "calls alone": "events=0 tools=1", "refusal": "events=0 refusal=1", "length": "finish=length",
          "all": "reasoning=1 events=2 tools=2 escaped=%5Cu00fc%5Cn%5C%22"}
@@ -232,7 +234,7 @@ def test_a_text_of_an_anthropic_target(daemon, fakes):
     {"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
     {"mcp_servers": [{"type": "url", "url": "https://example.org", "name": "x"}]},
     {"messages": [{"role": "user", "content": [
-        {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "AA=="}},
+        {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": PIXEL}},
         {"type": "text", "text": "fake: events=1"}]}]}])
 def test_what_only_anthropic_does(daemon, more):
     r = MESSAGES.send(daemon.port, {**MESSAGES.body("events=1", model="o"), **more})
