@@ -1,7 +1,7 @@
 /* Anthropic's dialect, from both sides. An input that begins with a brace is a call: what is
  * accepted has a common form that is valid JSON, and is valid JSON again for each kind of target.
  * Any other is a target's stream: what it is in the common form is valid JSON, can be put together,
- * and can be told to a caller of each dialect; what a caller of its own dialect gets is an event. */
+ * and can be told to a caller of this dialect. */
 #include "http/http.h"
 #include "reply/reply.h"
 #include "wire/wire.h"

@@ -40,6 +40,8 @@ LIBRARIES = (
     ("yaml.h", re.compile(r"yaml_(parser|emitter|event|document|token|node)_\w+|YAML_\w+"),
      ("base/yaml*.c",)),
     ("histedit.h", re.compile(r"(el|EL)_\w+|EditLine|HistEvent"), ("cli/chat_edit.c",)),
+    ("zlib.h", re.compile(r"(in|de)flate[A-Z]\w*|z_stream|Z_\w+"), ("conn/unpack.c",)),
+    ("zstd.h", re.compile(r"ZSTD_\w+"), ("conn/unpack.c",)),
     ("sqlite3.h", re.compile(r"(sqlite3|SQLITE)_\w+"), ("store/*",)),
 )
 # Rooms that exist to know the differences between systems.

@@ -27,6 +27,8 @@ build          pc:libllhttp        libllhttp-dev@!bookworm            llhttp-dev
 build          pc:libsodium        libsodium-dev                      libsodium-devel libsodium  libsodium
 build          pc:libssl           libssl-dev                         openssl-devel   openssl    openssl@3
 build          pc:sqlite3          libsqlite3-dev                     sqlite-devel    sqlite     sqlite
+build          pc:zlib             zlib1g-dev                         zlib-devel      zlib       zlib
+build          pc:libzstd          libzstd-dev                        libzstd-devel   zstd       zstd
 build          pc:libedit          libedit-dev                        libedit-devel   libedit    libedit
 run,check,bench cmd:bwrap           bubblewrap                         bubblewrap      bubblewrap -
 check          cmd:python3         python3                            python3         python     python3

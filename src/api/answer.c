@@ -96,6 +96,18 @@ void answer_json(struct visit *v, int status, const struct text *json)
     answer_text(v, status, &f, SLICE("application/json"), json);
 }
 
+void answer_success(struct visit *v)
+{
+    struct text body = {0};
+    struct json_writer w = json_writer(&body);
+    json_open_object(&w);
+    json_key(&w, "success");
+    json_put_bool(&w, true);
+    json_close_object(&w);
+    answer_json(v, 200, &body);
+    text_fini(&body);
+}
+
 void answer_plain(struct visit *v, struct slice type, const struct text *words)
 {
     struct fields f = {0};
@@ -134,6 +146,8 @@ void answer_error(struct visit *v, const struct why *why)
         add(&f, SLICE("allow"), text_slice(&v->allowed));
     if (row->http == 503 || row->http == 429)
         add(&f, SLICE("retry-after"), SLICE("1"));
+    if (why->code == ERR_CODING)
+        add(&f, SLICE("accept-encoding"), SLICE("gzip, zstd"));
     if (row->http == 401)
         add(&f, SLICE("www-authenticate"), SLICE("Bearer"));
     if (v->request) /* our own tries are over: clients that try again would only multiply them */

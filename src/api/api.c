@@ -139,6 +139,35 @@ static void handle(struct visit *v)
     }
 }
 
+/* What is asked without a body names its model in the address: that becomes the body. */
+static enum err write_body(struct visit *v, struct why *why)
+{
+    struct text model = {0}, body = {0};
+    struct json_writer w = json_writer(&body);
+    enum err e = OK;
+    if (!http_query_decode(query_value(v->x->head->query, "model"), &model))
+        e = why_param(why, ERR_BAD_VALUE, "model", "it is not well encoded");
+    json_open_object(&w);
+    json_put_pair(&w, "model", text_slice(&model));
+    json_close_object(&w);
+    if (!e && (body.failed || model.failed))
+        e = why_set(why, ERR_NO_MEMORY, "no memory for a request");
+    if (!e && body_add(&v->x->body, text_slice(&body)))
+        e = why_set(why, ERR_BODIES_FULL, "%s", "");
+    text_fini(&model);
+    text_fini(&body);
+    return e;
+}
+
+static void give(struct visit *v, struct exchange *x)
+{
+    struct why why;
+    if (v->endpoint->take == TAKE_NONE && write_body(v, &why))
+        request_stop(v->request, &why); /* its reader answers */
+    else
+        request_give(v->request, &x->body);
+}
+
 static void on_ready(struct exchange *x)
 {
     struct visit *v = x->owner;
@@ -147,7 +176,7 @@ static void on_ready(struct exchange *x)
     else if (!v->endpoint)
         answer_preflight(v);
     else if (v->request)
-        request_give(v->request, &x->body);
+        give(v, x);
     else
         handle(v);
 }

@@ -42,6 +42,39 @@ void restart_engine(struct visit *v)
     text_fini(&body);
 }
 
+/* ---- as llama-server's router is asked, by who may chat -------------------------------------- */
+
+static enum err read_router(const struct visit *v, struct text *model, struct why *why)
+{
+    struct json_doc doc;
+    enum err e = json_read(text_slice(&v->x->body.bytes), &json_usual_limits, NULL, &doc, why);
+    if (e)
+        return e;
+    text_add(model, json_text(json_get(doc.root, "model")));
+    json_done(&doc);
+    if (model->failed)
+        return why_set(why, ERR_NO_MEMORY, "no memory");
+    if (!model->len)
+        return why_param(why, ERR_MISSING_FIELD, "model", "which model?");
+    if (!visit_may_ask(v, text_slice(model)))
+        return why_set(why, ERR_OUT_OF_SCOPE, "%s", "");
+    return OK;
+}
+
+/* Somebody is answered, or waits to be. */
+static bool is_busy(const struct visit *v, struct slice model)
+{
+    struct route_plan plan = {0};
+    if (route_plan(v->api->desk->routes, &(struct route_wish){.name = model}, &plan))
+        return false;
+    for (unsigned i = 0; i < plan.n; i++) {
+        const struct queue *q = &plan.list[i].target->backend->queue;
+        if (q->busy || q->waiting || q->aside)
+            return true;
+    }
+    return false;
+}
+
 static void on_left(struct pending *p)
 {
     p->api->admin->let_go(p->api->context, p);
@@ -65,6 +98,42 @@ void load_model(struct visit *v)
         v->api->admin->load_model(v->api->context, text_slice(&model), v->pending);
     }
     text_fini(&model);
+}
+
+void router_load(struct visit *v)
+{
+    struct why why;
+    struct text model = {0};
+    enum err e = read_router(v, &model, &why);
+    if (!e) {
+        v->pending = mem_new(struct pending);
+        e = v->pending ? OK : why_set(&why, ERR_NO_MEMORY, "no memory");
+    }
+    if (e) {
+        answer_error(v, &why);
+    } else {
+        *v->pending =
+            (struct pending){.visit = v, .api = v->api, .left = on_left, .by_router = true};
+        v->api->admin->load_model(v->api->context, text_slice(&model), v->pending);
+    }
+    text_fini(&model);
+}
+
+void router_unload(struct visit *v)
+{
+    struct why why;
+    struct text model = {0}, body = {0};
+    enum err e = read_router(v, &model, &why);
+    if (!e && is_busy(v, text_slice(&model)))
+        e = why_set(&why, ERR_MODEL_BUSY, "%s", "");
+    if (!e)
+        e = v->api->admin->unload_model(v->api->context, text_slice(&model), false, &body, &why);
+    if (e)
+        answer_error(v, &why);
+    else
+        answer_success(v);
+    text_fini(&model);
+    text_fini(&body);
 }
 
 void unload_model(struct visit *v)

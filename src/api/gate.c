@@ -152,7 +152,9 @@ static enum err check_coding(const struct visit *v, struct why *why)
     struct slice coding = http_field(v->x->head, "content-encoding");
     if (!coding.len || slice_is_nocase(coding, SLICE("identity")))
         return OK;
-    return why_set(why, ERR_MEDIA_TYPE, "compressed bodies are not taken; send it plain");
+    if (v->endpoint->take != TAKE_NONE && unpack_coding(coding))
+        return OK;
+    return why_set(why, ERR_CODING, "the body is packed in a way that is not taken here");
 }
 
 static uint16_t port_of(const struct sockaddr_storage *at)

@@ -35,6 +35,7 @@ struct pending {                     /* an answer that comes later, from the dae
     struct visit *visit;             /* NULL: its caller hung up meanwhile */
     void (*left)(struct pending *p); /* it just did; NULL: who works on it need not know */
     struct api *api;                 /* for `left`, which may have to tell the daemon */
+    bool by_router;                  /* success is told in the words of llama-server's router */
     struct key_change change;
 };
 
@@ -71,6 +72,7 @@ struct ask gate_ask(const struct visit *v); /* what auth has to know */
 /* answer.c: each ends the exchange and frees the visit. */
 void answer_json(struct visit *v, int status, const struct text *json);
 void answer_plain(struct visit *v, struct slice type, const struct text *words);
+void answer_success(struct visit *v); /* {"success": true} */
 void answer_error(struct visit *v, const struct why *why);
 void answer_preflight(struct visit *v);
 void answer_page(struct visit *v, struct slice policy, struct slice html);
@@ -79,11 +81,12 @@ void answer_cookie(struct visit *v, struct slice cookie, struct slice to, struct
 extern const struct reader_ops answer_reader; /* turns events into an answer */
 
 /* handlers.c */
+bool visit_may_ask(const struct visit *v, struct slice model); /* by his right, at this listener */
 handler_fn page, health, models, status, metrics, bus, devices, reload, shut_down;
 /* keys.c */
 handler_fn keys_list, keys_create, keys_remove, links_create, open_link, session_end;
 /* engines.c */
-handler_fn list_engines, restart_engine, load_model, unload_model;
+handler_fn list_engines, restart_engine, load_model, unload_model, router_load, router_unload;
 /* ollama.c */
 bool visit_may_ask(const struct visit *v, struct slice model); /* here, with this right */
 handler_fn ollama_root, ollama_version, ollama_tags, ollama_ps, ollama_show, ollama_pull,

@@ -45,6 +45,7 @@ struct backend { /* embedded in an engine or a provider */
     struct slice name;
     enum dialect dialect;
     struct queue queue;
+    bool answers_aside;   /* takes calls that make no text besides those in its slots */
     bool resumes;         /* can go on with an answer whose beginning it is given */
     bool retired;         /* no longer in the configuration */
     uint64_t progress_ms; /* when it last came nearer to taking who waits: a load goes on */

@@ -27,6 +27,9 @@ struct peer {
     struct slice role; /* what the listener is for, in the words of who opened it; "": anything */
 };
 
+enum coding { CODING_NONE, CODING_GZIP, CODING_ZSTD };
+enum coding unpack_coding(struct slice name); /* of a Content-Encoding; NONE: none that is known */
+
 enum take { TAKE_NONE, TAKE_MEMORY, TAKE_SPOOL }; /* how a body is collected */
 
 /* One request and its answer. The app may read all of it and sets owner. */
@@ -50,7 +53,8 @@ struct conn_app {
     void (*refuse)(struct exchange *x, const struct why *why);
 };
 
-/* Collect the body, at most so many bytes; `ready` follows, or `refuse`. */
+/* Collect the body, at most so many bytes, counted as they are when it is no longer compressed;
+ * `ready` follows, or `refuse`. */
 void exchange_take(struct exchange *x, enum take how, uint64_t most);
 /* A whole answer. Content-Length, Connection and the like are conn's. */
 void exchange_answer(struct exchange *x, int status, const struct http_field *fields, size_t n,

@@ -18,6 +18,9 @@
 #define CUT_MS 500u
 #define ROOM_RETRY_MS 50u
 #define ROOM_WAIT_MS 10000u
+#define UNPACK_PIECE 32768u
+#define UNPACK_AT_ONCE (1024u * 1024) /* bytes made in one turn of the loop */
+#define UNPACK_NEXT_MS 1u
 
 enum { IDLE, HEAD, BODY, BUSY, LINGER };
 #define TO(s) (1u << (s))
@@ -29,6 +32,7 @@ static const struct sm_state states[] = {
 static const struct sm_table table = {"conn", states, COUNT(states)};
 
 static void feed(struct conn *c, struct slice in);
+static void go_on(struct conn *c);
 
 static struct conn *conn_of(const struct exchange *x)
 {
@@ -54,6 +58,11 @@ static void drop_exchange(struct http1 *h)
 {
     body_fini(&h->x.body);
     text_fini(&h->owed);
+    text_fini(&h->packed);
+    unpack_free(h->unpack);
+    h->unpack = NULL;
+    h->packed_at = 0;
+    h->unpacks = false;
     spool_fini(&h->spool);
     h->x = (struct exchange){.spool_fd = -1, .peer = h->x.peer};
     h->answering = h->chunked = h->message_over = h->head_only = false;
@@ -264,7 +273,13 @@ void exchange_take(struct exchange *x, enum take how, uint64_t most)
         http1_refuse(c, ERR_DISK, "a file for the body cannot be made");
         return;
     }
-    if (how == TAKE_MEMORY && x->head->has_length)
+    enum coding coding =
+        how == TAKE_NONE ? CODING_NONE : unpack_coding(http_field(x->head, "content-encoding"));
+    if (coding && !(h->unpack = unpack_new(coding, &c->server->bodies))) {
+        http1_refuse(c, ERR_NO_MEMORY, "");
+        return;
+    }
+    if (how == TAKE_MEMORY && x->head->has_length && !coding)
         body_expect(&x->body, (size_t)x->head->content_length);
     if (x->head->expect_continue && x->head->has_body)
         conn_write(c, SLICE("HTTP/1.1 100 Continue\r\n\r\n"));
@@ -282,10 +297,8 @@ static enum err add_body(struct conn *c, struct slice part)
         e = body_add(&h->x.body, part);
     else if (h->how == TAKE_SPOOL)
         e = spool_add(c, part);
-    if (!e) {
+    if (!e)
         h->x.body_bytes += part.len;
-        h->rate_bytes += part.len;
-    }
     return e;
 }
 
@@ -302,7 +315,13 @@ static void body_over(struct conn *c)
 {
     struct http1 *h = &c->h1;
     h->message_over = true;
-    enum err e = h->how == TAKE_SPOOL ? spool_end(c) : OK;
+    enum err e = OK;
+    if (h->unpack && !unpack_is_whole(h->unpack)) {
+        http1_refuse(c, ERR_BAD_REQUEST, "the compressed body ends in the middle");
+        return;
+    }
+    if (h->how == TAKE_SPOOL)
+        e = spool_end(c);
     if (e)
         http1_refuse(c, e, "the body could not be kept");
     else if (!h->spool.busy)
@@ -323,7 +342,7 @@ void http1_spool_done(struct conn *c, enum err e)
     else if (h->spool.ending && !h->spool.busy)
         hand_body(c);
     else
-        feed(c, (struct slice){0});
+        go_on(c);
 }
 
 /* ---- bytes in ------------------------------------------------------------------------------- */
@@ -336,11 +355,11 @@ static bool may_feed(struct conn *c)
     if (c->closed || h->sm.state == BUSY || h->sm.state == LINGER)
         return false;
     if (h->sm.state == BODY)
-        return !h->message_over && !h->spool.busy && !h->owed.len;
+        return !h->message_over && !h->spool.busy && !h->owed.len && !h->unpacks;
     return conn_waiting(c) <= c->server->limits.stream_buffer;
 }
 
-static void take_body(struct conn *c, struct slice part)
+static void take_plain(struct conn *c, struct slice part)
 {
     struct http1 *h = &c->h1;
     enum err e = add_body(c, part);
@@ -351,6 +370,81 @@ static void take_body(struct conn *c, struct slice part)
     }
     if (e)
         http1_refuse(c, e, "");
+}
+
+/* The window needs room, too, before it is filled. */
+static bool may_unpack(struct conn *c)
+{
+    struct http1 *h = &c->h1;
+    if (unpack_may(h->unpack))
+        return true;
+    h->waited_ms += ROOM_RETRY_MS;
+    if (h->waited_ms > ROOM_WAIT_MS)
+        http1_refuse(c, ERR_BODIES_FULL, "");
+    else
+        conn_deadline(c, ROOM_RETRY_MS);
+    return false;
+}
+
+/* As much as is done in one turn: a small body may become a large one. */
+static void unpack_some(struct conn *c)
+{
+    struct http1 *h = &c->h1;
+    char room[UNPACK_PIECE];
+    struct piece piece = {room, sizeof room, 0};
+    struct slice in = slice_from(text_slice(&h->packed), h->packed_at);
+    size_t made = 0;
+    enum err e = OK;
+    h->unpacks = true;
+    if (!may_unpack(c))
+        return;
+    while (!e && made < UNPACK_AT_ONCE && !h->owed.len && !h->spool.busy) {
+        size_t before = in.len;
+        e = unpack_step(h->unpack, &in, &piece);
+        h->packed_at += before - in.len;
+        made += piece.len;
+        h->unpacks = piece.len || in.len != before;
+        if (!h->unpacks)
+            break;
+        if (!e && piece.len)
+            take_plain(c, (struct slice){room, piece.len});
+        if (h->sm.state != BODY)
+            return; /* refused */
+    }
+    if (e) {
+        http1_refuse(c, e, "the body is not what its Content-Encoding says");
+    } else if (!h->unpacks) {
+        text_clear(&h->packed);
+        h->packed_at = 0;
+        conn_deadline(c, c->server->limits.body_rate_ms);
+    } else if (!h->owed.len && !h->spool.busy) {
+        conn_deadline(c, UNPACK_NEXT_MS);
+    }
+}
+
+/* After a wait for room, for a file, or for the next turn. */
+static void go_on(struct conn *c)
+{
+    struct http1 *h = &c->h1;
+    if (h->unpacks && h->sm.state == BODY)
+        unpack_some(c);
+    if (!h->unpacks && !h->owed.len && h->sm.state == BODY)
+        feed(c, (struct slice){0});
+}
+
+static void take_body(struct conn *c, struct slice part)
+{
+    struct http1 *h = &c->h1;
+    h->rate_bytes += part.len;
+    if (!h->unpack) {
+        take_plain(c, part);
+        return;
+    }
+    text_add(&h->packed, part);
+    if (h->packed.failed)
+        http1_refuse(c, ERR_NO_MEMORY, "");
+    else
+        unpack_some(c);
 }
 
 static void parse(struct conn *c, struct slice *in)
@@ -407,7 +501,7 @@ static void feed(struct conn *c, struct slice in)
     if (!c->closed && h->sm.state != LINGER) {
         text_add(&h->held, in);
         failed |= h->held.failed;
-        bool more = h->held.len < MOST_HELD && !h->spool.busy && !h->owed.len;
+        bool more = h->held.len < MOST_HELD && !h->spool.busy && !h->owed.len && !h->unpacks;
         stream_read(&c->stream, more && !h->peer_ended);
     }
     text_fini(&held);
@@ -469,10 +563,12 @@ static void ring_body(struct conn *c)
         h->owed = (struct text){0};
         h->waited_ms += ROOM_RETRY_MS;
         conn_deadline(c, l->body_rate_ms);
-        take_body(c, text_slice(&part));
+        take_plain(c, text_slice(&part));
         text_fini(&part);
-        if (!h->owed.len && h->sm.state == BODY)
-            feed(c, (struct slice){0});
+        if (!h->owed.len)
+            go_on(c);
+    } else if (h->unpacks) {
+        go_on(c);
     } else if (h->rate_bytes < l->body_rate_bytes && !h->spool.busy) {
         http1_refuse(c, ERR_REQUEST_TIMEOUT, "the body came too slowly");
     } else {

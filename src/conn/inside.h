@@ -15,12 +15,29 @@ struct spool {
     bool busy, ending;
 };
 
+/* unpack.c: a compressed body, piece by piece. */
+struct unpack;
+struct piece { /* what one step made; room and size are given */
+    char *room;
+    size_t size, len;
+};
+struct unpack *unpack_new(enum coding coding, struct budget *budget); /* NULL: no memory */
+void unpack_free(struct unpack *u);
+bool unpack_may(const struct unpack *u); /* has the budget room for what it will hold? */
+/* Takes from *in. Nothing taken, nothing made: it wants more. ERR_BAD_REQUEST: it is not that. */
+enum err unpack_step(struct unpack *u, struct slice *in, struct piece *out) MUST_USE;
+bool unpack_is_whole(const struct unpack *u);
+
 struct http1 { /* the state of HTTP/1.1 on a connection; h1.c */
     struct sm sm;
     struct http_parser parser;
     struct exchange x;
-    struct text held; /* bytes that came while they could not be parsed */
-    struct text owed; /* bytes of the body, parsed, for which the budget has no room yet */
+    struct text held;      /* bytes that came while they could not be parsed */
+    struct text owed;      /* bytes of the body, parsed, for which the budget has no room yet */
+    struct unpack *unpack; /* NULL: the body comes as it is */
+    struct text packed;    /* bytes of it that came ... */
+    size_t packed_at;      /* ... and were unpacked up to here */
+    bool unpacks;          /* there is more in them, which it gets to later */
     struct spool spool;
     enum take how;
     uint64_t most;         /* bytes of body */

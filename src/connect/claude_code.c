@@ -1,6 +1,6 @@
-/* claude-code: ~/.claude/settings.json: in its `env`, hearth's address, what it sends as a token, and
- * the model for each of the sizes that it asks for by Anthropic's names. Where one of these is set
- * already the file is left alone. Nothing marks our part: the file knows no comments. */
+/* claude-code: ~/.claude/settings.json: in its `env`, hearth's address, what it sends as a token,
+ * and the model for each of the sizes that it asks for by Anthropic's names. Where one of these is
+ * set already the file is left alone. Nothing marks our part: the file knows no comments. */
 #include "base/json.h"
 #include "connect/inside.h"
 

@@ -56,7 +56,9 @@ static void refuses(const char *app, const char *file, const char *before, const
     enum err e = connect_plan(&t, &p, &why);
     if (e != ERR_CONFIG || !strstr(why.text, words))
         fail_msg("%d, %s\n%s", (int)e, why.text, before);
-    const char *ours = t.app->mcp ? "/opt/hearth" : "http://127.0.0.1:8420/v1";
+    const char *ours = t.app->mcp        ? "/opt/hearth"
+                       : t.app->messages ? "http://127.0.0.1:8420\""
+                                         : "http://127.0.0.1:8420/v1";
     assert_non_null(strstr(text_cstr(&p.steps), ours)); /* by hand */
     assert_null(p.after.ptr);
     connect_plan_fini(&p);
@@ -224,6 +226,44 @@ static void json_that_is_left_alone(void **state)
     };
     for (size_t i = 0; i < COUNT(rows); i++)
         refuses("opencode", OPENCODE, rows[i].before, rows[i].after);
+}
+
+#define CODE ".claude/settings.json"
+#define OURS(in)                                                                                   \
+    in "\"ANTHROPIC_BASE_URL\": \"http://127.0.0.1:8420\",\n" in                                   \
+       "\"ANTHROPIC_AUTH_TOKEN\": \"none\",\n" in "\"ANTHROPIC_MODEL\": \"code\",\n" in            \
+       "\"ANTHROPIC_DEFAULT_OPUS_MODEL\": \"code\",\n" in                                          \
+       "\"ANTHROPIC_DEFAULT_SONNET_MODEL\": \"code\",\n" in                                        \
+       "\"ANTHROPIC_DEFAULT_HAIKU_MODEL\": \"code\""
+#define ENV "\n  \"env\": {\n" OURS("    ") "\n  }"
+
+static void variables_in_every_shape(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {NULL, "{" ENV "\n}\n"},
+        {"{}", "{" ENV "\n}"},
+        {"{\n  \"theme\": \"a\"\n}\n", "{" ENV ",\n  \"theme\": \"a\"\n}\n"},
+        {"{\n  \"env\": {\n    \"A\": \"}\"\n  }\n}\n",
+         "{\n  \"env\": {\n" OURS("    ") ",\n    \"A\": \"}\"\n  }\n}\n"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        takes_and_gives_back("claude-code", CODE, rows[i].before, rows[i].after);
+}
+
+static void variables_that_are_left_alone(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"{", "settings.json: "},
+        {"[]", "holds no object"},
+        {"{\"env\": []}", "`env` is no object"},
+        {"{\n\"env\": {\"ANTHROPIC_MODEL\": 1}}",
+         "settings.json:2: ANTHROPIC_MODEL is set already"},
+        {"{\"env\": {\"a\\u0000b\": 1}}", "in a way that hearth does not change"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        refuses("claude-code", CODE, rows[i].before, rows[i].after);
 }
 
 #define CLAUDE ".config/Claude/claude_desktop_config.json"
@@ -449,6 +489,8 @@ int main(void)
         cmocka_unit_test(json_of_every_shape),
         cmocka_unit_test(json_in_the_files_own_style),
         cmocka_unit_test(json_that_is_left_alone),
+        cmocka_unit_test(variables_in_every_shape),
+        cmocka_unit_test(variables_that_are_left_alone),
         cmocka_unit_test(servers_of_every_shape),
         cmocka_unit_test(servers_that_are_left_alone),
         cmocka_unit_test(servers_with_a_place_of_their_own),

@@ -13,6 +13,7 @@
 
 struct reading {
     struct call *call;
+    const struct json_value *root;
     struct json_writer w; /* the common form */
     struct text dropped;  /* names, commas between */
     const char *lacks;    /* the first thing that the common form has no word for */
@@ -404,8 +405,17 @@ static void put_tool(struct reading *r, const struct json_value *tool)
     json_close_object(&r->w);
 }
 
+static bool is_named(const struct json_value *tool, const struct json_value *choice)
+{
+    return slice_is(json_text(json_get(tool, "name")), json_text(json_get(choice, "name")));
+}
+
+/* Where one of them has to be called the others are left out: to call any of one is what everybody
+ * understands. */
 static enum err put_tools(struct reading *r, const struct json_value *tools)
 {
+    const struct json_value *choice = json_get(r->root, "tool_choice");
+    bool only = is_type(choice, "tool");
     if (!json_is_array(tools))
         return bad(r, "tools", "tools must be a list");
     json_key(&r->w, "tools");
@@ -419,33 +429,35 @@ static enum err put_tools(struct reading *r, const struct json_value *tools)
         if (!json_text(json_get(i.value, "name")).len ||
             !json_is_object(json_get(i.value, "input_schema")))
             return bad(r, "tools", "a tool needs a name and an input_schema that is an object");
-        put_tool(r, i.value);
+        if (!only || is_named(i.value, choice))
+            put_tool(r, i.value);
     }
     json_close_array(&r->w);
     return OK;
 }
 
+static bool is_there(const struct reading *r, const struct json_value *choice)
+{
+    const struct json_value *tools = json_get(r->root, "tools");
+    for (struct json_iter i = json_begin(json_is_array(tools) ? tools : NULL); json_next(&i);) {
+        if (is_named(i.value, choice))
+            return true;
+    }
+    return false;
+}
+
 static enum err put_choice(struct reading *r, const struct json_value *choice)
 {
-    static const char *const words[][2] = {{"auto", "auto"}, {"any", "required"}, {"none", "none"}};
-    struct slice type = type_of(choice);
-    size_t i = 0;
-    while (i < COUNT(words) && !slice_is(type, slice_of(words[i][0])))
-        i++;
-    if (i == COUNT(words) && !slice_is(type, SLICE("tool")))
+    static const char *const words[][2] = {
+        {"auto", "auto"}, {"any", "required"}, {"tool", "required"}, {"none", "none"}};
+    const char *word = NULL;
+    for (size_t i = 0; i < COUNT(words); i++)
+        word = is_type(choice, words[i][0]) ? words[i][1] : word;
+    if (!word)
         return bad(r, "tool_choice", "tool_choice must have the type auto, any, tool or none");
-    json_key(&r->w, "tool_choice");
-    if (i < COUNT(words)) {
-        json_put_text(&r->w, slice_of(words[i][1]));
-    } else {
-        json_open_object(&r->w);
-        json_put_pair(&r->w, "type", SLICE("function"));
-        json_key(&r->w, "function");
-        json_open_object(&r->w);
-        json_put_pair(&r->w, "name", json_text(json_get(choice, "name")));
-        json_close_object(&r->w);
-        json_close_object(&r->w);
-    }
+    if (is_type(choice, "tool") && !is_there(r, choice))
+        return bad(r, "tool_choice", "tool_choice names none of the tools");
+    json_put_pair(&r->w, "tool_choice", slice_of(word));
     if (json_is_true(json_get(choice, "disable_parallel_tool_use"))) {
         json_key(&r->w, "parallel_tool_calls");
         json_put_bool(&r->w, false);
@@ -617,6 +629,7 @@ static enum err decode_call(struct arena *arena, struct call *call, struct why *
     enum err e = json_read(call->body, &json_usual_limits, NULL, &doc, why);
     if (e)
         return e;
+    r.root = doc.root;
     e = judge_needed(&r, doc.root);
     if (!e)
         e = codec_note_own(arena, call, why);

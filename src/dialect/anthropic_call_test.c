@@ -22,6 +22,12 @@
 #define OUR_RESULT(text) "{\"role\":\"tool\",\"tool_call_id\":\"t\",\"content\":\"" text "\"}"
 #define SAID(blocks) "{\"role\":\"assistant\",\"content\":[" blocks "]}"
 #define SCHEMA "{\"type\":\"object\"}"
+#define THEIR_TOOL(name)                                                                           \
+    "{\"type\":\"custom\",\"name\":\"" name "\",\"description\":\"d\","                            \
+    "\"input_schema\":" SCHEMA ",\"cache_control\":{}}"
+#define OUR_TOOL(name)                                                                             \
+    "{\"type\":\"function\",\"function\":{\"name\":\"" name "\",\"description\":\"d\","            \
+    "\"parameters\":" SCHEMA "}}"
 
 static unsigned wrong; /* all cases are tried before a test fails */
 
@@ -126,15 +132,14 @@ static void test_members(void **state)
         {"\"tool_choice\":{\"type\":\"auto\"}", "tool_choice", "\"auto\""},
         {"\"tool_choice\":{\"type\":\"any\"}", "tool_choice", "\"required\""},
         {"\"tool_choice\":{\"type\":\"none\"}", "tool_choice", "\"none\""},
-        {"\"tool_choice\":{\"type\":\"tool\",\"name\":\"n\"}", "tool_choice",
-         "{\"type\":\"function\",\"function\":{\"name\":\"n\"}}"},
+        {"\"tools\":[" THEIR_TOOL("n") "],\"tool_choice\":{\"type\":\"tool\",\"name\":\"n\"}",
+         "tool_choice", "\"required\""},
         {"\"tool_choice\":{\"type\":\"auto\",\"disable_parallel_tool_use\":true}",
          "parallel_tool_calls", "false"},
-        {"\"tools\":[{\"type\":\"custom\",\"name\":\"n\",\"description\":\"d\",\"input_schema\":" SCHEMA
-         ",\"cache_control\":{}}]",
-         "tools",
-         "[{\"type\":\"function\",\"function\":{\"name\":\"n\",\"description\":\"d\",\"parameters\":" SCHEMA
-         "}}]"},
+        {"\"tools\":[" THEIR_TOOL("n") "]", "tools", "[" OUR_TOOL("n") "]"},
+        {"\"tools\":[" THEIR_TOOL("n") "," THEIR_TOOL("o") "],\"tool_choice\":{\"type\":\"tool\","
+                                                           "\"name\":\"o\"}",
+         "tools", "[" OUR_TOOL("o") "]"},
         {"\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2000}", "thinking_budget_tokens",
          "2000"},
         {"\"thinking\":{\"type\":\"adaptive\"}", "chat_template_kwargs",
@@ -224,6 +229,7 @@ static void test_refused(void **state)
         {WITH("\"tools\":[{\"name\":\"n\"}]"), ERR_BAD_VALUE, "tools"},
         {WITH("\"tools\":[{\"input_schema\":{}}]"), ERR_BAD_VALUE, "tools"},
         {WITH("\"tool_choice\":\"auto\""), ERR_BAD_VALUE, "tool_choice"},
+        {WITH("\"tool_choice\":{\"type\":\"tool\",\"name\":\"n\"}"), ERR_BAD_VALUE, "tool_choice"},
         {WITH("\"thinking\":{\"type\":\"enabled\"}"), ERR_BAD_VALUE, "thinking"},
         {WITH("\"thinking\":true"), ERR_BAD_VALUE, "thinking"},
         {WITH("\"output_config\":{\"format\":{\"type\":\"x\"}}"), ERR_BAD_VALUE, "output_config"},

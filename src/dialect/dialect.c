@@ -64,6 +64,8 @@ enum err codec_common(struct arena *arena, struct call *call, enum call_kind kin
     call->has_system = common->has_system;
     call->messages = common->messages;
     call->tools = common->tools;
+    call->fetches = common->fetches;
+    call->least_tokens = common->least_tokens;
     return OK;
 }
 

@@ -3,7 +3,8 @@
  * any target gets it, an edit is noted. What only some targets need is the wire's. */
 #include "dialect/openai_chat.h"
 
-#define LATER_EDITS 3u /* that the wire may add: the model, more members, a message */
+#define MOST_TOKEN 1024u /* bytes; no vocabulary has words so long */
+#define LATER_EDITS 3u   /* that the wire may add: the model, more members, a message */
 
 struct members { /* of the outermost object, while they are walked in order */
     struct call *call;
@@ -228,6 +229,8 @@ static enum err finish(struct members *m, struct why *why)
     call->messages = json_count(f->messages);
     call->tools = json_count(f->tools);
     call->n = f->n;
+    call->fetches = f->remote_pictures;
+    call->least_tokens = max_u64(f->tokens, f->text / MOST_TOKEN);
     enum err e = call->model.ptr ? insert_missing(m) : ERR_NO_MEMORY;
     if (!e && call->edits.n > MOST_EDITS - LATER_EDITS)
         e = ERR_BAD_REQUEST;
@@ -243,10 +246,12 @@ static const char *const needed[CALL_COUNT][2] = {
     [CALL_TEMPLATE] = {"messages"},
 };
 
-static enum err judge_needed(enum call_kind kind, const struct json_value *root, struct why *why)
+static enum err judge_needed(const struct call *call, const struct json_value *root,
+                             struct why *why)
 {
+    bool fills_in = call->kind == CALL_INFILL && call->dialect == DIALECT_OPENAI;
     for (size_t i = 0; i < COUNT(needed[0]); i++) {
-        const char *name = needed[kind][i];
+        const char *name = fills_in ? needed[CALL_COMPLETE][i] : needed[call->kind][i];
         const struct json_value *v = name ? json_get(root, name) : NULL;
         if (name && (!v || json_is_null(v)))
             return why_param(why, ERR_MISSING_FIELD, name, "%s is missing", name);
@@ -266,7 +271,7 @@ static bool is_streamed(const struct call *call, const struct json_value *root)
 enum err openai_decode_call(struct arena *arena, struct call *call, struct why *why)
 {
     struct json_doc doc;
-    struct chat_fields f = {0};
+    struct chat_fields f = {.kind = call->kind};
     struct members m = {.call = call, .arena = arena, .fields = &f};
     enum err e = json_read(call->body, &json_usual_limits, NULL, &doc, why);
     if (e)
@@ -277,7 +282,7 @@ enum err openai_decode_call(struct arena *arena, struct call *call, struct why *
     if (!e)
         e = read_members(&m, doc.root, why);
     if (!e)
-        e = judge_needed(call->kind, doc.root, why);
+        e = judge_needed(call, doc.root, why);
     if (!e)
         e = chat_judge(&f, why);
     if (!e)
@@ -326,4 +331,3 @@ bool call_may_be_set(struct slice field)
 }
 
 const struct codec openai_codec = {.name = "openai", .decode_call = openai_decode_call};
-const struct codec llama_codec = {.name = "llama", .decode_call = openai_decode_call};

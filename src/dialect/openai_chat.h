@@ -10,11 +10,13 @@
 
 struct chat_fields { /* lives as long as the document */
     struct slice model, grammar;
-    bool stream, has_system;
-    int64_t n;        /* answers */
-    size_t tools_len; /* as the caller wrote them */
-    const struct json_value *messages, *tools, *stop, *stream_options, *logit_bias, *samplers,
-        *breakers, *json_schema, *response_format;
+    bool stream, has_system, remote_pictures;
+    int64_t n;           /* answers */
+    size_t tools_len;    /* as the caller wrote them */
+    size_t text, tokens; /* bytes of all that a model has to read, numbers of a prompt of such */
+    enum call_kind kind;
+    const struct json_value *messages, *prompt, *input, *tools, *stop, *stream_options, *logit_bias,
+        *samplers, *breakers, *json_schema, *response_format;
 };
 
 enum chat_role {
@@ -42,6 +44,11 @@ struct chat_row {
 const struct chat_row *chat_row(struct slice name); /* NULL: not known */
 const struct chat_row *chat_row_at(size_t i);       /* in the table's order; NULL behind the last */
 bool chat_drops(struct slice name, const struct chat_row *row);
+
+/* picture.c: may this be a picture's address? *ret_remote: it lies elsewhere. */
+enum err picture_judge(struct slice url, const char *param, bool *ret_remote, struct why *why);
+/* A file in base64 without an address: a picture, or sound. */
+enum err picture_judge_bare(struct slice coded, const char *param, struct why *why);
 
 /* openai_judge.c: what a row of a table cannot say. */
 enum err chat_judge(struct chat_fields *f, struct why *why);

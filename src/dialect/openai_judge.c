@@ -16,31 +16,53 @@
 #define MOST_REPEATS_ALL 100000u /* of all pieces of a grammar */
 #define MOST_UNROLLED 1000000u   /* of all in a schema, counting what an engine writes out */
 #define MOST_ITEMS 100000u       /* items or letters that a schema may ask for in one place */
+#define MOST_VALUES 2000u        /* of all enums; an engine's time for them grows with the square */
+#define MOST_WAYS 500u           /* of all anyOf and oneOf, and members of one object: so does it */
+#define MOST_INPUTS 2048u        /* texts of one call for vectors */
 
 /* ---- messages ------------------------------------------------------------------------------ */
 
-static enum err judge_parts(const struct json_value *parts, size_t *images, struct why *why)
+static enum err judge_picture(struct chat_fields *f, const struct json_value *v, struct why *why)
 {
-    for (struct json_iter i = json_begin(parts); json_next(&i);) {
-        if (!json_is_object(i.value))
-            return why_param(why, ERR_BAD_VALUE, "messages", "a content part must be an object");
-        if (json_text(json_get(i.value, "text")).len > MOST_TEXT)
-            return why_param(why, ERR_BAD_VALUE, "messages", "a content part is over 8 MiB");
-        if (json_get(i.value, "image_url") && ++*images > MOST_IMAGES)
-            return why_param(why, ERR_TOO_MANY, "messages", "more than %u images", MOST_IMAGES);
-    }
-    return OK;
+    struct slice url = json_text(json_is_object(v) ? json_get(v, "url") : v);
+    bool remote = false;
+    enum err e = picture_judge(url, "messages", &remote, why);
+    f->remote_pictures |= remote;
+    return e;
 }
 
-static enum err judge_content(const struct json_value *content, size_t *images, struct why *why)
+static enum err judge_parts(struct chat_fields *f, const struct json_value *parts, size_t *images,
+                            struct why *why)
+{
+    enum err e = OK;
+    for (struct json_iter i = json_begin(parts); !e && json_next(&i);) {
+        if (!json_is_object(i.value))
+            return why_param(why, ERR_BAD_VALUE, "messages", "a content part must be an object");
+        const struct json_value *picture = json_get(i.value, "image_url");
+        struct slice text = json_text(json_get(i.value, "text"));
+        if (text.len > MOST_TEXT)
+            return why_param(why, ERR_BAD_VALUE, "messages", "a content part is over 8 MiB");
+        f->text += text.len;
+        if (!picture)
+            continue;
+        if (++*images > MOST_IMAGES)
+            return why_param(why, ERR_TOO_MANY, "messages", "more than %u images", MOST_IMAGES);
+        e = judge_picture(f, picture, why);
+    }
+    return e;
+}
+
+static enum err judge_content(struct chat_fields *f, const struct json_value *content,
+                              size_t *images, struct why *why)
 {
     if (!content || json_is_null(content))
         return OK;
     if (json_is_array(content))
-        return judge_parts(content, images, why);
+        return judge_parts(f, content, images, why);
     if (!json_is_text(content))
         return why_param(why, ERR_BAD_VALUE, "messages",
                          "content must be a string or a list of parts");
+    f->text += json_text(content).len;
     if (json_text(content).len > MOST_TEXT)
         return why_param(why, ERR_BAD_VALUE, "messages", "a message is larger than 8 MiB");
     return OK;
@@ -59,9 +81,65 @@ static enum err judge_messages(struct chat_fields *f, struct why *why)
         if (!json_is_text(found[0]))
             return why_param(why, ERR_BAD_VALUE, "messages", "each message needs a role");
         f->has_system |= slice_is(role, SLICE("system")) || slice_is(role, SLICE("developer"));
-        e = judge_content(found[1], &images, why);
+        e = judge_content(f, found[1], &images, why);
     }
     return e;
+}
+
+/* ---- prompts -------------------------------------------------------------------------------- */
+
+/* llama-server's form of a text with pictures or sound in it. */
+static enum err judge_media(struct chat_fields *f, const struct json_value *v, const char *param,
+                            struct why *why)
+{
+    enum err e = OK;
+    size_t n = 0;
+    f->text += json_text(json_get(v, "prompt_string")).len;
+    for (struct json_iter i = json_begin(json_get(v, "multimodal_data")); !e && json_next(&i);) {
+        if (++n > MOST_IMAGES)
+            return why_param(why, ERR_TOO_MANY, param, "more than %u images", MOST_IMAGES);
+        e = picture_judge_bare(json_text(i.value), param, why);
+    }
+    return e;
+}
+
+static enum err judge_prompt(struct chat_fields *f, const struct json_value *prompt,
+                             const char *param, struct why *why)
+{
+    enum err e = OK;
+    if (json_is_object(prompt))
+        return judge_media(f, prompt, param, why);
+    f->text += json_text(prompt).len;
+    f->tokens = json_is_number(json_at(prompt, 0)) ? json_count(prompt) : 0;
+    for (struct json_iter i = json_begin(prompt);
+         json_is_array(prompt) && !f->tokens && !e && json_next(&i);) {
+        if (json_is_object(i.value))
+            e = judge_media(f, i.value, param, why);
+    }
+    if (json_is_array(prompt) && json_count(prompt) > 1)
+        f->text = 0; /* several, each of which may be short enough */
+    return e;
+}
+
+/* A text, tokens, or a list of such. */
+static enum err judge_input(const struct json_value *input, struct why *why)
+{
+    bool tokens = json_is_number(json_at(input, 0));
+    if (!json_is_text(input) && !json_is_array(input))
+        return why_param(why, ERR_BAD_VALUE, "input",
+                         "input must be a string, a list of strings, or tokens");
+    if (!json_text(input).len && !json_count(input))
+        return why_param(why, ERR_BAD_VALUE, "input", "input is empty");
+    if (!tokens && json_count(input) > MOST_INPUTS)
+        return why_param(why, ERR_TOO_MANY, "input", "more than %u inputs", MOST_INPUTS);
+    for (struct json_iter i = json_begin(input); !tokens && json_next(&i);) {
+        if (!json_is_text(i.value) && !json_is_array(i.value) && !json_is_object(i.value))
+            return why_param(why, ERR_BAD_VALUE, "input",
+                             "each input must be a string, or a list of tokens");
+        if (!json_text(i.value).len && !json_count(i.value))
+            return why_param(why, ERR_BAD_VALUE, "input", "an input is empty");
+    }
+    return OK;
 }
 
 /* ---- lists --------------------------------------------------------------------------------- */
@@ -205,8 +283,32 @@ static enum err judge_grammar(struct slice grammar, struct why *why)
 
 struct schema {
     const char *param;
-    uint64_t unrolled;
+    uint64_t unrolled, values, ways;
 };
+
+static bool is_one_of(struct slice key)
+{
+    return slice_is(key, SLICE("anyOf")) || slice_is(key, SLICE("oneOf")) ||
+           slice_is(key, SLICE("type"));
+}
+
+/* What there is to choose from. */
+static enum err judge_ways(struct schema *s, struct slice key, const struct json_value *v,
+                           struct why *why)
+{
+    if (slice_is(key, SLICE("enum")) && json_is_array(v))
+        s->values += json_count(v);
+    if (is_one_of(key) && json_is_array(v))
+        s->ways += json_count(v);
+    if (s->values > MOST_VALUES)
+        return why_param(why, ERR_BAD_VALUE, s->param, "more than %u values in enums", MOST_VALUES);
+    if (s->ways > MOST_WAYS)
+        return why_param(why, ERR_BAD_VALUE, s->param, "more than %u alternatives", MOST_WAYS);
+    if (slice_is(key, SLICE("properties")) && json_count(v) > MOST_WAYS)
+        return why_param(why, ERR_BAD_VALUE, s->param, "more than %u properties in one object",
+                         MOST_WAYS);
+    return OK;
+}
 
 static bool is_a_count(struct slice key)
 {
@@ -225,6 +327,9 @@ static enum err judge_schema(struct schema *s, const struct json_value *v, struc
     enum err e = OK;
     for (struct json_iter i = json_begin(v); !e && json_next(&i);) {
         uint64_t most = 0, limit = MOST_ITEMS;
+        e = judge_ways(s, i.key, i.value, why);
+        if (e)
+            return e;
         if (json_is_number(i.value) && is_a_count(i.key)) {
             most = whole_of(json_number(i.value));
         } else if (json_is_text(i.value) && slice_is(i.key, SLICE("pattern"))) {
@@ -263,8 +368,12 @@ static enum err judge_tools(const struct chat_fields *f, struct why *why)
 
 enum err chat_judge(struct chat_fields *f, struct why *why)
 {
-    struct schema schema = {"json_schema", 0}, format = {"response_format", 0};
+    struct schema schema = {.param = "json_schema"}, format = {.param = "response_format"};
     enum err e = judge_messages(f, why);
+    if (!e && f->prompt)
+        e = judge_prompt(f, f->prompt, "prompt", why);
+    if (!e && f->input && f->kind == CALL_EMBED)
+        e = judge_input(f->input, why);
     if (!e)
         e = judge_stop(f->stop, why);
     if (!e)

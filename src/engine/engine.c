@@ -143,6 +143,7 @@ struct backend *engine_new(struct engines *all, const struct config_model *model
     e->backend = (struct backend){.ops = &ops,
                                   .name = name,
                                   .dialect = DIALECT_OPENAI,
+                                  .answers_aside = true,
                                   .queue = {.slots = (unsigned)max_u64(model->parallel, 1),
                                             .length = all->settings.queue_length,
                                             .closed = true}};

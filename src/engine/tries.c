@@ -101,6 +101,13 @@ static enum err start_inside(struct trying *t, const struct order *o, struct why
     return OK;
 }
 
+/* Certain before it is asked: its tokens are counted low. */
+static bool is_too_long(const struct engine *e, const struct call *c)
+{
+    bool reads_all = c->kind == CALL_CHAT || c->kind == CALL_COMPLETE;
+    return reads_all && e->spawn->context && c->least_tokens > e->spawn->context;
+}
+
 enum err tries_start(struct backend *b, struct attempt *a, const struct order *o, struct why *why)
 {
     struct engine *e = engine_of(b);
@@ -108,6 +115,10 @@ enum err tries_start(struct backend *b, struct attempt *a, const struct order *o
     if (e->sm.state == ABSENT || !e->spawn || !e->spawn->http)
         return why_set(why, ERR_ENGINE_CRASH, "the engine of %.*s is not running",
                        SLICE_ARG(b->name));
+    if (is_too_long(e, o->call))
+        return why_set(why, ERR_CTX_TOO_LONG, "it is over %llu tokens, and %llu fit",
+                       (unsigned long long)o->call->least_tokens - 1,
+                       (unsigned long long)e->spawn->context);
     struct trying *t = mem_new(struct trying);
     if (!t)
         return why_set(why, ERR_NO_MEMORY, "no memory for an attempt");

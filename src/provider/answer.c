@@ -21,11 +21,18 @@ static bool has_type(const struct http_head *head, struct slice name)
     return slice_is_nocase(slice_trim(slice_to(type, end)), name);
 }
 
+/* We never ask for that, and what came could be a bomb. */
+static bool is_packed(const struct http_head *head)
+{
+    struct slice coding = http_field(head, "content-encoding");
+    return coding.len && !slice_is_nocase(coding, SLICE("identity"));
+}
+
 static bool is_stream(const struct link *k, const struct http_head *head)
 {
     const struct wire *w = &k->decoder->wire;
     bool lines = wire_manner(w)->lines;
-    return head->status == 200 && !w->whole &&
+    return head->status == 200 && !w->whole && !is_packed(head) &&
            has_type(head, lines ? SLICE("application/x-ndjson") : SLICE("text/event-stream"));
 }
 
@@ -35,8 +42,8 @@ static void take_head(struct link *k)
     text_fini(&k->head); /* an answer began: it is not sent again */
     text_fini(&k->body);
     k->is_stream = is_stream(k, head);
-    k->is_object =
-        head->status == 200 && k->decoder->wire.whole && has_type(head, SLICE("application/json"));
+    k->is_object = head->status == 200 && k->decoder->wire.whole && !is_packed(head) &&
+                   has_type(head, SLICE("application/json"));
     text_fini(&k->object);
     k->object.limit = k->is_object ? MOST_OBJECT : MOST_REFUSAL;
     if (k->is_stream) {
@@ -165,7 +172,9 @@ static void refuse(struct link *k)
     struct attempt *a = k->attempt;
     bool keep = head->keep_alive;
     enum err e;
-    if (status == 200)
+    if (status == 200 && is_packed(head))
+        e = why_set(&why, ERR_BAD_RESPONSE, "its answer is compressed, which nobody asked for");
+    else if (status == 200)
         e = why_set(&why, ERR_BAD_RESPONSE, "it answered 200 without %s",
                     k->decoder->wire.whole ? "a JSON object" : "an event stream");
     else

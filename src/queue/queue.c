@@ -29,6 +29,18 @@ enum err queue_ask(struct queue *q, struct ticket *t, uint64_t now_ms)
     return OK;
 }
 
+enum err queue_pass(struct queue *q, struct ticket *t, uint64_t now_ms)
+{
+    assert(!t->queue);
+    if (q->closed)
+        return ERR_BUSY;
+    if (q->aside >= q->length)
+        return ERR_NO_ROOM;
+    *t = (struct ticket){.queue = q, .asked_ms = now_ms, .granted = true, .aside = true};
+    q->aside++;
+    return OK;
+}
+
 static void take_out(struct queue *q, struct ticket *t)
 {
     if (t->previous)
@@ -59,7 +71,9 @@ struct ticket *queue_leave(struct ticket *t)
     struct queue *q = t->queue;
     if (!q)
         return NULL;
-    if (t->granted)
+    if (t->aside)
+        q->aside--;
+    else if (t->granted)
         q->busy--;
     else
         take_out(q, t);

@@ -11,6 +11,7 @@ struct ticket { /* read granted freely; zero-filled is valid and nowhere */
     struct ticket *next, *previous;
     struct queue *queue; /* NULL: nowhere */
     bool granted;        /* holds a slot; else it waits */
+    bool aside;          /* granted, and yet it holds none */
     uint64_t asked_ms;
 };
 
@@ -19,11 +20,15 @@ struct queue { /* set slots, length, held and closed; zero slots: no limit */
     unsigned held; /* slots that are not given out for now */
     bool closed;   /* none is: who comes waits */
     unsigned busy, waiting;
+    unsigned aside; /* went past the slots */
     struct ticket *first, *last;
 };
 
 /* OK: t->granted tells whether it has its slot already. ERR_NO_ROOM when too many wait. */
 enum err queue_ask(struct queue *q, struct ticket *t, uint64_t now_ms) MUST_USE;
+/* For what needs no slot: it goes at once, where the place is open. ERR_BUSY: it is not, ask for a
+ * slot. ERR_NO_ROOM when too many did. */
+enum err queue_pass(struct queue *q, struct ticket *t, uint64_t now_ms) MUST_USE;
 /* Gives back the slot or the place, from anywhere, also from nowhere. Returns the ticket that got
  * the slot by this: whoever owns it must be told. */
 MUST_USE struct ticket *queue_leave(struct ticket *t);

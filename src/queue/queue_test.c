@@ -156,14 +156,33 @@ static void random_histories(void **state)
     }
 }
 
+static void what_needs_no_slot_goes_past(void **state)
+{
+    (void)state;
+    struct queue q = {.slots = 1, .length = 1};
+    struct ticket a = {0}, b = {0}, c = {0}, d = {0};
+    assert_int_equal(queue_ask(&q, &a, 0), OK);
+    assert_int_equal(queue_ask(&q, &b, 0), OK);
+    assert_int_equal(queue_pass(&q, &c, 0), OK);
+    assert_true(c.granted);
+    assert_int_equal(queue_pass(&q, &d, 0), ERR_NO_ROOM);
+    assert_null(d.queue);
+    assert_int_equal(q.busy, 1);
+    assert_null(queue_leave(&c)); /* it held no slot: nobody gets one */
+    assert_int_equal(q.aside, 0);
+    q.closed = true;
+    assert_int_equal(queue_pass(&q, &c, 0), ERR_BUSY);
+    q.closed = false;
+    assert_ptr_equal(queue_leave(&a), &b);
+    assert_null(queue_leave(&b));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_come_first_served),
-        cmocka_unit_test(newcomers_do_not_overtake),
-        cmocka_unit_test(no_limit),
-        cmocka_unit_test(closed_lets_nobody_in),
-        cmocka_unit_test(held_slots_are_not_given_out),
+        cmocka_unit_test(first_come_first_served),   cmocka_unit_test(what_needs_no_slot_goes_past),
+        cmocka_unit_test(newcomers_do_not_overtake), cmocka_unit_test(no_limit),
+        cmocka_unit_test(closed_lets_nobody_in),     cmocka_unit_test(held_slots_are_not_given_out),
         cmocka_unit_test(random_histories),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

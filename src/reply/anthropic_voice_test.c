@@ -1,5 +1,5 @@
-/* What Anthropic's clients are told of a stream in the common form, event by event; that the decoder
- * of their dialect makes the same of it again; the object; and the types of errors. */
+/* What Anthropic's clients are told of a stream in the common form, event by event; that the
+ * decoder of their dialect makes the same of it again; the object; and the types of errors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -210,7 +210,8 @@ static void test_object(void **state)
     assert_int_equal(assembler_finish(a, &out), OK);
     assert_string_equal(
         text_cstr(&out),
-        "{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":["
+        "{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\","
+        "\"content\":["
         "{\"type\":\"thinking\",\"thinking\":\"h\",\"signature\":\"\"},"
         "{\"type\":\"text\",\"text\":\"a\"},"
         "{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"n\",\"input\":{\"a\":1}},"

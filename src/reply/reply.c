@@ -6,13 +6,17 @@ static const struct voice *const voices[DIALECT_COUNT] = {
     [DIALECT_OPENAI] = &openai_voice,
     [DIALECT_ANTHROPIC] = &anthropic_voice,
     [DIALECT_OLLAMA] = &ollama_voice,
-    [DIALECT_LLAMA] = &openai_voice, /* only its errors: the rest is an engine's own */
+    [DIALECT_LLAMA] = &openai_voice, /* its errors; of a text it has words of its own */
 };
 
 const struct voice *voice_of(const struct hearer *l)
 {
-    bool text = l->kind == CALL_COMPLETE && voices[l->dialect] == &openai_voice;
-    return text ? &openai_text_voice : voices[l->dialect];
+    bool common = voices[l->dialect] == &openai_voice;
+    if (common && l->kind == CALL_INFILL)
+        return &fim_voice;
+    if (common && l->kind == CALL_COMPLETE)
+        return l->dialect == DIALECT_LLAMA ? &llama_voice : &openai_text_voice;
+    return voices[l->dialect];
 }
 
 void voice_error_words(const struct why *why, struct text *out)

@@ -46,7 +46,8 @@ struct voice {
     void (*write_models)(const struct model_entry *models, size_t n, struct text *out);
 };
 
-extern const struct voice openai_voice, openai_text_voice, anthropic_voice, ollama_voice;
+extern const struct voice openai_voice, openai_text_voice, fim_voice, llama_voice, anthropic_voice,
+    ollama_voice;
 
 const struct voice *voice_of(const struct hearer *l);
 /* A choice's message, delta or text. */

@@ -334,11 +334,21 @@ static bool route(struct request *r)
 
 /* ---- WAITING, TRYING ------------------------------------------------------------------------- */
 
+/* What says no word needs no slot: it must not wait behind those that talk. */
+static bool passes(struct request *r, struct backend *b)
+{
+    bool quiet = r->terms.kind >= CALL_TOKENS;
+    return quiet && b->answers_aside &&
+           queue_pass(&b->queue, &r->ticket, loop_now_ms(r->desk->loop)) == OK;
+}
+
 /* It stands in the queue, or learns at once that this is in vain. */
 static bool ask_for_slot(struct request *r)
 {
     struct backend *b = target_of(r);
     enum err e = OK;
+    if (passes(r, b))
+        return true;
     if (queue_ask(&b->queue, &r->ticket, loop_now_ms(r->desk->loop)))
         e = why_set(&r->tries.failed, ERR_NO_ROOM, "%u requests wait for it already",
                     b->queue.waiting);

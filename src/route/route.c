@@ -334,6 +334,9 @@ enum err route_plan(const struct route_table *t, const struct route_wish *wish,
 {
     enum means means;
     struct slice name = wish->name, scope = wish->scope;
+    const struct route_role *vectors = role_of(t, SLICE("embed"));
+    if (is_no_name(name) && wish->does == ROUTE_EMBED && vectors && vectors->n)
+        name = SLICE("role/embed"); /* somebody said which */
     const struct route_target *first = is_no_name(name) ? first_of(t, wish) : NULL;
     *ret_plan = (struct route_plan){.by_name = !first};
     name = first ? first->model : take_force(name, &means);

@@ -69,6 +69,13 @@ static void some_are_not_asked_without_a_name(void **state)
     assert_int_equal(route_plan(&t, &(struct route_wish){.does = ROUTE_EMBED}, &p), OK);
     assert_ptr_equal(p.list[0].target->backend, &one);
     assert_int_equal(route_plan(&t, &(struct route_wish){.does = ROUTE_RERANK}, &p), ERR_NO_MODEL);
+    const struct slice bound = SLICE("guide");
+    const struct route_role embed = {SLICE("embed"), &bound, 1};
+    t.n = 2;
+    t.roles = &embed;
+    t.n_roles = 1;
+    assert_int_equal(route_plan(&t, &(struct route_wish){.does = ROUTE_EMBED}, &p), OK);
+    assert_ptr_equal(p.list[0].target->backend, &two);
 }
 
 static void the_nearest_are_named(void **state)

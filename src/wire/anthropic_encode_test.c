@@ -290,6 +290,14 @@ static void expect_same(const char *common)
 }
 
 #define TOOLS_BACK "\"tools\":[" FUNCTION(",\"description\":\"d\",\"parameters\":" SCHEMA) "]"
+#define RESULT(id, words)                                                                          \
+    "{\"role\":\"tool\",\"tool_call_id\":\"" id "\",\"content\":\"" words "\"}"
+#define FIRST CALL("t1", "\"{\\\"a\\\":\\\"\\u00fc\\\"}\"")
+#define SECOND CALL("t2", "\"{}\"")
+#define THIRD CALL("t3", "\"{\\\"b\\\":[1,{}]}\"")
+#define BOTH "{\"role\":\"assistant\",\"content\":\"so\",\"tool_calls\":[" FIRST "," SECOND "]}"
+#define RESULTS RESULT("t1", "r") "," RESULT("t2", "")
+#define USED USER("\"hi\"") "," BOTH "," RESULTS "," USER("\"a\"") "," CALLS(THIRD)
 #define REST "\"model\":\"theirs\",\"max_tokens\":9,\"stream\":true"
 
 static void test_there_and_back(void **state)
@@ -301,16 +309,8 @@ static void test_there_and_back(void **state)
         "\"reasoning_effort\":\"high\",\"messages\":[{\"role\":\"system\",\"content\":\"s\"}," USER(
             "[" TEXT("a") "," IMAGE("data:image/png;base64,AA==") "," IMAGE(
                 "https://e/a") "]") "]}",
-        "{" REST "," TOOLS_BACK ",\"tool_choice\":\"required\",\"parallel_tool_calls\":false,"
-        "\"messages\":[" USER("\"hi\"") ",{\"role\":\"assistant\",\"content\":\"so\",\"tool_calls\":[" CALL("t1", "\"{\\\"a\\\":\\\"\\u00fc\\\"}\"") "," CALL(
-            "t2",
-            "\"{}\"") "]},"
-                      "{\"role\":\"tool\",\"tool_call_id\":\"t1\",\"content\":\"r\"},"
-                      "{\"role\":\"tool\",\"tool_call_id\":\"t2\",\"content\":\"\"}," USER("\"more\"") "," CALLS(
-                          CALL(
-                              "t3",
-                              "\"{\\\"b\\\":[1,{}]}\"")) ","
-                                                         "{\"role\":\"tool\",\"tool_call_id\":\"t3\",\"content\":\"q\"}]}",
+        "{" REST "," TOOLS_BACK
+        ",\"tool_choice\":\"required\",\"parallel_tool_calls\":false,\"messages\":[" USED "]}",
         "{" REST
         ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"output\","
         "\"strict\":true,\"schema\":" SCHEMA "}},\"messages\":[" USER("\"hi\"") "]}",

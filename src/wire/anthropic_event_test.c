@@ -1,5 +1,5 @@
-/* The events of a target that speaks Anthropic's Messages: what each becomes in the common form, what
- * its errors mean, and that who speaks as it does gets its bytes. */
+/* The events of a target that speaks Anthropic's Messages: what each becomes in the common form,
+ * what its errors mean, and that who speaks as it does gets its bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -195,7 +195,8 @@ static void test_refusals(void **state)
     } cases[] = {
         {400, ERROR("invalid_request_error"), ERR_TARGET_REFUSED},
         {400,
-         "{\"error\":{\"type\":\"invalid_request_error\",\"message\":\"prompt is too long: 9 > 8\"}}",
+         "{\"error\":{\"type\":\"invalid_request_error\","
+         "\"message\":\"prompt is too long: 9 > 8\"}}",
          ERR_CTX_TOO_LONG},
         {401, ERROR("authentication_error"), ERR_AUTH_401_403},
         {404, ERROR("not_found_error"), ERR_BAD_RESPONSE},

@@ -24,6 +24,8 @@ struct codec {
     enum err (*decode_own)(struct decoder *d, struct slice raw, struct slice data,
                            struct event *event, struct why *why);
     enum err (*decode)(struct decoder *d, struct slice data, struct event *event, struct why *why);
+    /* A whole answer in the caller's own words, as it leaves. NULL: only its model changes. */
+    enum err (*own_object)(struct decoder *d, const struct json_value *root, struct event *event);
     /* A whole answer, into the common form. */
     enum err (*translate)(struct decoder *d, struct slice body, struct text *out, struct why *why);
     enum err (*read_refusal)(int status, struct slice body, struct why *why);

@@ -89,30 +89,38 @@ struct refusal_row {
     int status;       /* 0: any */
     const char *code; /* of the error object; NULL: any */
     enum err means;
+    const char *words; /* in its message; NULL: any */
 };
 
 /* The first row that fits. */
 static const struct refusal_row refusals[] = {
-    {0, "context_length_exceeded", ERR_CTX_TOO_LONG},
-    {0, "exceed_context_size_error", ERR_CTX_TOO_LONG},
-    {0, "content_policy_violation", ERR_CONTENT_POLICY},
-    {0, "content_filter", ERR_CONTENT_POLICY},
-    {0, "insufficient_quota", ERR_QUOTA_402},
-    {401, NULL, ERR_AUTH_401_403},
-    {402, NULL, ERR_QUOTA_402},
-    {403, NULL, ERR_AUTH_401_403},
-    {404, NULL, ERR_BAD_RESPONSE},
-    {408, NULL, ERR_HTTP_408},
-    {409, NULL, ERR_HTTP_409_LOADING},
-    {429, NULL, ERR_HTTP_429},
-    {529, NULL, ERR_OVERLOADED_529},
+    {0, "context_length_exceeded", ERR_CTX_TOO_LONG, NULL},
+    {0, "exceed_context_size_error", ERR_CTX_TOO_LONG, NULL},
+    {500, "server_error", ERR_CTX_TOO_LONG, "is too large to process"}, /* llama-server's vectors */
+    {0, "content_policy_violation", ERR_CONTENT_POLICY, NULL},
+    {0, "content_filter", ERR_CONTENT_POLICY, NULL},
+    {0, "insufficient_quota", ERR_QUOTA_402, NULL},
+    {401, NULL, ERR_AUTH_401_403, NULL},
+    {402, NULL, ERR_QUOTA_402, NULL},
+    {403, NULL, ERR_AUTH_401_403, NULL},
+    {404, NULL, ERR_BAD_RESPONSE, NULL},
+    {408, NULL, ERR_HTTP_408, NULL},
+    {409, NULL, ERR_HTTP_409_LOADING, NULL},
+    {429, NULL, ERR_HTTP_429, NULL},
+    {529, NULL, ERR_OVERLOADED_529, NULL},
 };
 
-static enum err meaning_of(int status, struct slice code)
+static bool has_words(struct slice message, const char *words)
+{
+    return !words || (message.len && memmem(message.ptr, message.len, words, strlen(words)));
+}
+
+static enum err meaning_of(int status, struct slice code, struct slice message)
 {
     for (size_t i = 0; i < COUNT(refusals); i++) {
         const struct refusal_row *r = &refusals[i];
-        if ((!r->status || r->status == status) && (!r->code || slice_is(code, slice_of(r->code))))
+        if ((!r->status || r->status == status) &&
+            (!r->code || slice_is(code, slice_of(r->code))) && has_words(message, r->words))
             return r->means;
     }
     return status >= 500 ? ERR_HTTP_5XX : status >= 400 ? ERR_TARGET_REFUSED : ERR_BAD_RESPONSE;
@@ -130,7 +138,7 @@ enum err codec_refusal(int status, const struct json_value *error, struct why *w
         code = json_text(json_get(error, "type"));
     char words[200];
     copy_visible(message, words, sizeof words);
-    enum err e = meaning_of(status, code);
+    enum err e = meaning_of(status, code, message);
     if (words[0])
         return why_set(why, e, "it answered %d: %s", status, words);
     return why_set(why, e, "it answered %d", status);

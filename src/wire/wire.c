@@ -29,10 +29,21 @@ static bool is_whole(const struct wire *w, const struct call *c)
     return !c->stream || (w->kind != CALL_COMPLETE && w->kind != CALL_INFILL);
 }
 
+static const char *why_not(const struct call *c)
+{
+    if (c->lacks)
+        return c->lacks;
+    return c->kind == CALL_INFILL   ? "only an engine of this machine fills in what is missing"
+           : c->kind == CALL_TOKENS ? "it counts no tokens"
+                                    : "it has no word for this";
+}
+
 static enum err choose(const struct call *c, enum dialect theirs, const struct target *t,
                        struct wire *ret, struct why *why)
 {
     const struct call *common = c->dialect == DIALECT_OPENAI ? c : c->common;
+    if (c->fetches && t->engine)
+        return why_set(why, ERR_CANNOT, "it fetches nothing; send pictures as data: URIs");
     struct wire w = {.dialect = c->dialect, .kind = c->kind, .own = true, .ready = true};
     if (!is_own(c, theirs, t)) {
         w.own = false;
@@ -40,12 +51,11 @@ static enum err choose(const struct call *c, enum dialect theirs, const struct t
         w.kind = common ? common->kind : CALL_NONE;
         if (w.kind == CALL_COMPLETE && !speaks(theirs, CALL_COMPLETE))
             w.kind = CALL_CHAT; /* its prompt becomes a message */
-        if (w.kind == CALL_NONE || !speaks(theirs, w.kind))
-            return why_set(why, ERR_CANNOT, "%s",
-                           c->kind == CALL_TOKENS ? "it counts no tokens"
-                           : c->lacks             ? c->lacks
-                                                  : "it has no word for this");
-        w.ready = c->dialect == DIALECT_OPENAI && w.kind == c->kind;
+        if (w.kind == CALL_INFILL && t->engine)
+            w.dialect = DIALECT_LLAMA; /* the common form's way to say it, in its own words */
+        if (w.kind == CALL_NONE || !speaks(w.dialect, w.kind))
+            return why_set(why, ERR_CANNOT, "%s", why_not(c));
+        w.ready = c->dialect == DIALECT_OPENAI && w.dialect == c->dialect && w.kind == c->kind;
     }
     w.whole = is_whole(&w, c);
     if (w.dialect == DIALECT_OPENAI && w.kind == CALL_COMPLETE && !w.whole)
@@ -165,14 +175,16 @@ enum err decoder_whole(struct decoder *d, struct slice body, struct event *ret, 
     const struct json_value *error = json_get(doc.root, "error");
     if (json_is_object(error))
         e = codec_refusal(500, error, why);
-    json_done(&doc);
     if (!e && !d->wire.own && d->wire.dialect != DIALECT_OPENAI) {
         text_clear(&d->edited);
         e = codec->translate(d, body, &d->edited, why);
         ret->raw = ret->json = text_slice(&d->edited);
+    } else if (!e && d->wire.own && codec->own_object) {
+        e = codec->own_object(d, doc.root, ret);
     } else if (!e) {
         e = codec_edit_model(d, ret);
     }
+    json_done(&doc);
     return e;
 }
 

@@ -30,7 +30,7 @@ WORDS = """the a of and to in is that for with as on be at by this from or an it
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    family: str = "llama"  # llama, bert, or a shape of SHAPES
+    family: str = "llama"  # llama, llama-fim (has the marks of a gap), bert, or a shape of SHAPES
     layers: int = 2
     width: int = 64
     heads: int = 4
@@ -59,6 +59,7 @@ RECIPES = {
     "tinyllama-q4": Recipe(kind="Q4_0", **TINY_LLAMA),
     "tinyllama-q8": Recipe(kind="Q8_0", **TINY_LLAMA),
     "tinyllama-f16": Recipe(kind="F16", **TINY_LLAMA),
+    "fim": Recipe(family="llama-fim"),
     "embed": Recipe(pooling=1, **BERT),
     "rerank": Recipe(pooling=4, **BERT),
     "parts": Recipe(layers=4, parts=3),
@@ -156,6 +157,9 @@ def llama(r, name):
     there makes a token that is never said."""
     v = sentence_pieces(r.vocabulary)
     head = r.width // r.heads
+    if r.family == "llama-fim":  # three bytes that no text has
+        v.pairs += [pair(f"tokenizer.ggml.fim_{part}_token_id", U32, 3 + byte)
+                    for part, byte in (("pre", 0xF8), ("suf", 0xF9), ("mid", 0xFA))]
     pairs = common(r, name, "llama") + [
         pair("llama.attention.head_count_kv", U32, r.kv_heads), pair("llama.vocab_size", U32, r.vocabulary),
         pair("llama.rope.dimension_count", U32, head), pair("llama.attention.layer_norm_rms_epsilon", F32, 1e-5),
@@ -356,7 +360,7 @@ def make(name, folder):
     if all((folder / n).exists() for n in names):
         return folder / names[0]
     folder.mkdir(parents=True, exist_ok=True)
-    family = {"llama": llama, "bert": bert}.get(r.family, large)
+    family = {"llama": llama, "llama-fim": llama, "bert": bert}.get(r.family, large)
     pairs, tensors = family(r, name)
     with tempfile.TemporaryDirectory(dir=folder) as work:
         made = [pathlib.Path(work) / n for n in names]

@@ -32,6 +32,11 @@ MINE = {
 }
 
 
+def address(daemon, app):
+    """Where it is told to ask: Claude Code adds /v1 by itself."""
+    return f"http://127.0.0.1:{daemon.port}" + ("/v1" if app != "claude-code" else "")
+
+
 class Person:
     """Somebody with a home and apps, who calls hearth."""
 
@@ -138,7 +143,7 @@ def test_there_and_back(world, person, app, mine):
     out = person.does("connect", app)
     assert f"file     {path}" in out and "fake-model spoke after" in out
     text = path.read_text()
-    assert f"http://127.0.0.1:{world.daemon.port}/v1" in text and "chat" in text
+    assert address(world.daemon, app) + '"' * (app == "claude-code") in text and "chat" in text
     assert stat.S_IMODE(path.stat().st_mode) == (0o640 if mine else 0o600)
     assert person.app(app) == {**person.app(app), "connected": True, "file": str(path), "model": "chat"}
     asked = world.last()
@@ -194,6 +199,23 @@ def test_never_into_somebody_elses_file(person):
     os.symlink(theirs, person.home / AIDER)
     assert "not ours" in person.refused(77, "connect", "aider")
     assert theirs.read_text() == "x: 1\n" and not person.app("aider")["connected"]
+
+
+def test_claude_code_asks_in_its_own_words(make):
+    fake = make.fake()
+    daemon = make.daemon(config={"providers": {"claude": fake.provider(kind="anthropic")}})
+    person = Person(daemon)
+    person.put(CLAUDE_CODE, MINE["claude-code"])
+    assert "fake-model spoke after" in person.does("connect", "claude-code")
+    asked = fake.asked()
+    assert asked.path == "/v1/messages" and asked.body["tools"][0]["input_schema"]["type"] == "object"
+    env = json.loads((person.home / CLAUDE_CODE).read_text())["env"]
+    assert env.pop("MINE") == "1" and env.pop("ANTHROPIC_BASE_URL") == f"http://127.0.0.1:{daemon.port}"
+    assert env.pop("ANTHROPIC_AUTH_TOKEN") == "none" and set(env.values()) == {"fake-model"} and len(env) == 4
+    person.does("disconnect", "claude-code")
+    assert (person.home / CLAUDE_CODE).read_text() == MINE["claude-code"]
+    fake.script("status=529 message=no%20room")
+    assert "no room" in person.refused(1, "connect", "claude-code")
 
 
 # --- an app that starts hearth itself --------------------------------------------------------------
@@ -276,7 +298,7 @@ def test_print_changes_nothing(world, person, app):
     url = f"http://127.0.0.1:{world.daemon.port}/v1"
     for words in (["--print"], ["--dry-run", "--docker"]):
         out = person.does("connect", app, *words)
-        assert url in out and ("hk_..." in out) == ("--docker" in words)
+        assert address(world.daemon, app) in out and ("hk_..." in out) == ("--docker" in words)
     answer = person.told("connect", app, "--print")
     assert answer["dry_run"] and answer["base_url"] == url and answer["model"] == "chat" and answer["answer"] is None
     if app in FILES:

@@ -155,7 +155,7 @@ def test_json_media_types(daemon, kind):
     assert post(daemon, [("Content-Type", kind)]).status == 200
 
 
-@pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "deflate", "identity, gzip"])
+@pytest.mark.parametrize("coding", ["br", "deflate", "identity, gzip"])
 def test_compressed_bodies(daemon, upstream, coding):
     assert post(daemon, [("Content-Encoding", coding)]).status == 415
     assert upstream.stats()["requests"] == 0

@@ -59,6 +59,11 @@ def test_vectors(llama):
     assert coded.json()["model"] == "embed"
 
 
+def test_vectors_of_too_much(llama):
+    r = post(llama, "/v1/embeddings", model="embed", input="the " * 900)
+    assert (r.status, r.error) == (400, "context_length_exceeded"), r.body
+
+
 def test_ranks(llama):
     r = post(llama, "/v1/rerank", model="rank", query="a cat", documents=["cats", "dogs", "the sea"])
     assert r.status == 200 and len(r.json()["results"]) == 3

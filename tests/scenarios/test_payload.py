@@ -1,7 +1,9 @@
 """What may stand in a request's body, and how much of it. A body that is refused reaches nobody."""
 
+import base64
 import json
 import re
+import struct
 import time
 
 import pytest
@@ -220,8 +222,74 @@ def tools(n, size=10):
 
 
 def images(n):
-    part = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    part = {"type": "image_url", "image_url": {"url": "data:image/gif;base64,R0lGODlhAQABAAAAACw="}}
     return [{"role": "user", "content": [{"type": "text", "text": "fake: events=1"}, *[part] * n]}]
+
+
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 16, 16) + b"\x08\x06\0\0\0"
+
+
+def coded(data, kind="png"):
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+PICTURES = {  # what is refused, and so before any provider sees it
+    "bomb": coded(PNG.replace(struct.pack(">II", 16, 16), struct.pack(">II", 65535, 65535))),
+    "svg": coded(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "svg+xml"),
+    "jpeg 2000": coded(b"\0\0\0\x0cjP  \r\n\x87\n", "jp2"),
+    "avif": coded(b"\0\0\0\x20ftypavif\0\0\0\0avifmif1", "avif"),
+    "truncated": coded(PNG[:20]),
+    "not base64": "data:image/png;base64,????",
+    "file": "file:///etc/passwd",
+    "path": "/etc/passwd",
+    "gopher": "gopher://127.0.0.1/",
+    "nothing": "",
+}
+
+
+def with_picture(url):
+    return chat_with(messages=[{"role": "user", "content": [
+        {"type": "text", "text": "fake: events=1"}, {"type": "image_url", "image_url": {"url": url}}]}])
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_that_are_none(daemon, fake, name):
+    fake.clear()
+    r = daemon.ask("POST", "/v1/chat/completions", with_picture(PICTURES[name]))
+    assert (r.status, r.error) == (400, "invalid_value") and r.json()["error"]["param"] == "messages"
+    assert fake.stats()["requests"] == 0
+
+
+@pytest.mark.parametrize("url", [coded(PNG), coded(b"GIF89a\1\0\1\0\0"), "https://example.org/a.png"])
+def test_pictures(daemon, fake, url):
+    accepted(daemon, fake, with_picture(url))
+
+
+def ways(n):
+    return [{"type": "object", "properties": {f"p{i}": {"type": "string"}}} for i in range(n)]
+
+
+def with_schema(schema):
+    return chat_with(response_format={"type": "json_schema", "json_schema": {"schema": schema}})
+
+
+@pytest.mark.parametrize("fits, is_too_much", [
+    ({"enum": [f"v{i}" for i in range(2000)]}, {"enum": [f"v{i}" for i in range(2001)]}),
+    ({"anyOf": ways(500)}, {"anyOf": ways(501)}),
+    ({"properties": {f"p{i}": {} for i in range(500)}}, {"properties": {f"p{i}": {} for i in range(501)}}),
+])
+def test_schemas_with_too_much_to_choose_from(daemon, fake, fits, is_too_much):
+    accepted(daemon, fake, with_schema(fits))
+    fake.clear()
+    r = daemon.ask("POST", "/v1/chat/completions", with_schema(is_too_much))
+    assert (r.status, r.error) == (400, "invalid_value") and r.json()["error"]["param"] == "response_format"
+    assert fake.stats()["requests"] == 0
+
+
+@pytest.mark.parametrize("value", ["", [], [""], ["a", ""], [[]], {"a": 1}, 5, None, [None], ["a"] * 2049])
+def test_inputs_of_vectors(daemon, value):
+    r = daemon.ask("POST", "/v1/embeddings", {"model": "fake-model", "input": value})
+    assert r.status == 400 and r.json()["error"]["param"] == "input", r.body
 
 
 CAPS = {
