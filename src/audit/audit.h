@@ -6,7 +6,7 @@
 #include "store/store.h"
 
 #define MOST_TRIES 18u /* ten attempts, and eight places that were passed over */
-#define MOST_CALLS 16u /* kinds of call */
+#define MOST_CALLS 24u /* kinds of call */
 #define MOST_STATES LEDGER_STATES
 #define MOST_BUCKETS 16u
 

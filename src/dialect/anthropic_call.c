@@ -6,30 +6,42 @@
 
 #include "dialect/codec.h"
 
+#define MOST_NAMES 1024u /* bytes of what is left out, about; and of each */
+#define MOST_NAME 64u
 #define MOST_USER 1024u /* bytes of who asks, in the common form */
 /* A block of the system prompt that begins so is Claude Code's word to Anthropic's accounts. It
  * differs from request to request, so an engine that read it would find nothing in its cache. */
 #define ACCOUNT SLICE("x-anthropic-billing-header:")
 
+struct turn {          /* of the user, until somebody else speaks: one message of several */
+    struct text parts; /* a list that is open */
+    struct json_writer w;
+    size_t n;
+    struct slice only; /* the first, where it is a text of the caller's */
+};
 struct reading {
     struct call *call;
     const struct json_value *root;
     struct json_writer w; /* the common form */
-    struct text dropped;  /* names, commas between */
-    const char *lacks;    /* the first thing that the common form has no word for */
+    struct turn turn;
+    struct text dropped; /* names, commas between */
+    const char *lacks;   /* the first thing that the common form has no word for */
     struct why *why;
 };
 
 static void drop(struct reading *r, struct slice name)
 {
     struct slice rest = text_slice(&r->dropped), one;
+    if (r->dropped.len > MOST_NAMES)
+        return;
+    name = slice_to(name, min_size(name.len, MOST_NAME));
     while (slice_split(&rest, ',', &one)) {
         if (slice_is(one, name))
             return;
     }
     if (r->dropped.len)
         text_byte(&r->dropped, ',');
-    text_add(&r->dropped, name);
+    text_visible(&r->dropped, name);
 }
 
 static void lack(struct reading *r, const char *what)
@@ -96,12 +108,39 @@ static bool gather_document(const struct json_value *block, struct text *out)
 
 /* ---- parts ----------------------------------------------------------------------------------- */
 
+static struct json_writer *open_part(struct reading *r, struct slice type)
+{
+    struct turn *t = &r->turn;
+    if (!t->n++) {
+        text_clear(&t->parts);
+        t->w = json_writer(&t->parts);
+        json_open_array(&t->w);
+    }
+    json_open_object(&t->w);
+    json_put_pair(&t->w, "type", type);
+    return &t->w;
+}
+
 static void put_text_part(struct reading *r, struct slice text)
 {
-    json_open_object(&r->w);
-    json_put_pair(&r->w, "type", SLICE("text"));
-    json_put_pair(&r->w, "text", text);
-    json_close_object(&r->w);
+    struct json_writer *w = open_part(r, SLICE("text"));
+    json_put_pair(w, "text", text);
+    json_close_object(w);
+}
+
+/* A text that lives as long as the document. */
+static void put_said(struct reading *r, struct slice text)
+{
+    put_text_part(r, text);
+    if (r->turn.n == 1)
+        r->turn.only = text.ptr ? text : SLICE("");
+}
+
+/* The common form is judged all the same, and a message must say something. */
+static void lack_part(struct reading *r, const char *what)
+{
+    lack(r, what);
+    put_text_part(r, SLICE(""));
 }
 
 static enum err put_image(struct reading *r, const struct json_value *block)
@@ -117,18 +156,17 @@ static enum err put_image(struct reading *r, const struct json_value *block)
     } else if (is_type(source, "url")) {
         text_add(&url, json_text(json_get(source, "url")));
     } else if (is_type(source, "file")) {
-        lack(r, "it has no word for files that a service keeps");
+        lack_part(r, "it has no word for files that a service keeps");
     } else {
         e = bad(r, "messages", "an image needs a source of type base64, url or file");
     }
     if (!e && url.len) {
-        json_open_object(&r->w);
-        json_put_pair(&r->w, "type", SLICE("image_url"));
-        json_key(&r->w, "image_url");
-        json_open_object(&r->w);
-        json_put_pair(&r->w, "url", text_slice(&url));
-        json_close_object(&r->w);
-        json_close_object(&r->w);
+        struct json_writer *w = open_part(r, SLICE("image_url"));
+        json_key(w, "image_url");
+        json_open_object(w);
+        json_put_pair(w, "url", text_slice(&url));
+        json_close_object(w);
+        json_close_object(w);
     }
     r->w.out->failed |= url.failed;
     text_fini(&url);
@@ -141,7 +179,7 @@ static void put_document(struct reading *r, const struct json_value *block)
     if (gather_document(block, &words))
         put_text_part(r, text_slice(&words));
     else
-        lack(r, "it has no word for documents that are no text");
+        lack_part(r, "it has no word for documents that are no text");
     r->w.out->failed |= words.failed;
     text_fini(&words);
 }
@@ -149,7 +187,7 @@ static void put_document(struct reading *r, const struct json_value *block)
 static enum err put_part(struct reading *r, const struct json_value *block)
 {
     if (is_type(block, "text")) {
-        put_text_part(r, json_text(json_get(block, "text")));
+        put_said(r, json_text(json_get(block, "text")));
     } else if (is_type(block, "image")) {
         return put_image(r, block);
     } else if (is_type(block, "document") || is_type(block, "search_result")) {
@@ -157,7 +195,7 @@ static enum err put_part(struct reading *r, const struct json_value *block)
     } else if (!type_of(block).len) {
         return bad(r, "messages", "a content block must be an object with a type");
     } else {
-        lack(r, "it has no word for a kind of content block in it");
+        lack_part(r, "it has no word for a kind of content block in it");
     }
     return OK;
 }
@@ -175,6 +213,24 @@ static void put_plain(struct reading *r, struct slice role, struct slice text)
     open_message(r, role);
     json_put_pair(&r->w, "content", text);
     json_close_object(&r->w);
+}
+
+/* What the user said since somebody else did. Not everybody takes a list. */
+static void end_turn(struct reading *r)
+{
+    struct turn *t = &r->turn;
+    if (t->n == 1 && t->only.ptr) {
+        put_plain(r, SLICE("user"), t->only);
+    } else if (t->n) {
+        json_close_array(&t->w);
+        open_message(r, SLICE("user"));
+        json_key(&r->w, "content");
+        json_put_raw(&r->w, text_slice(&t->parts));
+        json_close_object(&r->w);
+    }
+    r->w.out->failed |= t->parts.failed;
+    t->n = 0;
+    t->only = (struct slice){0};
 }
 
 /* A tool's result is text; pictures in it follow in the message of the user behind it. */
@@ -218,45 +274,33 @@ static enum err put_pictures_of(struct reading *r, const struct json_value *resu
     return e;
 }
 
-static bool has_pictures(const struct json_value *result)
-{
-    const struct json_value *content = json_get(result, "content");
-    for (struct json_iter i = json_begin(json_is_array(content) ? content : NULL); json_next(&i);) {
-        if (is_type(i.value, "image"))
-            return true;
-    }
-    return false;
-}
-
 /* Results first, whatever stands around them: they answer the calls before this message. */
 static enum err put_user(struct reading *r, const struct json_value *blocks)
 {
-    const struct json_value *only = NULL;
-    size_t parts = 0;
     enum err e = OK;
     for (struct json_iter i = json_begin(blocks); json_next(&i);) {
-        bool result = is_type(i.value, "tool_result");
-        if (result)
+        if (is_type(i.value, "tool_result"))
             put_result(r, i.value);
-        if (!result || has_pictures(i.value)) {
-            only = i.value;
-            parts++;
-        }
     }
-    if (!parts)
-        return OK;
-    if (parts == 1 && is_type(only, "text")) { /* not everybody takes a list */
-        put_plain(r, SLICE("user"), json_text(json_get(only, "text")));
-        return OK;
-    }
-    open_message(r, SLICE("user"));
-    json_key(&r->w, "content");
-    json_open_array(&r->w);
     for (struct json_iter i = json_begin(blocks); !e && json_next(&i);)
         e = is_type(i.value, "tool_result") ? put_pictures_of(r, i.value) : put_part(r, i.value);
-    json_close_array(&r->w);
-    json_close_object(&r->w);
     return e;
+}
+
+/* What the program tells the model later than at the beginning. Many templates take a system
+ * message at the beginning only, so it is told with the user's words, marked as Claude Code does. */
+static void put_reminder(struct reading *r, const struct json_value *content)
+{
+    struct text words = {0};
+    text_add(&words, SLICE("<system-reminder>\n"));
+    if (json_is_text(content))
+        text_add(&words, json_text(content));
+    for (struct json_iter i = json_begin(json_is_array(content) ? content : NULL); json_next(&i);)
+        text_add(&words, json_text(json_get(i.value, "text")));
+    text_add(&words, SLICE("\n</system-reminder>"));
+    put_text_part(r, text_slice(&words));
+    r->w.out->failed |= words.failed;
+    text_fini(&words);
 }
 
 static void put_call(struct reading *r, const struct json_value *block)
@@ -332,19 +376,23 @@ static enum err put_message(struct reading *r, const struct json_value *message)
     struct slice role = json_text(json_get(message, "role"));
     const struct json_value *content = json_get(message, "content");
     bool user = slice_is(role, SLICE("user")), rules = slice_is(role, SLICE("system"));
-    struct text words = {0};
     if (!user && !rules && !slice_is(role, SLICE("assistant")))
         return bad(r, "messages", "each message needs the role user or assistant");
     if (!json_is_text(content) && !json_is_array(content))
         return bad(r, "messages", "content must be a string or a list of blocks");
-    if (json_is_text(content) || rules) {
-        gather_text(content, &words);
-        put_plain(r, role, text_slice(&words));
-        r->w.out->failed |= words.failed;
-        text_fini(&words);
-        return OK;
+    if (user && json_is_array(content))
+        return put_user(r, content);
+    if (user) {
+        put_said(r, json_text(content));
+    } else if (rules) {
+        put_reminder(r, content);
+    } else {
+        end_turn(r);
+        if (json_is_array(content))
+            return put_assistant(r, content);
+        put_plain(r, role, json_text(content));
     }
-    return user ? put_user(r, content) : put_assistant(r, content);
+    return OK;
 }
 
 static enum err put_system_text(struct reading *r, const struct json_value *content)
@@ -378,6 +426,7 @@ static enum err put_messages(struct reading *r, const struct json_value *root)
     e = put_system_text(r, json_get(root, "system"));
     for (struct json_iter i = json_begin(messages); !e && json_next(&i);)
         e = put_message(r, i.value);
+    end_turn(r);
     json_close_array(&r->w);
     return e;
 }
@@ -584,10 +633,10 @@ static enum err put_all(struct reading *r, const struct json_value *root)
     enum err e = put_messages(r, root);
     for (struct json_iter i = json_begin(root); !e && json_next(&i);) {
         const struct field *f = field_of(i.key);
+        if (json_is_null(i.value))
+            continue;
         if (!f) {
             drop(r, i.key);
-        } else if (json_is_null(i.value)) {
-            continue;
         } else if (f->put) {
             e = f->put(r, i.value);
         } else if (f->as) {
@@ -643,6 +692,7 @@ static enum err decode_call(struct arena *arena, struct call *call, struct why *
     if (!e)
         e = keep(arena, call, &r);
     text_fini(&common);
+    text_fini(&r.turn.parts);
     text_fini(&r.dropped);
     return e;
 }

@@ -103,8 +103,15 @@ static void test_messages(void **state)
          "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"t\",\"type\":"
          "\"function\",\"function\":{\"name\":\"n\",\"arguments\":\"{}\"}}]}"},
         {TALK(SAID("")), "{\"role\":\"assistant\",\"content\":\"\"}"},
-        {TALK("{\"role\":\"system\",\"content\":[" TEXT("s") "]}"),
-         "{\"role\":\"system\",\"content\":\"s\"}"},
+        /* one turn, whoever adds to it */
+        {TALK(USER("\"a\"") "," USER("[" TEXT("b") "]")), USER("[" TEXT("a") "," TEXT("b") "]")},
+        {TALK(USER("\"a\"") ",{\"role\":\"system\",\"content\":[" TEXT("s") "]}," SAID("") "," USER(
+             "\"b\"")),
+         USER("[" TEXT("a") "," TEXT("<system-reminder>\\ns\\n</system-reminder>") "]") ",{\"role\":\"assistant\",\"content\":\"\"}," USER(
+             "\"b\"")},
+        {TALK(SAID("") "," USER("[" RESULT("") "]") "," USER("\"a\"")),
+         "{\"role\":\"assistant\",\"content\":\"\"}," OUR_RESULT("") "," USER("\"a\"")},
+        {TALK(USER("\"\"")), USER("\"\"")},
     };
     (void)state;
     wrong = 0;
@@ -175,6 +182,7 @@ static void test_without_a_word(void **state)
         {WITH("\"speed\":\"fast\",\"diagnostics\":{},\"hearth\":1"), true,
          "speed,diagnostics,hearth"},
         {WITH("\"output_config\":{\"task_budget\":{}}"), true, "task_budget"},
+        {WITH("\"output_config\":{\"a\\r\\nX: y\":{}}"), true, "a\\x0d\\x0aX: y"},
         {TALK(SAID("{\"type\":\"redacted_thinking\"},{\"type\":\"redacted_thinking\"}")), true,
          "redacted_thinking"},
         {WITH("\"tools\":[{\"type\":\"web_search_20250305\",\"name\":\"w\"}]"), false, ""},

@@ -360,6 +360,8 @@ static void write_error(const struct why *why, struct text *out)
     const struct err_row *row = err_row(why->code);
     struct json_writer w = json_writer(out);
     struct text message = {0};
+    if (why->code == ERR_CTX_TOO_LONG) /* agents shorten a conversation when they read this */
+        text_add(&message, SLICE("prompt is too long: "));
     if (why->param[0])
         text_format(&message, "%s: ", why->param);
     text_add(&message, slice_of(why->text));

@@ -261,12 +261,23 @@ static void test_errors(void **state)
     }
 }
 
+static void test_too_long(void **state)
+{
+    struct text out = {0};
+    struct why why;
+    (void)state;
+    why_set(&why, ERR_CTX_TOO_LONG, "9 > 8");
+    reply_write_error(DIALECT_ANTHROPIC, &why, &out);
+    assert_non_null(strstr(text_cstr(&out), "\"message\":\"prompt is too long: 9 > 8. "));
+    text_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_streams),        cmocka_unit_test(test_calls_in_turns),
         cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_object),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_errors),         cmocka_unit_test(test_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

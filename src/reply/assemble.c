@@ -449,12 +449,13 @@ enum err assembler_finish(struct assembler *a, struct text *out)
 {
     struct text common = {0};
     bool whole = a->whole.len > 0;
-    if (whole && a->ready) {
+    bool as_it_is = !voice_of(&a->hearer)->write_object; /* that is how he reads it */
+    if (whole && (a->ready || as_it_is)) {
         text_add(out, text_slice(&a->whole));
         return out->failed ? ERR_NO_MEMORY : OK;
     }
-    if (!whole && !voice_of(&a->hearer)->write_object)
-        return write_common(a, out); /* that is how he reads it */
+    if (as_it_is)
+        return write_common(a, out);
     enum err e = whole ? OK : write_common(a, &common);
     if (!e)
         e = translate(a, text_slice(whole ? &a->whole : &common), out);

@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "os/os.h"
 
+static_assert(CALL_COUNT <= MOST_CALLS, "a row has a place for each kind");
+
 #define MOST_WAITING (64u * 1024 * 1024) /* bytes for a job that does not get its turn */
 
 struct sealing {

@@ -3,7 +3,9 @@
  * refused, so that another target may be tried; what would not is left out and named. */
 #include "wire/codec.h"
 
-#define USUAL_MOST 8192    /* tokens of an answer, where the caller says nothing */
+#define USUAL_MOST 8192  /* tokens of an answer, where the caller says nothing */
+#define MOST_NAMES 1024u /* bytes of what is left out, about; and of each */
+#define MOST_NAME 64u
 #define LEAST_THOUGHT 1024 /* tokens: a smaller budget is refused there */
 
 struct writing {
@@ -20,11 +22,18 @@ static enum err cannot(struct writing *o, const char *param, const char *words)
     return why_param(o->why, ERR_CANNOT, param, "%s", words);
 }
 
-static void drop(struct writing *o, const char *name)
+static void drop_name(struct writing *o, struct slice name)
 {
+    if (o->dropped->len > MOST_NAMES)
+        return;
     if (o->dropped->len)
         text_byte(o->dropped, ',');
-    text_add(o->dropped, slice_of(name));
+    text_visible(o->dropped, slice_to(name, min_size(name.len, MOST_NAME)));
+}
+
+static void drop(struct writing *o, const char *name)
+{
+    drop_name(o, slice_of(name));
 }
 
 static const struct json_value *asked(const struct writing *o, const char *name)
@@ -664,11 +673,8 @@ static enum err judge(struct writing *o)
         bool known = is_taken(i.key) || json_is_null(i.value);
         for (size_t k = 0; k < COUNT(beyond); k++)
             known |= slice_is(i.key, slice_of(beyond[k].name));
-        if (known)
-            continue;
-        if (o->dropped->len)
-            text_byte(o->dropped, ',');
-        text_add(o->dropped, i.key);
+        if (!known)
+            drop_name(o, i.key);
     }
     return OK;
 }

@@ -55,7 +55,7 @@ static enum err choose(const struct call *c, enum dialect theirs, const struct t
             w.dialect = DIALECT_LLAMA; /* the common form's way to say it, in its own words */
         if (w.kind == CALL_NONE || !speaks(w.dialect, w.kind))
             return why_set(why, ERR_CANNOT, "%s", why_not(c));
-        w.ready = c->dialect == DIALECT_OPENAI && w.dialect == c->dialect && w.kind == c->kind;
+        w.ready = c->dialect == DIALECT_OPENAI && w.kind == c->kind && w.kind != CALL_INFILL;
     }
     w.whole = is_whole(&w, c);
     if (w.dialect == DIALECT_OPENAI && w.kind == CALL_COMPLETE && !w.whole)

@@ -115,6 +115,7 @@ EVERYTHING = {
                 {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}}]},
             {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}},
             {"type": "document", "title": "T", "source": {"type": "text", "media_type": "text/plain", "data": "D"}}]},
+        {"role": "system", "content": "Be quick."},
         {"role": "user", "content": [{"type": "text", "text": "fake: events=1"}]}],
 }
 
@@ -136,8 +137,10 @@ def test_an_openai_target_is_asked(daemon, fakes):
         {"type": "text", "text": "fake: events=1"},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
         {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}},
-        {"type": "text", "text": "T\n\nD"}]}
-    assert messages[6] == {"role": "user", "content": "fake: events=1"} and len(messages) == 7
+        {"type": "text", "text": "T\n\nD"},
+        {"type": "text", "text": "<system-reminder>\nBe quick.\n</system-reminder>"},
+        {"type": "text", "text": "fake: events=1"}]}
+    assert len(messages) == 6
     assert body["tools"] == [{"type": "function", "function": {
         "name": "weather", "description": "d", "parameters": {"type": "object"}}}]
     assert body["tool_choice"] == "required" and body["parallel_tool_calls"] is False
@@ -145,7 +148,9 @@ def test_an_openai_target_is_asked(daemon, fakes):
     assert (body["temperature"], body["top_p"], body["top_k"]) == (0.5, 0.9, 40)
     assert body["thinking_budget_tokens"] == 2000 and body["chat_template_kwargs"] == {"enable_thinking": True}
     assert body["reasoning_effort"] == "high" and body["response_format"]["json_schema"]["schema"] == {"type": "object"}
-    assert not {"service_tier", "context_management", "diagnostics", "speed", "cache_control"} & set(body)
+    gone = {"service_tier", "context_management", "diagnostics", "speed", "cache_control"}
+    assert not gone & set(body)
+    assert set(said.header("x-hearth-dropped").split(",")) == gone | {"redacted_thinking"}
 
 
 def test_an_anthropic_target_is_asked_in_its_callers_words(daemon, fakes):
@@ -180,6 +185,8 @@ def test_an_anthropic_target_is_asked_by_openais_clients(daemon, fakes):
             {"role": "developer", "content": "Be kind."},
             {"role": "user", "content": "fake: events=1"}]})
     assert r.status == 200, r.body
+    assert set(r.header("x-hearth-dropped").split(",")) == {
+        "temperature", "seed", "presence_penalty", "logit_bias", "reasoning_content"}
     body = fakes["anthropic"].asked().body
     assert body == {
         "model": "a", "max_tokens": 5000, "temperature": 1, "top_p": 0.9, "stop_sequences": ["END"], "stream": True,
@@ -353,6 +360,8 @@ for turn in range(5):
         {"type": "tool_result", "tool_use_id": b.id, "content": b.input["city"] + " is sunny"}
         for b in a.content if b.type == "tool_use"]})
 print(json.dumps([turn, a.stop_reason, text, a.usage.input_tokens, [m.id for m in client.models.list()]]))
+if MODEL == "a":
+    assert client.messages.count_tokens(model=MODEL, messages=messages, tools=tools).input_tokens == 7
 try:
     client.messages.create(model="nobody", max_tokens=1, messages=messages)
 except anthropic.NotFoundError as e:

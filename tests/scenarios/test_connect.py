@@ -553,7 +553,8 @@ APPS = {
     "continue": ["cn", "-p", "Say hello."],
     "opencode": ["opencode", "run", "Say hello."],
     "aider": ["aider", "--message", "Say hello.", "--no-git", "--yes-always", "--no-check-update",
-              "--no-show-model-warnings"]}
+              "--no-show-model-warnings"],
+    "claude-code": ["claude", "-p", "Say hello."]}
 
 
 def real_app(p, app, seconds):
@@ -564,7 +565,8 @@ def real_app(p, app, seconds):
         pytest.skip(f"{program} is not in HEARTH_TEST_APPS")
     p.env["PATH"] = f"{folder}:{os.environ['PATH']}"
     p.does("connect", app)
-    env = {**p.ground.environment(p.daemon.home), **p.env, "CI": "1"}
+    env = {**p.ground.environment(p.daemon.home), **p.env, "CI": "1",
+           "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "CLAUDE_CODE_TMPDIR": str(p.home)}
     done = subprocess.run([str(folder / program), *words], cwd=p.home, env=env, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=seconds, **p.ground.rules)
     p.does("disconnect", app)
@@ -575,7 +577,7 @@ def real_app(p, app, seconds):
 @pytest.mark.parametrize("app", APPS)
 def test_the_real_app_gets_an_answer(make, app):
     """HEARTH_TEST_APPS names a folder with their programs in bin/, readable for everybody."""
-    s = shop.Shop(make, {"a": "tokens=4 nonce=heard"}, **shop.UNBOXED)
+    s = shop.Shop(make, {"a": ("tokens=4 nonce=heard", {"ctx": 65536})}, **shop.UNBOXED)
     done = real_app(Person(s.daemon), app, 120)
     assert "heard.0" in done.stdout, (done.returncode, done.stdout[-3000:], done.stderr[-3000:])
     assert s.daemon.rows(most=1)[0]["outcome"] == "OK"

@@ -20,7 +20,7 @@ CALLERS = {"chat": CHAT, "ollama": OLLAMA_CHAT}
 PROMPTED = {"completion": COMPLETION, "generate": OLLAMA_GENERATE}
 KINDS = ["openai_compatible", "ollama", "anthropic"]
 STREAMS = pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
-PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(40)).decode()
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 ARGS = {"city": "Z\u00fcrich", "n": 1}
 
 
