@@ -23,6 +23,10 @@ struct call_case {
 #define USER "{\"role\":\"user\",\"content\":\"hi\"}"
 #define CHAT(more) "{\"model\":\"m\",\"messages\":[" USER "]" more "}"
 #define OURS(more) "{\"model\":\"theirs\",\"messages\":[" USER "]" more ",\"stream\":true}"
+#define PNG                                                                                        \
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNg"                                 \
+    "AAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+#define GIF "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 #define ONE(message) "{\"model\":\"m\",\"messages\":[" message "]}"
 #define THEIRS(message) "{\"model\":\"theirs\",\"messages\":[" message "],\"stream\":true}"
 
@@ -71,9 +75,10 @@ static const struct call_case calls[] = {
      THEIRS("{\"role\":\"system\",\"content\":\"x\"}"), ""},
     {CALL_CHAT,
      ONE("{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":"
-         "\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,QUJD\"}},{\"type\":\"text\","
+         "\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64," PNG
+         "\"}},{\"type\":\"text\","
          "\"text\":\"b\"}]}"),
-     OK, THEIRS("{\"role\":\"user\",\"content\":\"a\\nb\",\"images\":[\"QUJD\"]}"), ""},
+     OK, THEIRS("{\"role\":\"user\",\"content\":\"a\\nb\",\"images\":[\"" PNG "\"]}"), ""},
     {CALL_CHAT,
      ONE("{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":"
          "\"http://x/y.png\"}}]}"),
@@ -168,7 +173,7 @@ static void test_there_and_back(void **state)
     static const char *const bodies[] = {
         "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"be\"}," USER
         ",{\"role\":\"assistant\",\"content\":\"ho\",\"thinking\":\"hm\"},{\"role\":\"user\",\"content\":"
-        "\"a \\u20ac \\\" \\n\",\"images\":[\"iVBORw0KGgoAAAA=\",\"/9j/AA==\"]}]}",
+        "\"a \\u20ac \\\" \\n\",\"images\":[\"" PNG "\",\"" GIF "\"]}]}",
         "{\"model\":\"m\",\"messages\":[" USER ",{\"role\":\"assistant\",\"content\":\"\","
         "\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":{\"a\":[1,{\"b\":null}]}}},"
         "{\"id\":\"x\",\"function\":{\"name\":\"g\",\"arguments\":{}}}]},{\"role\":\"tool\","
