@@ -50,9 +50,10 @@ struct call {
     enum call_wish wish; /* then there is no common form */
     struct slice model;  /* as the caller wrote it; "" when not at all. In the arena */
     bool stream, wants_usage, has_system;
-    bool unscaled;               /* vectors are wanted as long as the model makes them */
+    bool base64;                 /* vectors are wanted so */
     bool fetches;                /* it names something that whoever answers has to fetch */
     uint64_t least_tokens;       /* so many, or more, stand in what is to be read */
+    bool unscaled;               /* vectors are wanted as long as the model makes them */
     struct slice body;           /* the caller's own bytes, owned by the request */
     struct edits edits;          /* from the caller's bytes to every target's */
     struct json_span model_span; /* key == value == end: not there */

@@ -104,6 +104,8 @@ static const struct good goods[] = {
      "{\"model\":\"m\",\"stream\":false,\"prompt\":\"hi\",\"max_tokens\":3,\"json_schema\":"
      "{\"type\":\"object\"}}",
      "keep_alive"},
+    {CALL_COMPLETE, "{\"model\":\"m\",\"prompt\":\"a\",\"suffix\":\"b\",\"options\":{\"seed\":1}}",
+     "{\"model\":\"m\",\"stream\":true,\"prompt\":\"a\",\"suffix\":\"b\",\"seed\":1}", ""},
     /* vectors */
     {CALL_EMBED, "{\"model\":\"m\",\"input\":\"a\"}", "{\"model\":\"m\",\"input\":\"a\"}", ""},
     {CALL_EMBED, "{\"model\":\"m\",\"input\":[\"a\",\"b\"],\"dimensions\":8,\"truncate\":true}",
@@ -180,7 +182,6 @@ static const struct bad bads[] = {
      ERR_BAD_VALUE, NULL},
     {CALL_CHAT, "{\"m\\u006fdel\":\"m\",\"messages\":[" USER "]}", ERR_BAD_REQUEST, NULL},
     {CALL_COMPLETE, "{\"model\":\"m\",\"prompt\":[1]}", ERR_BAD_VALUE, NULL},
-    {CALL_COMPLETE, "{\"model\":\"m\",\"prompt\":\"a\",\"suffix\":\"b\"}", ERR_BAD_VALUE, NULL},
     {CALL_COMPLETE, "{\"model\":\"m\",\"prompt\":\"a\",\"template\":\"b\"}", ERR_BAD_VALUE, NULL},
     {CALL_COMPLETE, "{\"model\":\"m\",\"prompt\":\"a\",\"raw\":true,\"system\":\"b\"}",
      ERR_BAD_VALUE, "raw mode does not support template, system, or context"},

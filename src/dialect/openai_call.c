@@ -277,6 +277,7 @@ enum err openai_decode_call(struct arena *arena, struct call *call, struct why *
     if (e)
         return e;
     m.streams = is_streamed(call, doc.root);
+    call->base64 = slice_is(json_text(json_get(doc.root, "encoding_format")), SLICE("base64"));
     if (!json_is_object(doc.root))
         e = why_set(why, ERR_BAD_VALUE, "an object is expected");
     if (!e)

@@ -172,18 +172,19 @@ static void test_there_and_back(void **state)
 {
     static const char *const bodies[] = {
         "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"be\"}," USER
-        ",{\"role\":\"assistant\",\"content\":\"ho\",\"thinking\":\"hm\"},{\"role\":\"user\",\"content\":"
+        ",{\"role\":\"assistant\",\"content\":\"ho\",\"thinking\":\"hm\"},{\"role\":\"user\","
+        "\"content\":"
         "\"a \\u20ac \\\" \\n\",\"images\":[\"" PNG "\",\"" GIF "\"]}]}",
         "{\"model\":\"m\",\"messages\":[" USER ",{\"role\":\"assistant\",\"content\":\"\","
         "\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":{\"a\":[1,{\"b\":null}]}}},"
         "{\"id\":\"x\",\"function\":{\"name\":\"g\",\"arguments\":{}}}]},{\"role\":\"tool\","
         "\"tool_name\":\"g\",\"content\":\"1\"},{\"role\":\"tool\",\"tool_name\":\"f\",\"content\":"
         "\"2\"}],\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]}",
-        CHAT(
-            ",\"options\":{\"num_predict\":5,\"seed\":1,\"temperature\":0.25,\"top_k\":4,\"top_p\":0.5,"
-            "\"min_p\":0.125,\"typical_p\":1,\"repeat_last_n\":-1,\"repeat_penalty\":1.5,"
-            "\"presence_penalty\":1,\"frequency_penalty\":-1,\"mirostat\":1,\"mirostat_tau\":5,"
-            "\"mirostat_eta\":0.5,\"stop\":[\"a\",\"b\"]}"),
+        CHAT(",\"options\":{\"num_predict\":5,\"seed\":1,\"temperature\":0.25,\"top_k\":4,"
+             "\"top_p\":0.5,"
+             "\"min_p\":0.125,\"typical_p\":1,\"repeat_last_n\":-1,\"repeat_penalty\":1.5,"
+             "\"presence_penalty\":1,\"frequency_penalty\":-1,\"mirostat\":1,\"mirostat_tau\":5,"
+             "\"mirostat_eta\":0.5,\"stop\":[\"a\",\"b\"]}"),
         CHAT(",\"format\":\"json\",\"think\":false"),
         CHAT(",\"format\":{\"type\":\"object\",\"properties\":{}},\"think\":\"medium\""),
     };

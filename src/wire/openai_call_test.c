@@ -499,7 +499,7 @@ static void test_path(void **state)
 {
     (void)state;
     assert_string_equal(wire_path(&(struct wire)WIRE_CHAT), "/chat/completions");
-    assert_null(wire_path(&(struct wire){DIALECT_OPENAI, CALL_SPEAK, true, true, true}));
+    assert_null(wire_path(&(struct wire){.dialect = DIALECT_OPENAI, .kind = CALL_SPEAK}));
 }
 
 int main(void)

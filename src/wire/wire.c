@@ -58,6 +58,7 @@ static enum err choose(const struct call *c, enum dialect theirs, const struct t
         w.ready = c->dialect == DIALECT_OPENAI && w.kind == c->kind && w.kind != CALL_INFILL;
     }
     w.whole = is_whole(&w, c);
+    w.base64 = common && common->base64;
     if (w.dialect == DIALECT_OPENAI && w.kind == CALL_COMPLETE && !w.whole)
         w.ready = false; /* llama-server tells its usage in the last chunk of the text */
     *ret = w;
@@ -74,8 +75,6 @@ static enum err translate(struct decoder *d, const struct call *c, const struct 
     if (e)
         return e;
     struct common_call common = {doc.root, &d->wire, t, c->stream};
-    d->progress.base64 =
-        slice_is(json_text(json_get(doc.root, "encoding_format")), SLICE("base64"));
     e = codecs[d->wire.dialect]->encode(&common, out, &d->dropped, why);
     json_done(&doc);
     return e ? e : out->failed ? ERR_NO_MEMORY : OK;
@@ -160,6 +159,23 @@ static struct usage usage_in(const struct json_value *root)
     return u;
 }
 
+/* Vectors, where the answer is in the common form by now. Read again only if they must change. */
+static enum err in_numbers(struct decoder *d, const struct json_value *root, struct event *event,
+                           struct why *why)
+{
+    struct json_doc doc;
+    bool other = d->wire.own && d->wire.dialect != DIALECT_OPENAI;
+    if (other || (d->wire.dialect == DIALECT_OPENAI && vectors_fit(d, root)))
+        return OK;
+    enum err e = json_read(event->json, &whole_limits, NULL, &doc, NULL);
+    if (e)
+        return e;
+    if (!vectors_fit(d, doc.root))
+        e = vectors_turn(d, doc.root, event, why);
+    json_done(&doc);
+    return e;
+}
+
 enum err decoder_whole(struct decoder *d, struct slice body, struct event *ret, struct why *why)
 {
     const struct codec *codec = codecs[d->wire.dialect];
@@ -184,6 +200,8 @@ enum err decoder_whole(struct decoder *d, struct slice body, struct event *ret, 
     } else if (!e) {
         e = codec_edit_model(d, ret);
     }
+    if (!e && d->wire.kind == CALL_EMBED)
+        e = in_numbers(d, doc.root, ret, why);
     json_done(&doc);
     return e;
 }

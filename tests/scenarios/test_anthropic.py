@@ -14,6 +14,8 @@ import strict
 from dialects import CHAT, MESSAGES, TOOL
 from harness import providers
 
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
 CASES = {"text": "events=2", "thoughts": "reasoning=2 events=1 cached=2", "calls": "events=1 tools=2",
          "calls alone": "events=0 tools=1", "refusal": "events=0 refusal=1", "length": "finish=length",
          "all": "reasoning=1 events=2 tools=2 escaped=%5Cu00fc%5Cn%5C%22"}
@@ -112,7 +114,7 @@ EVERYTHING = {
             {"type": "tool_result", "tool_use_id": "t1", "content": "sunny"},
             {"type": "tool_result", "tool_use_id": "t2", "is_error": True, "content": [
                 {"type": "text", "text": "none"},
-                {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}}]},
+                {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}}]},
             {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}},
             {"type": "document", "title": "T", "source": {"type": "text", "media_type": "text/plain", "data": "D"}}]},
         {"role": "system", "content": "Be quick."},
@@ -135,7 +137,7 @@ def test_an_openai_target_is_asked(daemon, fakes):
     assert messages[4] == {"role": "tool", "tool_call_id": "t2", "content": "Error: none"}
     assert messages[5] == {"role": "user", "content": [
         {"type": "text", "text": "fake: events=1"},
-        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64," + PIXEL}},
         {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}},
         {"type": "text", "text": "T\n\nD"},
         {"type": "text", "text": "<system-reminder>\nBe quick.\n</system-reminder>"},
@@ -175,7 +177,7 @@ def test_an_anthropic_target_is_asked_by_openais_clients(daemon, fakes):
             {"role": "user", "content": "hi"},
             {"role": "user", "content": [
                 {"type": "text", "text": "look"},
-                {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64," + PIXEL}},
                 {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}]},
             {"role": "assistant", "content": None, "reasoning_content": "hm", "tool_calls": [
                 {"id": "t:1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Zürich"}'}},
@@ -195,7 +197,7 @@ def test_an_anthropic_target_is_asked_by_openais_clients(daemon, fakes):
         "messages": [
             {"role": "user", "content": [
                 {"type": "text", "text": "hi"}, {"type": "text", "text": "look"},
-                {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}},
+                {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}},
                 {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}}]},
             {"role": "assistant", "content": [
                 {"type": "tool_use", "id": "t_1", "name": "weather", "input": {"city": "Zürich"}},
@@ -230,7 +232,7 @@ def test_a_text_of_an_anthropic_target(daemon, fakes):
     {"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
     {"mcp_servers": [{"type": "url", "url": "https://example.org", "name": "x"}]},
     {"messages": [{"role": "user", "content": [
-        {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "AA=="}},
+        {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": PIXEL}},
         {"type": "text", "text": "fake: events=1"}]}]}])
 def test_what_only_anthropic_does(daemon, more):
     r = MESSAGES.send(daemon.port, {**MESSAGES.body("events=1", model="o"), **more})
