@@ -387,9 +387,9 @@ static void check_seed(void **state)
     static const char *const set[] = {"providers.localai.kind=openai_compatible", NULL};
     assert_int_equal(home_load(&h, NULL, set, &c, &report), OK);
     assert_string_equal(home_report(&h, &report),
-                        "llm_providers.yaml:16: warning: providers.claude.base_url: found "
-                        "\"https://api.anthropic.com\"; https waits for a later version of hearth; "
-                        "this provider is switched off\n"
+                        "llm_providers.yaml:16: warning: providers.claude: has no address, so "
+                        "https://api.anthropic.com is meant; https waits for a later version of "
+                        "hearth; this provider is switched off\n"
                         "llm_providers.yaml:23: warning: providers.openai: the kind openai waits "
                         "for a later version of hearth; this provider is switched off\n");
     config_report_fini(&report);

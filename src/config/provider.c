@@ -158,8 +158,9 @@ static void take_address(struct loader *l, struct entry *e)
                           : f == FIELD_HOST     ? v->host
                           : f == FIELD_BASE_URL ? v->base_url
                                                 : usual_of(e);
-    f = f == FIELD_COUNT ? FIELD_BASE_URL : f;
-    const char *words = "", *key = config_entry_key(l, e, config_fields[f].path);
+    bool usual = f == FIELD_COUNT;
+    f = usual ? FIELD_BASE_URL : f;
+    const char *words = "", *key = config_entry_key(l, e, usual ? NULL : config_fields[f].path);
     char said[600];
     if (!written || has_user(written))
         return; /* it was wrong, which the report has, or needs a variable */
@@ -174,8 +175,10 @@ static void take_address(struct loader *l, struct entry *e)
                  words);
         say(l, CONFIG_ERROR, place_of(e, f), key, said);
     } else if (w == WHERE_LATER) {
-        snprintf(said, sizeof said, "found \"%.200s\"; %s; this provider is switched off", written,
-                 words);
+        snprintf(said, sizeof said,
+                 usual ? "has no address, so %.200s is meant; %s; this provider is switched off"
+                       : "found \"%.200s\"; %s; this provider is switched off",
+                 written, words);
         say(l, CONFIG_WARNING, place_of(e, f), key, said);
         switch_off(l, e, "%s", words);
     } else {

@@ -245,9 +245,6 @@ static enum err put_chat(const struct ollama_reading *r)
 /* What would change the prompt in a way that only Ollama's own templates know. */
 static enum err judge_generate(const struct ollama_reading *r, bool raw)
 {
-    if (json_text(json_get(r->root, "suffix")).len)
-        return why_param(r->why, ERR_BAD_VALUE, "suffix",
-                         "filling in between prompt and suffix is not done here; ask /infill");
     if (!raw && json_text(json_get(r->root, "template")).len)
         return why_param(r->why, ERR_BAD_VALUE, "template",
                          "a model's template cannot be changed by a call; send the whole prompt "
@@ -265,12 +262,15 @@ static enum err judge_generate(const struct ollama_reading *r, bool raw)
 
 static enum err put_generate(const struct ollama_reading *r, enum call_kind *kind)
 {
-    bool raw = json_is_true(json_get(r->root, "raw"));
+    struct slice suffix = json_text(json_get(r->root, "suffix"));
+    bool raw = json_is_true(json_get(r->root, "raw")) || suffix.len;
     enum err e = judge_generate(r, raw);
-    *kind = raw ? CALL_COMPLETE : CALL_CHAT;
+    *kind = suffix.len ? CALL_INFILL : raw ? CALL_COMPLETE : CALL_CHAT;
     if (!e && raw)
         json_put_pair(r->w, "prompt", json_text(json_get(r->root, "prompt")));
-    else if (!e)
+    if (!e && suffix.len) /* what belongs between them */
+        json_put_pair(r->w, "suffix", suffix);
+    if (!e && !raw)
         e = ollama_put_prompt(r);
     return e ? e : put_sampling(r, raw);
 }

@@ -22,8 +22,10 @@ struct talk { /* while the messages are walked in order */
 static const struct {
     const char *begin, *type;
 } pictures[] = {
-    {"iVBORw0KGgo", "image/png"}, {"/9j/", "image/jpeg"}, {"R0lGOD", "image/gif"},
-    {"UklGR", "image/webp"},      {"Qk", "image/bmp"},
+    {"iVBORw0KGgo", "image/png"},
+    {"/9j/", "image/jpeg"},
+    {"R0lGOD", "image/gif"},
+    {"UklGR", "image/webp"},
 };
 
 static bool is_base64(struct slice s)
@@ -53,7 +55,7 @@ static enum err put_picture(const struct ollama_reading *r, struct slice image)
     if (!url.len || !is_base64(image)) {
         text_fini(&url);
         return why_param(r->why, ERR_BAD_VALUE, "images",
-                         "an image must be a PNG, JPEG, GIF, WebP or BMP in base64");
+                         "an image must be a PNG, JPEG, GIF or WebP in base64");
     }
     text_add(&url, image);
     json_open_object(r->w);

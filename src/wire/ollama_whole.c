@@ -1,5 +1,5 @@
 /* ollama_whole: an answer that came as one object from a target that speaks Ollama's words, in the
- * common form: a text, or vectors, which are put into base64 for who asked for that. */
+ * common form: a text, or vectors. */
 #include "wire/ollama.h"
 
 static void put_text_object(const struct decoder *d, const struct json_value *root,
@@ -29,43 +29,6 @@ static void put_text_object(const struct decoder *d, const struct json_value *ro
     json_close_object(w);
 }
 
-/* Four letters for three bytes; the last ones filled up with =. */
-static void add_base64(struct slice bytes, struct text *out)
-{
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < bytes.len; i += 3) {
-        size_t n = min_size(bytes.len - i, 3);
-        uint32_t bits = 0;
-        for (size_t k = 0; k < 3; k++)
-            bits = bits << 8 | (k < n ? (unsigned char)bytes.ptr[i + k] : 0u);
-        for (size_t k = 0; k < 4; k++)
-            text_byte(out, k <= n ? letters[bits >> (18 - 6 * k) & 63] : '=');
-    }
-}
-
-static void put_vector(const struct json_value *v, bool coded, struct json_writer *w)
-{
-    struct text bytes = {0}, text = {0};
-    if (!coded) {
-        json_put_value(w, v);
-        return;
-    }
-    for (struct json_iter i = json_begin(v); json_next(&i);) { /* 32 bits, lowest byte first */
-        float f = (float)json_number(i.value);
-        uint32_t n;
-        memcpy(&n, &f, sizeof n);
-        char b[4] = {(char)(n & 0xff), (char)(n >> 8 & 0xff), (char)(n >> 16 & 0xff),
-                     (char)(n >> 24 & 0xff)};
-        text_add(&bytes, (struct slice){b, sizeof b});
-    }
-    add_base64(text_slice(&bytes), &text);
-    json_put_text(w, text_slice(&text));
-    w->out->failed |= bytes.failed || text.failed;
-    text_fini(&bytes);
-    text_fini(&text);
-}
-
 static void put_vectors(const struct decoder *d, const struct json_value *root,
                         struct json_writer *w)
 {
@@ -84,7 +47,7 @@ static void put_vectors(const struct decoder *d, const struct json_value *root,
         json_key(w, "index");
         json_put_u64(w, index++);
         json_key(w, "embedding");
-        put_vector(i.value, d->progress.base64, w);
+        json_put_value(w, i.value);
         json_close_object(w);
     }
     json_close_array(w);

@@ -23,6 +23,10 @@ struct call_case {
 #define USER "{\"role\":\"user\",\"content\":\"hi\"}"
 #define CHAT(more) "{\"model\":\"m\",\"messages\":[" USER "]" more "}"
 #define OURS(more) "{\"model\":\"theirs\",\"messages\":[" USER "]" more ",\"stream\":true}"
+#define PNG                                                                                        \
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNg"                                 \
+    "AAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+#define GIF "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 #define ONE(message) "{\"model\":\"m\",\"messages\":[" message "]}"
 #define THEIRS(message) "{\"model\":\"theirs\",\"messages\":[" message "],\"stream\":true}"
 
@@ -71,9 +75,10 @@ static const struct call_case calls[] = {
      THEIRS("{\"role\":\"system\",\"content\":\"x\"}"), ""},
     {CALL_CHAT,
      ONE("{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":"
-         "\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,QUJD\"}},{\"type\":\"text\","
+         "\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64," PNG
+         "\"}},{\"type\":\"text\","
          "\"text\":\"b\"}]}"),
-     OK, THEIRS("{\"role\":\"user\",\"content\":\"a\\nb\",\"images\":[\"QUJD\"]}"), ""},
+     OK, THEIRS("{\"role\":\"user\",\"content\":\"a\\nb\",\"images\":[\"" PNG "\"]}"), ""},
     {CALL_CHAT,
      ONE("{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":"
          "\"http://x/y.png\"}}]}"),
@@ -167,18 +172,19 @@ static void test_there_and_back(void **state)
 {
     static const char *const bodies[] = {
         "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"be\"}," USER
-        ",{\"role\":\"assistant\",\"content\":\"ho\",\"thinking\":\"hm\"},{\"role\":\"user\",\"content\":"
-        "\"a \\u20ac \\\" \\n\",\"images\":[\"iVBORw0KGgoAAAA=\",\"/9j/AA==\"]}]}",
+        ",{\"role\":\"assistant\",\"content\":\"ho\",\"thinking\":\"hm\"},{\"role\":\"user\","
+        "\"content\":"
+        "\"a \\u20ac \\\" \\n\",\"images\":[\"" PNG "\",\"" GIF "\"]}]}",
         "{\"model\":\"m\",\"messages\":[" USER ",{\"role\":\"assistant\",\"content\":\"\","
         "\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":{\"a\":[1,{\"b\":null}]}}},"
         "{\"id\":\"x\",\"function\":{\"name\":\"g\",\"arguments\":{}}}]},{\"role\":\"tool\","
         "\"tool_name\":\"g\",\"content\":\"1\"},{\"role\":\"tool\",\"tool_name\":\"f\",\"content\":"
         "\"2\"}],\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]}",
-        CHAT(
-            ",\"options\":{\"num_predict\":5,\"seed\":1,\"temperature\":0.25,\"top_k\":4,\"top_p\":0.5,"
-            "\"min_p\":0.125,\"typical_p\":1,\"repeat_last_n\":-1,\"repeat_penalty\":1.5,"
-            "\"presence_penalty\":1,\"frequency_penalty\":-1,\"mirostat\":1,\"mirostat_tau\":5,"
-            "\"mirostat_eta\":0.5,\"stop\":[\"a\",\"b\"]}"),
+        CHAT(",\"options\":{\"num_predict\":5,\"seed\":1,\"temperature\":0.25,\"top_k\":4,"
+             "\"top_p\":0.5,"
+             "\"min_p\":0.125,\"typical_p\":1,\"repeat_last_n\":-1,\"repeat_penalty\":1.5,"
+             "\"presence_penalty\":1,\"frequency_penalty\":-1,\"mirostat\":1,\"mirostat_tau\":5,"
+             "\"mirostat_eta\":0.5,\"stop\":[\"a\",\"b\"]}"),
         CHAT(",\"format\":\"json\",\"think\":false"),
         CHAT(",\"format\":{\"type\":\"object\",\"properties\":{}},\"think\":\"medium\""),
     };

@@ -75,8 +75,6 @@ static enum err translate(struct decoder *d, const struct call *c, const struct 
     if (e)
         return e;
     struct common_call common = {doc.root, &d->wire, t, c->stream};
-    d->progress.base64 =
-        slice_is(json_text(json_get(doc.root, "encoding_format")), SLICE("base64"));
     e = codecs[d->wire.dialect]->encode(&common, out, &d->dropped, why);
     json_done(&doc);
     return e ? e : out->failed ? ERR_NO_MEMORY : OK;

@@ -50,8 +50,7 @@ struct progress {     /* of a translated answer: what was said already */
     struct text head; /* of each chunk in the common form */
     unsigned tools, step, block;
     struct usage usage;
-    bool base64; /* vectors are asked for in it */
-    bool more;   /* the same event is to be decoded once more: it says several things */
+    bool more; /* the same event is to be decoded once more: it says several things */
 };
 
 /* Reads a target's events; what leaves is already edited for the caller, or in the common form.

@@ -345,7 +345,7 @@ LONG = 60
 @pytest.fixture(scope="module")
 def llama(shared, real_pack):
     shop = shops.RealShop(shared, {"a": ("small", {"ctx": 4096, "keep_alive": "5m"}),
-                                   "embed": ("embed", {"embedding": True})}, real_pack)
+                                   "embed": ("embed", {"embedding": True}), "fim": ("fim", {})}, real_pack)
     shop.port = shop.daemon.port
     return shop
 
@@ -372,6 +372,17 @@ def test_prompts_with_the_engine(llama):
     assert raw["response"] == plain["choices"][0]["text"] and raw["done_reason"] == "length"
     lines = post(llama, "/api/generate", {"model": "a", "prompt": "Hi", "options": options}, timeout=LONG).body
     assert dialects.OLLAMA_GENERATE.streamed(lines).tokens[1] == 4
+
+
+def test_what_belongs_between(llama):
+    body = {"model": "fim", "prompt": "int f() {", "suffix": "}", "options": {"num_predict": 4, "temperature": 0}}
+    whole = post(llama, "/api/generate", {**body, "stream": False}, timeout=LONG).json()
+    said = dialects.OLLAMA_GENERATE.streamed(post(llama, "/api/generate", body, timeout=LONG).body)
+    assert whole["response"] == said.text and whole["eval_count"] == said.tokens[1] == 4
+    assert whole["done_reason"] == said.finish == "length"
+    plain = post(llama, "/infill", {"model": "fim", "input_prefix": "int f() {", "input_suffix": "}", "n_predict": 4,
+                                    "temperature": 0}, timeout=LONG).json()
+    assert plain["content"] == said.text
 
 
 def test_a_format(llama):
