@@ -1,5 +1,5 @@
-/* vectors: as numbers, or as the same floats in base64, little endian: as the caller asked, whatever
- * the target gave. Clients that ask for base64 do not look whether they got it: a list of numbers
+/* vectors: as numbers, or as the same floats in base64, little endian: as the caller asked,
+ * whatever the target gave. Clients that ask for base64 do not look whether they got it: a list of numbers
  * becomes zeros there. */
 #include "wire/codec.h"
 
