@@ -43,7 +43,7 @@ enum err openai_read_refusal(int status, struct slice body, struct why *why);
 enum err codec_refusal(int status, const struct json_value *error, struct why *why);
 /* Puts the caller's name for the model where this stands in the object; *edited is used for it. */
 enum err codec_edit_model(struct decoder *d, struct event *event);
-/* vectors.c: are the vectors of an answer in the common form as they were asked for? If not: turn. */
+/* vectors.c: are the vectors of an answer in the common form as they were asked for? Else: turn. */
 bool vectors_fit(const struct decoder *d, const struct json_value *root);
 enum err vectors_turn(struct decoder *d, const struct json_value *root, struct event *event,
                       struct why *why);
