@@ -27,6 +27,12 @@ for it in /lib/systemd/systemd /usr/bin/bwrap; do
     [ -x "$it" ] || { echo "bootroom: needs $it" >&2 && exit 78; }
 done
 
+# What a sanitizer does at a program's end is none of the calls that the unit permits: it would hang.
+if grep -q __asan_init "$build/hearth"; then
+    echo "bootroom: $build is built with sanitizers, which the unit does not permit; take build/release" >&2
+    exit 2
+fi
+
 # A mount namespace of our own keeps the room through its reboots, and takes it away at the end.
 if [ -z "${BOOTROOM:-}" ]; then
     room=$(mktemp -d /tmp/bootroom.XXXXXX)
@@ -186,6 +192,8 @@ else
 fi
 as_user hearth models add "$model" --name m >/dev/null
 
+as_user mkdir "/home/$user/.aws"
+as_user sh -c 'echo secret | tee ~/.aws/credentials >~/.netrc'
 as_user hearth up --detach >/dev/null
 as_user hearth service install --linger >"$room/said" || fail 'it was not installed'
 grep 'started by hand' "$room/said" || fail 'it does not tell of the one that was started by hand'
@@ -201,6 +209,10 @@ status_has '"sandbox":"bubblewrap"' || fail 'the engine is in no sandbox'
 say 'the service answers, its engine is in a sandbox'
 pid=$(main_pid)
 say "as the kernel sees it: $(inside grep -E '^(NoNewPrivs|Seccomp|CapBnd):' "/proc/$pid/status" | tr '\t\n' '  ')"
+
+inside grep -q secret "/home/$user/.netrc" || fail 'there is nothing to keep from it'
+inside grep -qr secret "/proc/$pid/root/home/$user/.aws" "/proc/$pid/root/home/$user/.netrc" 2>/dev/null &&
+    fail 'it may read what is kept for other programs'
 
 walls=$(inside sed -nE 's/^((Private|Protect)[A-Za-z]+|CapabilityBoundingSet|NoNewPrivileges|Restrict[A-Za-z]+)=(.*)/-p\1=\3/p' "$unit")
 mapfile -t walls <<<"$walls"

@@ -142,8 +142,9 @@ def unit():
     return count
 
 
-# Most of their time scenarios wait, so two files run at once. These take longest, so they begin;
-# what measures a time that others' work would spoil runs when the rest is done.
+# Most of their time scenarios wait, so one file more than there are cores runs at once. FIRST takes
+# longest, so it begins; what measures a time that others' work would spoil runs when the rest is done.
+LANES = min(max((os.cpu_count() or 1) + 1, 2), 6)
 FIRST = ("test_engine_corners", "test_llama", "test_engines", "test_no_memory", "test_half_answers")
 ALONE = ("test_ledger_kill", "test_ledger_size", "test_load", "test_payload")
 
@@ -154,8 +155,8 @@ def scenarios():
     files = sorted(folder.glob("test_*.py"), key=lambda f: (f.stem not in FIRST, f.stem))
     alone = [f for f in files if f.stem in ALONE]
     seconds, counts, lanes = 3600 if SOAK else 900, [], queue.SimpleQueue()
-    lanes.put(1)
-    lanes.put(2)
+    for lane in range(1, LANES + 1):
+        lanes.put(lane)
 
     def one(file):
         lane, began = lanes.get(), time.monotonic()
@@ -165,7 +166,7 @@ def scenarios():
             show(f"  {file.stem:<24} {time.monotonic() - began:6.1f} s")
         return count
 
-    for group, workers in (([f for f in files if f not in alone], 1 if SOAK else 2), (alone, 1)):
+    for group, workers in (([f for f in files if f not in alone], 1 if SOAK else LANES), (alone, 1)):
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
             counts += pool.map(one, group)
     return functools.reduce(add, counts, NOTHING) if files else None

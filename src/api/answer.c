@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 
-#define MOST_FIELDS 12u
+#define MOST_FIELDS 14u
 #define MOST_REFUSAL 100u /* bytes */
 
 struct fields {
@@ -18,13 +18,31 @@ static void add(struct fields *f, struct slice name, struct slice value)
     f->list[f->n++] = (struct http_field){name, value};
 }
 
+static void add_dropped(struct fields *f, const struct visit *v)
+{
+    struct slice names = v->request ? request_dropped(v->request) : (struct slice){0};
+    if (names.len)
+        add(f, SLICE("x-hearth-dropped"), names);
+}
+
 static void add_origin(struct fields *f, const struct visit *v)
 {
     if (!v->origin.len)
         return;
     add(f, SLICE("access-control-allow-origin"), v->origin);
     add(f, SLICE("vary"), SLICE("Origin"));
-    add(f, SLICE("access-control-expose-headers"), SLICE("X-Request-Id, Retry-After"));
+    add(f, SLICE("access-control-expose-headers"),
+        SLICE("X-Request-Id, Retry-After, X-Hearth-Dropped"));
+}
+
+/* Anthropic's clients look for it under another name. */
+static void add_name(struct fields *f, const struct visit *v, const struct text *name)
+{
+    if (!name->len)
+        return;
+    add(f, SLICE("x-request-id"), text_slice(name));
+    if (v->endpoint && v->endpoint->dialect == DIALECT_ANTHROPIC)
+        add(f, SLICE("request-id"), text_slice(name));
 }
 
 static struct text request_name(const struct visit *v)
@@ -51,8 +69,8 @@ static void answer_whole(struct visit *v, int status, struct fields *f, struct s
     struct text name = request_name(v);
     add(f, SLICE("cache-control"), SLICE("no-store"));
     add(f, SLICE("x-content-type-options"), SLICE("nosniff"));
-    if (name.len)
-        add(f, SLICE("x-request-id"), text_slice(&name));
+    add_name(f, v, &name);
+    add_dropped(f, v);
     add_origin(f, v);
     x->owner = NULL;
     note(v, status, body);
@@ -179,8 +197,8 @@ static void begin_stream(struct visit *v)
                                              : SLICE("text/event-stream"));
     add(&f, SLICE("cache-control"), SLICE("no-store"));
     add(&f, SLICE("x-accel-buffering"), SLICE("no")); /* a proxy before us must not gather */
-    if (name.len)
-        add(&f, SLICE("x-request-id"), text_slice(&name));
+    add_name(&f, v, &name);
+    add_dropped(&f, v);
     add_origin(&f, v);
     exchange_begin(v->x, 200, f.list, f.n);
     note(v, 200, (struct slice){0});

@@ -11,10 +11,17 @@
 struct errand;
 struct pending; /* somebody who waits for the end of a reload */
 
+struct model_state {       /* of one that is in memory */
+    uint64_t context;      /* tokens of a conversation, as it says itself; 0: it does not */
+    uint64_t leaves_in_ms; /* if nobody asks it; UINT64_MAX: never */
+};
+
 struct api_admin { /* what only the daemon can do; context is api.context */
     void (*write_status)(void *context, struct text *out);
     void (*write_metrics)(void *context, struct text *out);
     void (*write_engines)(void *context, struct text *out);
+    /* False: it is not in memory. */
+    bool (*look_at_model)(void *context, struct slice model, struct model_state *ret_state);
     enum err (*restart_engine)(void *context, struct slice model, struct why *why);
     /* Answers later, through api_told with the same ticket, unless it is let go before. */
     void (*load_model)(void *context, struct slice model, struct pending *ticket);

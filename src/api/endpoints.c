@@ -1,11 +1,13 @@
 /* endpoints: the table as an array, looking a path up, and its documentation. */
 #include "api/inside.h"
 
-#define NO_BODY 0, false
-#define JSON_BODY 0, true
-#define SPOOL_BODY (1ull << 40), false
-
-#define SMALL_JSON (64u << 10), true
+#define NO_BODY 0, false, false
+#define JSON_BODY 0, true, false
+#define SPOOL_BODY (1ull << 40), false, false
+#define SMALL_JSON (64u << 10), true, false
+/* For surfaces whose clients never said what they send. */
+#define LAX_JSON 0, true, true
+#define SMALL_LAX_JSON (64u << 10), true, true
 
 #define ENDPOINT(method, path, surface, kind, ends, dialect, take, leaves, body, handler, help)    \
     {METHOD_##method,                                                                              \

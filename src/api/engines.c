@@ -65,7 +65,7 @@ static enum err read_router(const struct visit *v, struct text *model, struct wh
 static bool is_busy(const struct visit *v, struct slice model)
 {
     struct route_plan plan = {0};
-    if (route_plan(v->api->desk->routes, model, (struct slice){0}, &plan))
+    if (route_plan(v->api->desk->routes, &(struct route_wish){.name = model}, &plan))
         return false;
     for (unsigned i = 0; i < plan.n; i++) {
         const struct queue *q = &plan.list[i].target->backend->queue;

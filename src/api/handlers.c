@@ -37,19 +37,11 @@ void health(struct visit *v)
     text_fini(&body);
 }
 
-bool visit_may_ask(const struct visit *v, struct slice model)
-{
-    struct slice role = v->x->peer->role, scope = v->asker.models;
-    if (!role.len)
-        return route_may(scope, model);
-    return route_holds(v->api->desk->routes, role, model) &&
-           (route_may(scope, role) || route_may(scope, model));
-}
-
 void models(struct visit *v)
 {
     struct text body = {0};
     size_t n = 0;
+    bool anthropic = http_field(v->x->head, "anthropic-version").len > 0; /* its clients say so */
     struct model_entry *may = mem_alloc(max_size(v->api->n_models, 1) * sizeof *may);
     body.failed = !may;
     for (size_t i = 0; may && i < v->api->n_models; i++) {
@@ -57,7 +49,7 @@ void models(struct visit *v)
             may[n++] = v->api->models[i];
     }
     if (may)
-        reply_write_models(v->endpoint->dialect, may, n, &body);
+        reply_write_models(anthropic ? DIALECT_ANTHROPIC : v->endpoint->dialect, may, n, &body);
     answer_json(v, 200, &body);
     text_fini(&body);
     mem_free(may);
@@ -145,7 +137,6 @@ void api_told(struct pending *ticket, const struct why *why, const struct text *
 {
     struct visit *v = ticket->visit;
     struct why is = *why;
-    bool by_router = ticket->by_router;
     mem_free(ticket);
     if (!v)
         return;
@@ -154,8 +145,6 @@ void api_told(struct pending *ticket, const struct why *why, const struct text *
         is.code = gate_check_asker(v, &is);
     if (is.code)
         answer_error(v, &is);
-    else if (by_router)
-        answer_success(v);
     else
         answer_json(v, 200, json);
 }

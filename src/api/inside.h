@@ -20,6 +20,7 @@ struct endpoint {
     enum leaves leaves;
     uint64_t most; /* bytes of the body; 0: api.json_most */
     bool json;     /* the body must say that it is JSON */
+    bool lax;      /* or say nothing, or what a form or plain text says */
     handler_fn *handler;
     const char *help;
 };
@@ -86,6 +87,10 @@ handler_fn page, health, models, status, metrics, bus, devices, reload, shut_dow
 handler_fn keys_list, keys_create, keys_remove, links_create, open_link, session_end;
 /* engines.c */
 handler_fn list_engines, restart_engine, load_model, unload_model, router_load, router_unload;
+/* ollama.c */
+bool visit_may_ask(const struct visit *v, struct slice model); /* here, with this right */
+handler_fn ollama_root, ollama_version, ollama_tags, ollama_ps, ollama_show, ollama_pull,
+    ollama_not_here;
 /* ledger.c */
 handler_fn requests_list, requests_show, usage, refused, verify;
 /* test_endpoints.c, in test builds */

@@ -115,6 +115,7 @@ static void keep(struct audit *a, const struct audit_row *row)
                               .number = row->id,
                               .principal = row->principal,
                               .who = row->who,
+                              .parent = row->parent,
                               .call = slice_of(row->call),
                               .dialect = slice_of(row->dialect),
                               .model = row->model,

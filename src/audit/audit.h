@@ -6,7 +6,7 @@
 #include "store/store.h"
 
 #define MOST_TRIES 18u /* ten attempts, and eight places that were passed over */
-#define MOST_CALLS 16u /* kinds of call */
+#define MOST_CALLS 24u /* kinds of call */
 #define MOST_STATES LEDGER_STATES
 #define MOST_BUCKETS 16u
 
@@ -20,8 +20,8 @@ struct audit_try { /* one attempt, or why a place was passed over */
 struct audit_row { /* filled by whoever has the request; lives as long as that */
     uint64_t id;
     int64_t principal;
-    struct slice who;
-    unsigned kind; /* of call; below MOST_CALLS */
+    struct slice who, parent; /* parent: the id of the request that made it; "": none did */
+    unsigned kind;            /* of call; below MOST_CALLS */
     const char *call, *dialect;
     struct slice model;          /* as asked */
     struct slice served, target; /* the name that answered, and where; "": nothing did */

@@ -38,6 +38,12 @@ enum err backend_wanted(struct backend *b, struct why *why)
     return b->ops->wanted ? b->ops->wanted(b, why) : OK;
 }
 
+void backend_spared(struct backend *b)
+{
+    if (b->ops->spared)
+        b->ops->spared(b);
+}
+
 void backend_use(struct backend *b)
 {
     b->users++;

@@ -36,6 +36,8 @@ struct backend_ops {
     /* Somebody waits in its queue: it may have to be started first. An error: there is no use in
      * waiting. NULL: it is always there. */
     enum err (*wanted)(struct backend *b, struct why *why);
+    /* Nobody needs it any more, says who asked it last: it may go, out of rest. NULL: it stays. */
+    void (*spared)(struct backend *b);
     void (*free)(struct backend *b); /* retired, and nobody uses it any more */
 };
 
@@ -59,6 +61,7 @@ enum err attempt_start(struct backend *b, struct attempt *a, const struct attemp
 void attempt_pause(struct attempt *a, bool on); /* idle ones too: nothing happens */
 void attempt_cancel(struct attempt *a);         /* at once, without `done` */
 enum err backend_wanted(struct backend *b, struct why *why) MUST_USE;
+void backend_spared(struct backend *b);
 /* For implementations: says the last word. The attempt is idle before `done` is called. */
 void attempt_done(struct attempt *a, enum err e, const struct why *why);
 

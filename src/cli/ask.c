@@ -72,5 +72,7 @@ int ask_run(struct cli *c)
 {
     const char *model = NULL;
     int code = CLI_OK;
-    return talk_choose(c, &model, &code) ? ask_once(c, model, 0) : code;
+    if (!talk_choose(c, &model, &code) || (c->options.model && !talk_look(c, model, &code)))
+        return code;
+    return ask_once(c, model, 0);
 }

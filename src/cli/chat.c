@@ -11,7 +11,16 @@ static void note(struct cli *c, const char *words)
     text_byte(&c->err, '\n');
 }
 
-int chat_say(struct chat *chat, struct slice words)
+/* What becomes of an answer that was stopped. */
+static const char *stopped_words(const struct reply *r, struct slice old)
+{
+    if (!r->answer.len)
+        return "(stopped)";
+    return old.len ? "(stopped; the answer before stays in the conversation)"
+                   : "(stopped; what there is stays in the conversation)";
+}
+
+int chat_say(struct chat *chat, struct slice words, struct slice old)
 {
     struct talk *t = &chat->talk;
     struct reply r = {0};
@@ -21,15 +30,18 @@ int chat_say(struct chat *chat, struct slice words)
     int code = talk_ask(t, &r);
     if (r.interrupted && !lines_edits(chat->lines))
         talk_end_interrupted(t->c);
-    if (r.answer.len && !talk_add(t, ASSISTANT, text_slice(&r.answer)))
+    bool whole = code == CLI_OK && !r.interrupted;
+    bool kept = r.answer.len && (whole || !old.len);
+    if (kept && !talk_add(t, ASSISTANT, text_slice(&r.answer)))
         code = cli_fail(t->c, ERR_NO_MEMORY, NULL, NULL);
     if (t->messages[t->n - 1].speaker == USER) {
         text_add(&chat->unanswered, text_slice(&t->messages[t->n - 1].words));
         talk_drop(t);
     }
     if (r.interrupted)
-        note(t->c,
-             r.answer.len ? "(stopped; what there is stays in the conversation)" : "(stopped)");
+        note(t->c, stopped_words(&r, old));
+    else if (code && old.len)
+        note(t->c, "(the answer before stays in the conversation)");
     reply_fini(&r);
     return code;
 }
@@ -61,7 +73,7 @@ static int answer(struct chat *chat, struct slice words)
         why_set(&why, ERR_BAD_VALUE, "that is not text in UTF-8");
         return cli_fail(chat->talk.c, ERR_BAD_VALUE, &why, "");
     }
-    return chat_word(chat, words, &code) ? code : chat_say(chat, words);
+    return chat_word(chat, words, &code) ? code : chat_say(chat, words, SLICE(""));
 }
 
 static int go_on(struct chat *chat)

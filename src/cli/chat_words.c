@@ -85,7 +85,7 @@ static bool is_last(const struct talk *t, enum speaker speaker)
     return t->n && t->messages[t->n - 1].speaker == speaker;
 }
 
-/* An answer that cannot be had again is not lost. */
+/* An answer that cannot be had again, or not as a whole, is not lost. */
 static int do_retry(struct chat *chat, struct slice nothing)
 {
     struct talk *t = &chat->talk;
@@ -102,7 +102,7 @@ static int do_retry(struct chat *chat, struct slice nothing)
     text_add(&question, text_slice(&chat->unanswered));
     if (!question.len)
         return usage(chat, "nothing was asked yet", "");
-    int code = chat_say(chat, text_slice(&question));
+    int code = chat_say(chat, text_slice(&question), text_slice(&old));
     if (had && chat->unanswered.len && talk_add(t, USER, text_slice(&question)) &&
         talk_add(t, ASSISTANT, text_slice(&old)))
         text_clear(&chat->unanswered);

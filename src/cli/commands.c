@@ -41,7 +41,7 @@ static const struct exit_row exits[] = {
     {CLI_USAGE, "the command line is wrong"},
     {CLI_NOT_RUNNING, "no daemon runs"},
     {CLI_NOT_FOUND, "there is no such thing"},
-    {CLI_BUSY, "another daemon or another command is at it in this home"},
+    {CLI_BUSY, "another daemon or another command is at it in this home, or it is in use"},
     {CLI_PERMISSION, "the system does not permit it"},
     {CLI_CONFIG, "the configuration is not valid"},
 };

@@ -127,7 +127,8 @@ static void print_answer(struct job *j)
     if (!j->asked) {
         add_row(c, "answer", "not asked: hearth does not run");
     } else if (a->first_us) {
-        text_format(&words, "%s spoke after ", a->model[0] ? a->model : j->terms.model);
+        text_format(&words, j->app->mcp ? "%s answered after " : "%s spoke after ",
+                    a->model[0] ? a->model : j->terms.model);
         requests_us(&words, a->first_us);
         add_row(c, "answer", text_cstr(&words));
     }
@@ -147,7 +148,10 @@ static void print_done(struct job *j)
         const char *file = arena_format(&c->arena, "%s%s", p->path, kept).ptr;
         add_row(c, "file", file ? file : p->path);
     }
-    add_row(c, "address", j->terms.base_url);
+    if (j->app->mcp)
+        add_row(c, "starts", arena_format(&c->arena, "%s mcp", j->terms.program).ptr);
+    else
+        add_row(c, "address", j->terms.base_url);
     add_row(c, "model", j->terms.model);
     if (j->key_id)
         add_row(c, "key", j->key_id);
@@ -244,6 +248,8 @@ static enum err ask(struct job *j, struct why *why)
                                        .url = j->ask_url,
                                        .model = j->terms.model,
                                        .key = j->terms.key,
+                                       .program = j->terms.program,
+                                       .user = &j->user,
                                        .timeout_ms = MODEL_MS,
                                        .waits = on_wait,
                                        .data = j->cli};
@@ -288,6 +294,8 @@ static int write_it(struct job *j)
         return connecting_take_back(j, cli_fail(j->cli, e, &why, NULL));
     if (!connecting_revoke(j->cli, j->record.key_id, &code))
         text_add(&j->cli->err, SLICE("The key of before may hold still: `hearth keys list`.\n"));
+    else if (j->record.key_id && connect_note_key(&j->user, j->app, NULL, &why))
+        code = cli_fail(j->cli, ERR_SYSTEM, &why, "");
     if (j->cli->options.json)
         put_job(j);
     else
@@ -376,6 +384,23 @@ static int usage(struct cli *c, const char *words)
     return cli_fail(c, ERR_BAD_REQUEST, &why, "See `hearth help connect`.");
 }
 
+/* It is started by the app, so it is where the app is. */
+static bool take_program(struct job *j, int *ret_code)
+{
+    struct why why = {0};
+    if (!j->app->mcp)
+        return true;
+    if (j->terms.from != CONNECT_HERE) {
+        *ret_code = usage(j->cli, "this app starts hearth itself, on the machine where it runs");
+        return false;
+    }
+    enum err e = cli_program(j->cli, &j->terms.program, &why);
+    if (e)
+        *ret_code = cli_fail(j->cli, e, &why, NULL);
+    j->terms.named = j->cli->options.model != NULL;
+    return !e;
+}
+
 int connect_run(struct cli *c)
 {
     const struct connect_options *o = &c->options.connect;
@@ -398,7 +423,7 @@ int connect_run(struct cli *c)
         return not_built(c, j.app);
     j.terms = (struct connect_terms){.app = j.app, .user = &j.user};
     j.terms.from = o->docker ? CONNECT_DOCKER : o->remote ? CONNECT_REMOTE : CONNECT_HERE;
-    if (!change_load(c, &config, &code))
+    if (!take_program(&j, &code) || !change_load(c, &config, &code))
         return code;
     if (connecting_address(&j, config, &code) && connecting_model(&j, config, &code))
         code = connect_one(&j);

@@ -142,6 +142,12 @@ bool connecting_address(struct job *j, const struct config *config, int *ret_cod
     enum err e = cli_ask(c, &q, &a, NULL);
     answer_fini(&a);
     j->running = e != ERR_NOT_RUNNING;
+    if (j->app->mcp) { /* it asks over the daemon's own socket, wherever that listens */
+        j->terms.base_url = "";
+        if (!j->running && !may_guess)
+            *ret_code = cli_not_running(c);
+        return j->running || may_guess;
+    }
     if (!j->running && may_guess)
         return guess_address(j, config, ret_code);
     bool good = ask(c, &q, &a, &doc, ret_code);

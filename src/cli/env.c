@@ -13,11 +13,12 @@ struct env_shell {
     const char *names; /* that SHELL may end in, too */
     const char *before, *between, *after;
     const char *escaped; /* within single quotes: a backslash makes these themselves */
+    const char *usage;   /* how what we print gets into it */
 };
 static const struct env_shell shells[] = {
-    {"sh bash zsh dash ksh ash", "export ", "=", "", ""},
-    {"fish", "set -gx ", " ", ";", "\\'"},
-    {"csh tcsh", "setenv ", " ", ";", "!"},
+    {"sh bash zsh dash ksh ash", "export ", "=", "", "", "eval \"$(hearth env)\""},
+    {"fish", "set -gx ", " ", ";", "\\'", "hearth env | source"},
+    {"csh tcsh", "setenv ", " ", ";", "!", "eval \"`hearth env`\""},
 };
 
 const struct env_shell *env_shell(struct slice name)
@@ -210,7 +211,8 @@ static int tell(struct cli *c, const struct env_shell *shell, struct slice url, 
 }
 
 /* On stderr: stdout is for eval. */
-static void tell_notes(struct cli *c, const struct config *config, bool running)
+static void tell_notes(struct cli *c, const struct env_shell *shell, const struct config *config,
+                       bool running)
 {
     if (!running)
         text_add(&c->err, SLICE("hearth is not running; this is its address by the configuration. "
@@ -219,7 +221,7 @@ static void tell_notes(struct cli *c, const struct config *config, bool running)
         text_add(&c->err, SLICE("`trusted_uids` does not list you, so programs of yours need a key "
                                 "as OPENAI_API_KEY: `hearth keys create NAME` makes one.\n"));
     if (c->out_terminal && !c->options.json)
-        text_add(&c->err, SLICE("For this shell: eval \"$(hearth env)\"\n"));
+        text_format(&c->err, "For this shell: %s\n", shell->usage);
 }
 
 int env_run(struct cli *c)
@@ -256,7 +258,7 @@ int env_run(struct cli *c)
     } else {
         code = tell(c, shell, text_slice(&url), running);
         if (code == CLI_OK)
-            tell_notes(c, config, running);
+            tell_notes(c, shell, config, running);
     }
     if (running)
         json_done(&doc);

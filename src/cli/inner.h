@@ -93,7 +93,7 @@ struct connect_options {
 
 struct hand_options {
     bool watch, print, man;
-    const char *shell, *role;
+    const char *shell, *role, *timeout;
 };
 
 struct talk_options {
@@ -204,6 +204,10 @@ enum err cli_ask_status(struct cli *c, unsigned timeout_ms, struct answer *ret_a
 /* Connects and sends; the answer is to be read from *ret_fd, which never waits. */
 enum err question_send(struct cli *c, const struct question *q, uint64_t until_ms, int *ret_fd,
                        struct why *why) MUST_USE;
+/* The two halves of that: the connection never waits when until_ms is 0, and is ERR_HDR_TIMEOUT
+ * while the daemon's queue is full. */
+void question_write(const struct question *q, struct text *out);
+enum err question_connect(struct cli *c, uint64_t until_ms, int *ret_fd, struct why *why) MUST_USE;
 /* Prints what an answer with an error status says; returns the exit code. What the daemon does not
  * take (400) is what the user typed. */
 int cli_refused(struct cli *c, const struct answer *a);

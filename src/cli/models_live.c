@@ -1,12 +1,13 @@
 /* models_live: `hearth models ps|load|unload`: what is in memory, and bringing it there and out of
  * it. What was asked for is waited for, and a terminal shows how far it is. */
-#include "cli/inner.h"
+#include "cli/talk.h"
 
 #include "os/os.h"
 
 #define ASK_MS 10000u
 #define LOAD_MS (6u * 3600000u) /* the daemon gives up much sooner; so does who waits */
 #define LOOK_AGAIN_MS 100u
+#define LEAVE_MS 60000u /* an answer that is nearly whole may end first */
 #define TELL_AFTER_MS 1000u
 #define BAR_WIDTH 20u
 
@@ -263,6 +264,8 @@ int models_load_run(struct cli *c)
     int code = CLI_OK;
     if (!c->options.arguments.n)
         return which(c);
+    if (!talk_look(c, c->options.arguments.items[0], &code))
+        return code;
     const struct question q = {METHOD_POST, target(c, "load", false), SLICE(""), LOAD_MS};
     c->waits = tell_progress;
     bool good = cli_ask_json(c, &q, &a, &doc, &code);
@@ -284,20 +287,28 @@ struct leaving {
     struct cli *c;
     struct slice model;
     int64_t pid; /* of its engine; another one is another load. 0: not seen yet */
-    bool told;
+    uint64_t busy, waiting;
+    bool told, stays; /* stays: somebody had it loaded meanwhile */
 };
 
-static void tell_leaving(struct leaving *l, const struct json_value *e, uint64_t waited_ms)
+static void put_askers(const struct leaving *l, struct text *out)
+{
+    text_format(out, " answers %llu", (unsigned long long)l->busy);
+    if (l->waiting)
+        text_format(out, ", and %llu wait%s", (unsigned long long)l->waiting,
+                    l->waiting == 1 ? "s" : "");
+}
+
+static void tell_leaving(struct leaving *l, uint64_t waited_ms)
 {
     struct text *err = &l->c->err;
-    bool asked = requests_number(e, "busy") || requests_number(e, "waiting");
+    bool asked = l->busy || l->waiting;
     if (!asked || waited_ms < TELL_AFTER_MS || (l->told && !l->c->err_terminal))
         return;
     text_add(err, l->c->err_terminal ? SLICE("\r\033[K") : SLICE(""));
     text_visible(err, l->model);
-    text_format(err, " answers %llu first", (unsigned long long)requests_number(e, "busy"));
-    if (requests_number(e, "waiting"))
-        text_format(err, ", and %llu wait", (unsigned long long)requests_number(e, "waiting"));
+    text_add(err, SLICE(" first"));
+    put_askers(l, err);
     text_add(err, SLICE("; `hearth unload --now` breaks them off"));
     if (!l->c->err_terminal)
         text_byte(err, '\n');
@@ -305,24 +316,73 @@ static void tell_leaving(struct leaving *l, const struct json_value *e, uint64_t
     cli_flush(l->c);
 }
 
-/* True: its engine is gone, or the daemon is. */
-static bool is_gone(struct leaving *l, uint64_t waited_ms, int *ret_code)
+/* True: nothing is to be waited for any more. Its engine is gone, or the daemon is, or it stays. */
+static bool is_over(struct leaving *l, uint64_t waited_ms, int *ret_code)
 {
     struct answer a = {0};
     struct json_doc doc;
     int64_t pid = 0;
-    bool gone = true;
+    bool over = true;
     if (cli_ask_json(l->c, &status, &a, &doc, ret_code)) {
         const struct json_value *e = engine_of(doc.root, l->model);
         (void)json_int(json_get(e, "pid"), &pid);
-        gone = !is_loaded(e) || (l->pid && pid != l->pid);
+        over = !is_loaded(e) || (l->pid && pid != l->pid);
+        l->stays = !over && !json_is_true(json_get(e, "leaving"));
         l->pid = pid;
-        if (!gone)
-            tell_leaving(l, e, waited_ms);
+        l->busy = requests_number(e, "busy");
+        l->waiting = requests_number(e, "waiting");
+        if (!over && !l->stays)
+            tell_leaving(l, waited_ms);
         json_done(&doc);
     }
     answer_fini(&a);
-    return gone;
+    return over || l->stays;
+}
+
+static int say_still_there(const struct leaving *l, uint64_t waited_ms)
+{
+    struct cli *c = l->c;
+    struct why why = {0};
+    struct text told = {0}, next = {0};
+    text_visible(&told, l->model);
+    if (l->stays) {
+        text_add(&told, SLICE(" stays in memory: somebody had it loaded meanwhile"));
+        text_add(&next, SLICE("`hearth unload` once more takes it out all the same."));
+    } else if (l->busy || l->waiting) {
+        text_add(&told, SLICE(" is still there after "));
+        cli_duration(&told, waited_ms);
+        text_add(&told, SLICE(": it"));
+        put_askers(l, &told);
+        text_add(&next, SLICE("It goes as soon as nobody asks it; `hearth unload --now "));
+        text_visible(&next, l->model);
+        text_add(&next, SLICE("` breaks them off."));
+    } else {
+        text_add(&told, SLICE(" is still ending after "));
+        cli_duration(&told, waited_ms);
+        text_add(&next, SLICE("`hearth ps` shows when it is gone."));
+    }
+    why_set(&why, ERR_BUSY, "%.250s", text_cstr(&told));
+    int code = cli_fail(c, ERR_BUSY, &why, text_cstr(&next));
+    text_fini(&told);
+    text_fini(&next);
+    return code;
+}
+
+/* False: it is still there, and that was told. */
+static bool wait_until_gone(struct leaving *l, uint64_t most_ms, int *ret_code)
+{
+    uint64_t began_ms = os_mono_ms(), waited_ms = 0;
+    bool over = is_over(l, 0, ret_code);
+    while (!over && waited_ms < most_ms) {
+        os_sleep_ms((unsigned)min_u64(LOOK_AGAIN_MS, most_ms - waited_ms));
+        waited_ms = os_mono_ms() - began_ms;
+        over = is_over(l, waited_ms, ret_code);
+    }
+    if (l->told)
+        end_progress(l->c);
+    if (*ret_code == CLI_OK && (!over || l->stays))
+        *ret_code = say_still_there(l, waited_ms);
+    return *ret_code == CLI_OK;
 }
 
 static void say_unloaded(struct cli *c, struct slice model, bool was_loaded)
@@ -347,21 +407,24 @@ static void say_unloaded(struct cli *c, struct slice model, bool was_loaded)
 
 int models_unload_run(struct cli *c)
 {
+    const char *timeout = c->options.hands.timeout;
     struct answer a = {0};
     struct json_doc doc;
+    struct why why = {0};
+    uint64_t most_ms = LEAVE_MS;
     int code = CLI_OK;
     if (!c->options.arguments.n)
         return which(c);
+    if (timeout && !cli_take_duration(slice_of(timeout), &most_ms)) {
+        why_set(&why, ERR_BAD_REQUEST,
+                "--timeout takes a time such as 5s, 10m or 1h, not \"%.40s\"", timeout);
+        return cli_fail(c, ERR_BAD_REQUEST, &why, "");
+    }
     const struct question q = {METHOD_POST, target(c, "unload", c->options.now), SLICE(""), ASK_MS};
     if (cli_ask_json(c, &q, &a, &doc, &code)) {
         struct leaving l = {.c = c, .model = json_text(json_get(doc.root, "model"))};
         bool was_loaded = json_is_true(json_get(doc.root, "unloading"));
-        uint64_t began_ms = os_mono_ms();
-        while (was_loaded && !is_gone(&l, os_mono_ms() - began_ms, &code))
-            os_sleep_ms(LOOK_AGAIN_MS);
-        if (l.told)
-            end_progress(c);
-        if (code == CLI_OK)
+        if (!was_loaded || wait_until_gone(&l, most_ms, &code))
             say_unloaded(c, l.model, was_loaded);
         json_done(&doc);
     }

@@ -5,12 +5,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "cli/inner.h"
+#include "cli/talk.h"
 #include "os/os.h"
 
 #define ANSWER_MOST (16u << 20)
 #define QUEUE_WAIT_MS 20u
 #define TICK_MS 200u
+#define LOOK_MS 50u /* for Ctrl-C */
 
 void answer_fini(struct answer *a)
 {
@@ -18,23 +19,15 @@ void answer_fini(struct answer *a)
     *a = (struct answer){0};
 }
 
+/* Only a SIGINT that is blocked is still there to be seen; another has ended us. */
+static enum err broken_off(struct why *why)
+{
+    return why_set(why, ERR_CLIENT_GONE, "it was broken off");
+}
+
 static enum err too_late(struct why *why)
 {
     return why_set(why, ERR_HDR_TIMEOUT, "the daemon takes connections but does not answer");
-}
-
-/* False when the time is over. */
-static bool wait_for(int fd, short what, uint64_t until_ms)
-{
-    for (;;) {
-        uint64_t now = os_mono_ms();
-        struct pollfd p = {.fd = fd, .events = what};
-        int n = poll(&p, 1, now < until_ms ? (int)min_u64(until_ms - now, INT_MAX) : 0);
-        if (n > 0)
-            return true;
-        if (n == 0 || errno != EINTR)
-            return false;
-    }
 }
 
 /* The socket's folder is private, so this fails only where something is badly set up; a program
@@ -57,6 +50,8 @@ static enum err connect_to(const char *path, uint64_t until_ms, int *ret_fd, str
     enum err e;
     while ((e = os_unix_connect(path, true, ret_fd, &reason)) == ERR_CONNECT_REFUSED &&
            reason.sys == EAGAIN) {
+        if (interrupt_came())
+            return broken_off(why);
         if (os_mono_ms() >= until_ms)
             return too_late(why);
         os_sleep_ms(QUEUE_WAIT_MS); /* its queue is full: it is there and has much to do */
@@ -74,20 +69,34 @@ static enum err connect_to(const char *path, uint64_t until_ms, int *ret_fd, str
     return why_sys(why, e, reason.sys, "cannot connect to %.200s", path);
 }
 
+/* A daemon that has much to do may take its time before it reads all of a long question. */
+static enum err wait_to_send(int fd, uint64_t until_ms, struct why *why)
+{
+    for (;;) {
+        if (os_wait(fd, POLLOUT, min_u64(os_mono_ms() + LOOK_MS, until_ms)))
+            return OK;
+        if (interrupt_came())
+            return broken_off(why);
+        if (os_mono_ms() >= until_ms)
+            return too_late(why);
+    }
+}
+
 static enum err send_all(int fd, struct slice bytes, uint64_t until_ms, struct why *why)
 {
-    while (bytes.len) {
+    enum err e = OK;
+    while (bytes.len && !e) {
         ssize_t n = write(fd, bytes.ptr, bytes.len);
         if (n > 0)
             bytes = slice_from(bytes, (size_t)n);
-        else if (errno == EAGAIN && !wait_for(fd, POLLOUT, until_ms))
-            return too_late(why);
+        else if (errno == EAGAIN)
+            e = wait_to_send(fd, until_ms, why);
         else if (errno == EPIPE || errno == ECONNRESET)
             return OK; /* it may have answered all the same: see what there is to read */
-        else if (errno != EAGAIN && errno != EINTR)
-            return why_sys(why, ERR_SYSTEM, errno, "cannot write to the daemon");
+        else if (errno != EINTR)
+            e = why_sys(why, ERR_SYSTEM, errno, "cannot write to the daemon");
     }
-    return OK;
+    return e;
 }
 
 /* One read's bytes through the parser. *ret_done: the answer is complete. */
@@ -129,7 +138,7 @@ static bool wait_for_bytes(const struct call *call, int fd)
     for (;;) {
         uint64_t now = os_mono_ms();
         uint64_t until = c->waits ? min_u64(now + TICK_MS, call->until_ms) : call->until_ms;
-        if (wait_for(fd, POLLIN, until))
+        if (os_wait(fd, POLLIN, until))
             return true;
         now = os_mono_ms();
         if (now >= call->until_ms)
@@ -160,7 +169,7 @@ static enum err receive(const struct call *call, int fd, struct http_parser *p, 
     return OK;
 }
 
-static void write_question(struct text *out, const struct question *q)
+void question_write(const struct question *q, struct text *out)
 {
     char length[24];
     snprintf(length, sizeof length, "%zu", q->body.len);
@@ -178,18 +187,24 @@ static void write_question(struct text *out, const struct question *q)
     text_add(out, q->body);
 }
 
+enum err question_connect(struct cli *c, uint64_t until_ms, int *ret_fd, struct why *why)
+{
+    struct text path = {0};
+    text_format(&path, "%s/" CLI_SOCKET, c->paths.run);
+    enum err e = path.failed ? why_set(why, ERR_NO_MEMORY, "no memory for a path")
+                             : connect_to(text_cstr(&path), until_ms, ret_fd, why);
+    text_fini(&path);
+    return e;
+}
+
 enum err question_send(struct cli *c, const struct question *q, uint64_t until_ms, int *ret_fd,
                        struct why *why)
 {
-    struct text path = {0}, question = {0};
+    struct text question = {0};
     int fd = -1;
-    enum err e;
-    text_format(&path, "%s/" CLI_SOCKET, c->paths.run);
-    write_question(&question, q);
-    if (path.failed || question.failed)
-        e = why_set(why, ERR_NO_MEMORY, "no memory for the question");
-    else
-        e = connect_to(text_cstr(&path), until_ms, &fd, why);
+    question_write(q, &question);
+    enum err e = question.failed ? why_set(why, ERR_NO_MEMORY, "no memory for the question")
+                                 : question_connect(c, until_ms, &fd, why);
     if (!e) {
         e = send_all(fd, text_slice(&question), until_ms, why);
         if (e)
@@ -197,7 +212,6 @@ enum err question_send(struct cli *c, const struct question *q, uint64_t until_m
         else
             *ret_fd = fd;
     }
-    text_fini(&path);
     text_fini(&question);
     return e;
 }

@@ -11,6 +11,7 @@
 #include "sandbox/sandbox.h"
 
 #define OTHER_HOME "HEARTH_HOME says which home is meant; a user has one service."
+#define NO_WALLS "It has no walls but those of its engines: %s.\n"
 #define STOP_MORE_MS 15000u /* on top of what requests may take: engines, files, the last bytes */
 
 /* ---- which --------------------------------------------------------------------------------- */
@@ -132,7 +133,8 @@ static bool lies_in_tmp(const char *path)
     return false;
 }
 
-/* Why it will have none; "" when it has. What is only shown has them. */
+/* Why it will have none; "" when it has. What is only shown has what this user could have: whether
+ * its engines' sandboxes work behind that is tried by an installation. */
 static const char *no_walls(struct cli *c, const struct install *in, const struct config *config)
 {
     const struct service *s = &in->owner.service;
@@ -141,6 +143,8 @@ static const char *no_walls(struct cli *c, const struct install *in, const struc
     if (lies_in_tmp(in->plan.program) || lies_in_tmp(s->terms->data) ||
         lies_in_tmp(s->terms->config) || lies_in_tmp(s->terms->library))
         return "a folder of its own lies in /tmp, which it would not see behind walls";
+    if (s->terms->any && !service_has_namespaces(s))
+        return "this system lets a user have none: they need a user namespace";
     if (s->terms->any || may_wall(c, s))
         return "";
     return "this system lets a user have none, or its engines would lose theirs";
@@ -230,7 +234,7 @@ static void tell_installed(struct cli *c, const struct install *in)
         text_add(&c->out, SLICE("It still runs as the old file says: `hearth restart` changes "
                                 "that.\n"));
     if (*in->no_walls)
-        text_format(&c->out, "It has no walls but those of its engines: %s.\n", in->no_walls);
+        text_format(&c->out, NO_WALLS, in->no_walls);
 }
 
 /* One that was started by hand goes on: who works with it says when it may stop. */
@@ -258,10 +262,13 @@ static int show_file(struct cli *c, struct install *in, const struct config *con
         json_open_object(&w);
         json_put_pair(&w, "file", slice_of(in->owner.service.file));
         json_put_pair(&w, "text", text_slice(&text));
+        json_put_pair(&w, "no_walls", slice_of(in->no_walls));
         json_close_object(&w);
         text_byte(&c->out, '\n');
     } else if (!e) {
         text_add(&c->out, text_slice(&text));
+        if (*in->no_walls)
+            text_format(&c->err, NO_WALLS, in->no_walls);
     }
     text_fini(&text);
     return e ? cli_fail(c, e, &why, "") : CLI_OK;

@@ -157,6 +157,10 @@ enum err cli_stream(struct cli *c, const struct question *q, struct stream *s,
         e = receive(&r, fd, why);
         close(fd);
     }
+    if (e && interrupt_came()) {
+        s->interrupted = true;
+        e = OK;
+    }
     http_parser_fini(&r.http);
     sse_parser_fini(&r.sse);
     if (e)

@@ -78,6 +78,8 @@ void show_waiting(struct show *s, uint64_t waited_ms);
 void show_thoughts(struct show *s, struct slice words); /* on a terminal only */
 void show_answer(struct show *s, struct slice words);
 void show_end(struct show *s);
+/* The engine that loads, as a status document tells it: that of the model, else any; or nothing. */
+void show_loading(const struct json_value *status, const char *model, struct text *out);
 
 /* ---- talk_choose.c: which model ---- */
 /* What --model and --role say, else role `chat`, the only model, the one that answered last. Else
@@ -86,6 +88,9 @@ bool talk_choose(struct cli *c, const char **ret_model, int *ret_code);
 /* Does a model, alias or role have this name? When in doubt the daemon is asked, and what it says
  * is told. */
 bool talk_knows(struct cli *c, const char *name, int *ret_code);
+/* Has the daemon look at the stores again when it does not know a name that would mean something by
+ * now: another program fetched that model. False, and told: there is no daemon to ask. */
+bool talk_look(struct cli *c, const char *name, int *ret_code);
 /* The names of the daemon's models, in the arena of the command. */
 bool talk_models(struct cli *c, struct words *ret_names, size_t *ret_n, int *ret_code);
 
@@ -143,6 +148,7 @@ struct chat {
     struct text file;       /* where the conversation was saved to or loaded from */
     bool over;
 };
-int chat_say(struct chat *chat, struct slice words);
+/* old: the answer that there is already; it is not given for one that was not whole. "": none. */
+int chat_say(struct chat *chat, struct slice words, struct slice old);
 /* Is it a command? Then it is done, and *ret_code its exit code. */
 bool chat_word(struct chat *chat, struct slice line, int *ret_code);

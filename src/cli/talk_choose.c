@@ -199,19 +199,36 @@ static int probe(struct cli *c, const char *name)
     return code;
 }
 
-bool talk_knows(struct cli *c, const char *name, int *ret_code)
+/* *ret_known: the name means something. False: there is no daemon to ask. */
+static bool look(struct cli *c, const char *name, bool *ret_known, int *ret_code)
 {
     struct words names;
     size_t n;
     struct slice bare = without_force(slice_of(name));
     if (!talk_models(c, &names, &n, ret_code))
         return false;
-    if (n > names.n || named(&names, bare))
+    *ret_known = n > names.n || named(&names, bare);
+    if (*ret_known)
         return true;
     const char *means = configured(c, bare);
     if (means && means[0] && !named(&names, slice_of(means)))
         look_again(c);
-    if (means)
+    *ret_known = means != NULL;
+    return true;
+}
+
+bool talk_look(struct cli *c, const char *name, int *ret_code)
+{
+    bool known;
+    return look(c, name, &known, ret_code);
+}
+
+bool talk_knows(struct cli *c, const char *name, int *ret_code)
+{
+    bool known = false;
+    if (!look(c, name, &known, ret_code))
+        return false;
+    if (known)
         return true;
     *ret_code = probe(c, name);
     return *ret_code == CLI_OK;

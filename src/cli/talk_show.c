@@ -73,24 +73,36 @@ static void hide_line(struct show *s)
     s->line = false;
 }
 
-static bool is_asked(const struct show *s, const struct json_value *engine)
+static bool is_asked(const char *model, const struct json_value *engine)
 {
-    struct slice name = slice_of(s->model);
+    struct slice name = slice_of(model);
     if (slice_begins(name, SLICE("model/")))
         name = slice_from(name, strlen("model/"));
     return slice_is(json_text(json_get(engine, "model")), name);
 }
 
 /* The engine that loads: that of the model which was named, else any. */
-static const struct json_value *find_loading(const struct show *s, const struct json_value *engines)
+static const struct json_value *find_loading(const char *model, const struct json_value *engines)
 {
     const struct json_value *found = NULL;
     for (struct json_iter i = json_begin(engines); json_next(&i);) {
         bool loads = slice_is(json_text(json_get(i.value, "state")), SLICE("STARTING"));
-        if (loads && (!found || is_asked(s, i.value)))
+        if (loads && (!found || is_asked(model, i.value)))
             found = i.value;
     }
     return found;
+}
+
+void show_loading(const struct json_value *status, const char *model, struct text *out)
+{
+    const struct json_value *e = find_loading(model, json_get(status, "engines"));
+    if (!e)
+        return;
+    struct slice name = json_text(json_get(e, "model"));
+    text_add(out, SLICE("loading "));
+    name = slice_to(name, min_size(name.len, MOST_NAME));
+    text_visible(out, slice_to(name, take_whole(name)));
+    text_format(out, "  %.0f %%", json_number(json_get(e, "progress")) * 100);
 }
 
 static void ask_state(struct show *s)
@@ -101,14 +113,7 @@ static void ask_state(struct show *s)
     if (cli_ask_status(s->c, STATUS_MS, &a, NULL))
         return;
     if (a.status == 200 && !json_read(text_slice(&a.body), &json_usual_limits, NULL, &doc, NULL)) {
-        const struct json_value *e = find_loading(s, json_get(doc.root, "engines"));
-        if (e) {
-            struct slice name = json_text(json_get(e, "model"));
-            text_add(&s->state, SLICE("loading "));
-            name = slice_to(name, min_size(name.len, MOST_NAME));
-            text_visible(&s->state, slice_to(name, take_whole(name)));
-            text_format(&s->state, "  %.0f %%", json_number(json_get(e, "progress")) * 100);
-        }
+        show_loading(doc.root, s->model, &s->state);
         json_done(&doc);
     }
     answer_fini(&a);

@@ -72,6 +72,7 @@ struct kind_row {
     const char *name;
     bool built;
     const char *entries; /* names that mean it, with blanks between them */
+    const char *usual;   /* its address when nobody says one; "": it has none */
 };
 
 extern const struct row config_options[OPTION_COUNT];

@@ -261,6 +261,9 @@ static const struct c cases[] = {
      .report = "hearth.yaml:3: warning: providers.a.base_url: found \"http://box.lan:8080\"; names "
                "wait for a later version of hearth; write the IP address; this provider is "
                "switched off\n"},
+    {.name = "some kinds are where they always are",
+     .hearth = "providers:\n  ollama:\n    models: [a]\n  b:\n    kind: ollama\n",
+     .report = ""},
     {.name = "an address that is none",
      .hearth = "providers:\n  a:\n    base_url: http://127.0.0.1:99999\n",
      .report = "hearth.yaml:3: error: providers.a.base_url: found \"http://127.0.0.1:99999\"; a "
@@ -376,7 +379,7 @@ static void check_seed(void **state)
     home_put(&h, "llm_providers.yaml", fixture(&h.arena, "llm_providers.yaml"));
     assert_int_equal(home_load(&h, NULL, NULL, &c, &report), OK);
     assert_int_equal(report.errors, 0);
-    assert_int_equal(report.warnings, 8); /* four kinds, four variables */
+    assert_int_equal(report.warnings, 6); /* two kinds, four variables */
     config_report_fini(&report);
     config_free(c);
 
@@ -384,10 +387,9 @@ static void check_seed(void **state)
     static const char *const set[] = {"providers.localai.kind=openai_compatible", NULL};
     assert_int_equal(home_load(&h, NULL, set, &c, &report), OK);
     assert_string_equal(home_report(&h, &report),
-                        "llm_providers.yaml:2: warning: providers.ollama: the kind ollama waits "
-                        "for a later version of hearth; this provider is switched off\n"
-                        "llm_providers.yaml:16: warning: providers.claude: the kind anthropic "
-                        "waits for a later version of hearth; this provider is switched off\n"
+                        "llm_providers.yaml:16: warning: providers.claude.base_url: found "
+                        "\"https://api.anthropic.com\"; https waits for a later version of hearth; "
+                        "this provider is switched off\n"
                         "llm_providers.yaml:23: warning: providers.openai: the kind openai waits "
                         "for a later version of hearth; this provider is switched off\n");
     config_report_fini(&report);
@@ -398,7 +400,7 @@ static void check_seed(void **state)
     for (size_t i = 0; i < 4; i++) {
         assert_string_equal(c->providers[i].name, names[i]);
         assert_int_equal(c->providers[i].kind, kinds[i]);
-        assert_int_equal(c->providers[i].on, i == 1);
+        assert_int_equal(c->providers[i].on, i < 2);
         assert_int_equal(c->providers[i].models.n, 1);
         assert_int_equal(c->providers[i].priority, i + 1);
     }
@@ -412,7 +414,7 @@ static void check_seed(void **state)
     assert_null(p->api_key);
     assert_string_equal(p->off, "");
     assert_string_equal(c->providers[2].api_key, "sk-ant-xxxxx");
-    assert_string_equal(c->providers[0].off, "the kind ollama waits for a later version of hearth");
+    assert_int_equal(c->providers[0].address.port, 11434);
     assert_int_equal(c->failover.breaker_recovery_ms, 300000);
     config_free(c);
     home_fini(&h);

@@ -90,6 +90,12 @@ static enum rank rank_of(const struct entry *e, enum field field)
     return e->set[field]->source->rank;
 }
 
+static const char *usual_of(const struct entry *e)
+{
+    const struct provider *v = e->values;
+    return config_kinds[v->p.kind].usual;
+}
+
 /* base_url, host and socket are three words for one thing: the source of most weight decides. */
 static bool choose_address(struct loader *l, struct entry *e, enum field *ret_field)
 {
@@ -111,12 +117,12 @@ static bool choose_address(struct loader *l, struct entry *e, enum field *ret_fi
             return false;
         }
     }
-    if (best == FIELD_COUNT) {
+    *ret_field = best;
+    if (best == FIELD_COUNT && !usual_of(e)[0]) {
         say(l, CONFIG_ERROR, (struct place){e->source, e->line}, config_entry_key(l, e, NULL),
             "has no address; give it a base_url such as http://127.0.0.1:8080/v1");
         return false;
     }
-    *ret_field = best;
     return true;
 }
 
@@ -148,7 +154,11 @@ static void take_address(struct loader *l, struct entry *e)
     enum field f;
     if (!choose_address(l, e, &f))
         return;
-    const char *written = f == FIELD_SOCKET ? v->socket : f == FIELD_HOST ? v->host : v->base_url;
+    const char *written = f == FIELD_SOCKET     ? v->socket
+                          : f == FIELD_HOST     ? v->host
+                          : f == FIELD_BASE_URL ? v->base_url
+                                                : usual_of(e);
+    f = f == FIELD_COUNT ? FIELD_BASE_URL : f;
     const char *words = "", *key = config_entry_key(l, e, config_fields[f].path);
     char said[600];
     if (!written || has_user(written))

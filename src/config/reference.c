@@ -108,12 +108,13 @@ static void write_kinds(struct text *out)
     text_add(out, SLICE("\n## Kinds of providers\n\n"
                         "An entry whose kind this version does not speak yet is read, switched off "
                         "and named in a warning.\n\n"
-                        "| Kind | Spoken by this version | Meant by entries named |\n"
-                        "| --- | --- | --- |\n"));
+                        "| Kind | Spoken by this version | Meant by entries named | Where it is, "
+                        "unless the entry says |\n"
+                        "| --- | --- | --- | --- |\n"));
     for (size_t i = 0; i < CONFIG_KIND_COUNT; i++) {
         const struct kind_row *kind = &config_kinds[i];
-        text_format(out, "| `%s` | %s | %s |\n", kind->name, kind->built ? "yes" : "later",
-                    kind->entries[0] ? kind->entries : "any other name");
+        text_format(out, "| `%s` | %s | %s | %s |\n", kind->name, kind->built ? "yes" : "later",
+                    kind->entries[0] ? kind->entries : "any other name", kind->usual);
     }
 }
 

@@ -81,7 +81,7 @@ const struct section config_sections[SECTION_COUNT] = {
 };
 
 const struct kind_row config_kinds[CONFIG_KIND_COUNT] = {
-#define X(name, written, built, entries) [CONFIG_##name] = {written, built, entries},
+#define X(name, written, built, entries, usual) [CONFIG_##name] = {written, built, entries, usual},
     CONFIG_KINDS(X)
 #undef X
 };

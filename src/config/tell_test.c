@@ -104,7 +104,7 @@ static void check_show_json(void **state)
     assert_int_equal(json_read(text_slice(&t), &json_usual_limits, NULL, &doc, NULL), OK);
     const struct json_value *settings = json_get(doc.root, "settings");
     assert_int_equal(json_count(settings), OPTION_COUNT);
-    const struct json_value *level = json_at(settings, 2);
+    const struct json_value *level = json_at(settings, 3);
     assert_true(slice_is(json_text(json_get(level, "path")), SLICE("log.level")));
     assert_true(slice_is(json_text(json_get(level, "value")), SLICE("debug")));
     assert_true(
@@ -269,7 +269,8 @@ static void check_reference(void **state)
                               "largest JSON body that is taken. |\n"));
     assert_non_null(strstr(s, "| `log.level` | one of `debug`, `info`, `warn`, `error` | `info` | "
                               "reload | The least severe lines that are logged. |\n"));
-    assert_non_null(strstr(s, "| `anthropic` | later | anthropic claude |\n"));
+    assert_non_null(
+        strstr(s, "| `anthropic` | yes | anthropic claude | https://api.anthropic.com |\n"));
     assert_true(text_slice(&t).ptr[t.len - 1] == '\n');
     text_fini(&t);
 }

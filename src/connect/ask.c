@@ -4,6 +4,7 @@
  *   key_twice  the key in x-api-key too
  *   lists      GET /v1/models first
  *   tools      a list of tools, as agents send with every request
+ *   messages   POST /v1/messages?beta=true, and all in Anthropic's words
  *   once       a new connection each, and says so */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -105,17 +106,11 @@ static enum err open_call(struct call *c, char authority[80])
 
 /* ---- what is asked -------------------------------------------------------------------------- */
 
-static void put_tool(struct json_writer *w)
+static void put_function(struct json_writer *w, const char *schema)
 {
-    json_key(w, "tools");
-    json_open_array(w);
-    json_open_object(w);
-    json_put_pair(w, "type", SLICE("function"));
-    json_key(w, "function");
-    json_open_object(w);
     json_put_pair(w, "name", SLICE("read_file"));
     json_put_pair(w, "description", SLICE("Read a file of the project."));
-    json_key(w, "parameters");
+    json_key(w, schema);
     json_open_object(w);
     json_put_pair(w, "type", SLICE("object"));
     json_key(w, "properties");
@@ -126,7 +121,22 @@ static void put_tool(struct json_writer *w)
     json_close_object(w);
     json_close_object(w);
     json_close_object(w);
-    json_close_object(w);
+}
+
+static void put_tool(const struct connect_question *q, struct json_writer *w)
+{
+    json_key(w, "tools");
+    json_open_array(w);
+    json_open_object(w);
+    if (q->app->messages) {
+        put_function(w, "input_schema");
+    } else {
+        json_put_pair(w, "type", SLICE("function"));
+        json_key(w, "function");
+        json_open_object(w);
+        put_function(w, "parameters");
+        json_close_object(w);
+    }
     json_close_object(w);
     json_close_array(w);
 }
@@ -145,16 +155,25 @@ static void write_chat(const struct connect_question *q, struct text *out)
     json_close_array(&w);
     json_key(&w, "stream");
     json_put_bool(&w, true);
-    json_key(&w, "stream_options");
-    json_open_object(&w);
-    json_key(&w, "include_usage");
-    json_put_bool(&w, true);
-    json_close_object(&w);
+    if (!q->app->messages) {
+        json_key(&w, "stream_options");
+        json_open_object(&w);
+        json_key(&w, "include_usage");
+        json_put_bool(&w, true);
+        json_close_object(&w);
+    }
     json_key(&w, "max_tokens");
     json_put_int(&w, FEW_TOKENS);
     if (q->app->tools)
-        put_tool(&w);
+        put_tool(q, &w);
     json_close_object(&w);
+}
+
+static struct slice path_of(const struct connect_question *q, enum http_method method)
+{
+    if (method != METHOD_POST)
+        return SLICE("/v1/models");
+    return q->app->messages ? SLICE("/v1/messages?beta=true") : SLICE("/v1/chat/completions");
 }
 
 static void write_question(const struct connect_question *q, const char *authority,
@@ -180,8 +199,10 @@ static void write_question(const struct connect_question *q, const char *authori
         fields[n++] = (struct http_field){SLICE("Content-Length"), slice_of(length)};
         fields[n++] = (struct http_field){SLICE("Content-Type"), SLICE("application/json")};
     }
-    struct slice path = method == METHOD_POST ? SLICE("/v1/chat/completions") : SLICE("/v1/models");
-    if (!http_write_request(out, method, path, fields, n) || body.failed || bearer.failed)
+    if (q->app->messages)
+        fields[n++] = (struct http_field){SLICE("anthropic-version"), SLICE("2023-06-01")};
+    if (!http_write_request(out, method, path_of(q, method), fields, n) || body.failed ||
+        bearer.failed)
         out->failed = true;
     text_add(out, text_slice(&body));
     text_fini(&body);
@@ -235,9 +256,22 @@ static bool is_word(const struct json_value *delta, const char *key)
     return json_text(v).len || json_count(v);
 }
 
+/* A piece of a choice, or of a block. */
+static bool is_said(const struct json_value *root)
+{
+    static const char *const keys[] = {"content", "reasoning_content", "tool_calls",  "refusal",
+                                       "text",    "thinking",          "partial_json"};
+    const struct json_value *choice = json_at(json_get(root, "choices"), 0);
+    const struct json_value *delta = json_get(choice ? choice : root, "delta");
+    bool said =
+        slice_is(json_text(json_get(json_get(root, "content_block"), "type")), SLICE("tool_use"));
+    for (size_t i = 0; !said && i < COUNT(keys); i++)
+        said = is_word(delta, keys[i]);
+    return said;
+}
+
 static enum err take_event(struct call *c, struct slice data)
 {
-    static const char *const keys[] = {"content", "reasoning_content", "tool_calls", "refusal"};
     struct json_doc doc;
     if (slice_is(data, SLICE("[DONE]"))) {
         c->done = true;
@@ -246,14 +280,12 @@ static enum err take_event(struct call *c, struct slice data)
     if (json_read(data, &json_usual_limits, NULL, &doc, NULL))
         return why_set(c->why, ERR_BAD_RESPONSE, "an event of the answer is no JSON");
     enum err e = OK;
-    const struct json_value *choice = json_at(json_get(doc.root, "choices"), 0);
-    const struct json_value *delta = json_get(choice, "delta");
-    struct slice model = json_text(json_get(doc.root, "model"));
+    const struct json_value *message = json_get(doc.root, "message"); /* Anthropic's first event */
+    struct slice model = json_text(json_get(message ? message : doc.root, "model"));
+    c->done |= slice_is(json_text(json_get(doc.root, "type")), SLICE("message_stop"));
     if (json_get(doc.root, "error"))
         e = refused(c, doc.root, ERR_EOF_MID_STREAM);
-    for (size_t i = 0; !e && !c->spoke && i < COUNT(keys); i++) {
-        if (!is_word(delta, keys[i]))
-            continue;
+    if (!e && !c->spoke && is_said(doc.root)) {
         c->spoke = true;
         c->answer->first_us = os_mono_us() - c->began_us;
     }
@@ -380,6 +412,8 @@ enum err connect_ask(const struct connect_question *q, struct connect_answer *re
 {
     struct why reason = {0};
     struct connect_answer answer = {0};
+    if (q->app->mcp)
+        return ask_mcp(q, ret, why);
     enum err e = q->app->lists ? ask_one(q, METHOD_GET, &answer, &reason) : OK;
     if (!e)
         e = ask_one(q, METHOD_POST, &answer, &reason);

@@ -30,6 +30,8 @@ struct connect_app {
     const char *missing, *meanwhile;    /* NOT_BUILT: what it asks; what works all the same */
     const char *bearer;                 /* what it sends as a token when there is no key */
     bool key_twice, lists, tools, once; /* how it asks: see ask.c */
+    bool messages;                      /* it speaks Anthropic's dialect: see ask.c */
+    bool mcp;                           /* it starts `hearth mcp` instead; it runs here only */
     enum err (*fill)(const struct connect_terms *t, struct connect_plan *p, struct why *why);
     bool (*reads)(struct slice text); /* is it still a file of the app's kind? */
 };
@@ -52,6 +54,8 @@ struct connect_terms {
     enum connect_from from;
     const char *base_url; /* with its /v1 */
     const char *model;
+    bool named;              /* that model is meant, whatever the usual one is */
+    const char *program;     /* hearth's own file; for apps that start it */
     const char *key;         /* NULL: it needs none */
     const char *certificate; /* the file that clients must be given; NULL: none */
     uint64_t context;        /* tokens that the model takes; 0: not known */
@@ -65,6 +69,7 @@ struct connect_plan { /* zero-filled is valid; connect_plan_fini frees */
     struct slice base;                 /* the same without a part of ours that is there already */
     struct slice after;                /* ptr NULL: it is to be removed */
     mode_t mode;                       /* of the file as it is, and as it will be */
+    mode_t mode_was;                   /* before us, if we changed it; 0: we did not */
     struct slice parts[CONNECT_PARTS]; /* ours, as they stand in `after` */
     size_t n;
     bool whole;        /* `base` is what was there before us, byte for byte */
@@ -82,10 +87,12 @@ enum err connect_plan(const struct connect_terms *t, struct connect_plan *ret,
 struct connect_record { /* zero-filled is valid; its texts live in the arena */
     struct arena arena;
     const char *base_url, *model;    /* "" while nothing but a key was made */
-    const char *key_id, *new_key_id; /* NULL: none; new: made, and not in use yet */
+    const char *key_id, *new_key_id; /* NULL: none; new: made and not in use yet, or not any more */
     const char *path, *made;         /* path: NULL: no file was written */
     bool had;                        /* there was a file before */
     const char *sha256;              /* of what was written */
+    const char *was_sha256;          /* of what it was written over; NULL: nothing */
+    mode_t mode, mode_was;           /* of what was written; before us. 0: there was no file */
     struct slice parts[CONNECT_PARTS];
     size_t n;
 };
@@ -120,6 +127,8 @@ struct connect_question {
     const struct connect_app *app;
     const char *url; /* where it is asked from here: http://127.0.0.1:8420 */
     const char *model, *key;
+    const char *program; /* for apps that start it, with the environment of: */
+    const struct connect_user *user;
     unsigned timeout_ms;
     void (*waits)(void *data, uint64_t waited_ms); /* about five times a second; NULL is fine */
     void *data;

@@ -161,6 +161,7 @@ static void a_key_closes_its_file(void **state)
         connect_plan_fini(&p);
         assert_int_equal(ground_disconnect(g, "aider", &why), OK);
         ground_check(g, FILE_NAME, "vim: true\n");
+        assert_int_equal(mode_of(g, FILE_NAME) & 07777, modes[i][0]);
         ground_fini(g);
     }
 }
@@ -272,6 +273,32 @@ static void a_record_alone_takes_nothing_out(void **state)
     ground_fini(g);
 }
 
+/* The same for another connection over the first: the file still has the first one's part. */
+static void a_second_record_alone_takes_the_first_part_out(void **state)
+{
+    (void)state;
+    struct ground *g = ground_make();
+    struct connect_terms t = ground_terms(g, "aider");
+    struct connect_plan p = {0}, again = {0};
+    struct why why = {0};
+    const char *first;
+    ground_put(g, FILE_NAME, "vim: true\n");
+    assert_int_equal(ground_connect(g, "aider", &why), OK);
+    t.model = "another";
+    assert_int_equal(connect_plan(&t, &p, &why), OK);
+    assert_int_equal(connect_write(&t, &p, NULL, &why), OK);
+    first = arena_cstr(&p.arena, p.before);
+    ground_put(g, FILE_NAME, first);
+    connect_plan_fini(&again);
+    assert_int_equal(connect_plan(&t, &again, &why), OK);
+    assert_true(slice_is(again.base, SLICE("vim: true\n")));
+    assert_int_equal(ground_disconnect(g, "aider", &why), OK);
+    ground_check(g, FILE_NAME, "vim: true\n");
+    connect_plan_fini(&again);
+    connect_plan_fini(&p);
+    ground_fini(g);
+}
+
 static void the_original_may_be_lost(void **state)
 {
     (void)state;
@@ -340,6 +367,7 @@ int main(void)
         cmocka_unit_test(folders_come_and_go),
         cmocka_unit_test(a_change_meanwhile_wins),
         cmocka_unit_test(a_record_alone_takes_nothing_out),
+        cmocka_unit_test(a_second_record_alone_takes_the_first_part_out),
         cmocka_unit_test(the_original_may_be_lost),
         cmocka_unit_test(what_is_kept_is_private),
         cmocka_unit_test(a_key_is_remembered_before_all_else),

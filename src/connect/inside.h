@@ -57,6 +57,28 @@ bool any_reads(struct slice text);
  * become blanks. False: a comment that has no end. */
 bool jsonc_mask(struct slice text, struct text *out);
 
+/* ---- json_part.c ---- */
+
+struct json_value;
+struct json_style {
+    struct slice eol, unit; /* unit: one step of indentation */
+};
+extern const struct json_style json_usual_style;
+/* The members of an object of ours as a person would write them, each on a line of its own; a list
+ * of texts stays on one. */
+void json_lay_out(const struct json_style *s, struct slice json, unsigned depth, struct text *out);
+/* After a bracket that opens: what follows it, or the bracket that closes. */
+void json_end_part(const struct json_style *s, struct text *out, bool more, unsigned depth);
+/* As the first member stands, if it has a line of its own. */
+struct slice json_unit(struct slice plain, size_t root);
+/* Has `after` every member of `before`, as it was, leaving that of one name aside? */
+bool json_holds_all(const struct json_value *before, const struct json_value *after,
+                    const char *but);
+unsigned text_line(struct slice text, size_t at); /* of a byte, for words */
+
+enum err claude_code_fill(const struct connect_terms *t, struct connect_plan *p, struct why *why);
+enum err claude_desktop_fill(const struct connect_terms *t, struct connect_plan *p,
+                             struct why *why);
 enum err continue_fill(const struct connect_terms *t, struct connect_plan *p, struct why *why);
 enum err opencode_fill(const struct connect_terms *t, struct connect_plan *p, struct why *why);
 enum err aider_fill(const struct connect_terms *t, struct connect_plan *p, struct why *why);
@@ -70,6 +92,21 @@ enum err sillytavern_fill(const struct connect_terms *t, struct connect_plan *p,
 enum err plan_open(const struct connect_terms *t, const char *path, struct connect_plan *p,
                    struct why *why) MUST_USE;
 const char *plan_key(const struct connect_terms *t); /* "none" where none is needed */
+
+/* ---- claude_desktop.c ---- */
+
+#define DESKTOP_PLACES 4u
+struct desktop_place { /* a variable that says where hearth's folders are */
+    const char *name;
+    struct slice value;
+};
+/* Those that are set, for a program that is started without them; how many. */
+size_t desktop_places(const struct connect_user *u, struct desktop_place places[DESKTOP_PLACES]);
+
+/* ---- ask_mcp.c ---- */
+
+enum err ask_mcp(const struct connect_question *q, struct connect_answer *ret,
+                 struct why *why) MUST_USE;
 
 /* ---- record.c ---- */
 

@@ -56,7 +56,10 @@ static void refuses(const char *app, const char *file, const char *before, const
     enum err e = connect_plan(&t, &p, &why);
     if (e != ERR_CONFIG || !strstr(why.text, words))
         fail_msg("%d, %s\n%s", (int)e, why.text, before);
-    assert_non_null(strstr(text_cstr(&p.steps), "http://127.0.0.1:8420/v1")); /* by hand */
+    const char *ours = t.app->mcp        ? "/opt/hearth"
+                       : t.app->messages ? "http://127.0.0.1:8420\""
+                                         : "http://127.0.0.1:8420/v1";
+    assert_non_null(strstr(text_cstr(&p.steps), ours)); /* by hand */
     assert_null(p.after.ptr);
     connect_plan_fini(&p);
     ground_check(g, file, before);
@@ -225,6 +228,108 @@ static void json_that_is_left_alone(void **state)
         refuses("opencode", OPENCODE, rows[i].before, rows[i].after);
 }
 
+#define CODE ".claude/settings.json"
+#define OURS(in)                                                                                   \
+    in "\"ANTHROPIC_BASE_URL\": \"http://127.0.0.1:8420\",\n" in                                   \
+       "\"ANTHROPIC_AUTH_TOKEN\": \"none\",\n" in "\"ANTHROPIC_MODEL\": \"code\",\n" in            \
+       "\"ANTHROPIC_DEFAULT_OPUS_MODEL\": \"code\",\n" in                                          \
+       "\"ANTHROPIC_DEFAULT_SONNET_MODEL\": \"code\",\n" in                                        \
+       "\"ANTHROPIC_DEFAULT_HAIKU_MODEL\": \"code\""
+#define ENV "\n  \"env\": {\n" OURS("    ") "\n  }"
+
+static void variables_in_every_shape(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {NULL, "{" ENV "\n}\n"},
+        {"{}", "{" ENV "\n}"},
+        {"{\n  \"theme\": \"a\"\n}\n", "{" ENV ",\n  \"theme\": \"a\"\n}\n"},
+        {"{\n  \"env\": {\n    \"A\": \"}\"\n  }\n}\n",
+         "{\n  \"env\": {\n" OURS("    ") ",\n    \"A\": \"}\"\n  }\n}\n"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        takes_and_gives_back("claude-code", CODE, rows[i].before, rows[i].after);
+}
+
+static void variables_that_are_left_alone(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"{", "settings.json: "},
+        {"[]", "holds no object"},
+        {"{\"env\": []}", "`env` is no object"},
+        {"{\n\"env\": {\"ANTHROPIC_MODEL\": 1}}",
+         "settings.json:2: ANTHROPIC_MODEL is set already"},
+        {"{\"env\": {\"a\\u0000b\": 1}}", "in a way that hearth does not change"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        refuses("claude-code", CODE, rows[i].before, rows[i].after);
+}
+
+#define CLAUDE ".config/Claude/claude_desktop_config.json"
+#define SERVER(in)                                                                                 \
+    in "\"hearth\": {\n" in "  \"command\": \"/opt/hearth \\\"x\\\"\",\n" in                       \
+       "  \"args\": [\"mcp\"]\n" in "}"
+#define SERVERS "\n  \"mcpServers\": {\n" SERVER("    ") "\n  }"
+
+static void servers_of_every_shape(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {NULL, "{" SERVERS "\n}\n"},
+        {"\n", "{" SERVERS "\n}\n"},
+        {"{}", "{" SERVERS "\n}"},
+        {"{\n  \"theme\": \"a\"\n}\n", "{" SERVERS ",\n  \"theme\": \"a\"\n}\n"},
+        {"{\n  \"mcpServers\": {}\n}\n", "{\n  \"mcpServers\": {\n" SERVER("    ") "\n  }\n}\n"},
+        {"{\n  \"mcpServers\": {\n    \"x\": {\"command\": \"y\", \"args\": [\"}\"]}\n  }\n}\n",
+         "{\n  \"mcpServers\": {\n" SERVER(
+             "    ") ",\n    \"x\": {\"command\": \"y\", \"args\": [\"}\"]}\n  }\n}\n"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        takes_and_gives_back("claude-desktop", CLAUDE, rows[i].before, rows[i].after);
+}
+
+static void servers_that_are_left_alone(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"{", "config.json: "},
+        {"[]", "holds no object"},
+        {"{\"mcpServers\": []}", "`mcpServers` is no object"},
+        {"{\n\n\"mcpServers\": {\"hearth\": 1}}", "config.json:3: there is a server hearth"},
+        {"{\"mcpServers\": {\"a\\u0000b\": 1}}", "in a way that hearth does not change"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        refuses("claude-desktop", CLAUDE, rows[i].before, rows[i].after);
+}
+
+/* What is started must find the daemon that was meant, and on macOS the file is elsewhere. */
+static void servers_with_a_place_of_their_own(void **state)
+{
+    (void)state;
+    static const char *const environment[] = {"PATH=/nowhere", "HEARTH_HOME=not/absolute",
+                                              "XDG_DATA_HOME=also/not",
+                                              "XDG_RUNTIME_DIR=/run/user/7", NULL};
+    struct ground *g = ground_make();
+    struct connect_terms t = ground_terms(g, "claude-desktop");
+    struct connect_plan p = {0};
+    struct why why = {0};
+    char home[300];
+    g->user.environment = environment;
+    t.named = true;
+    ground_put(g, "Library/Application Support/x", "");
+    assert_int_equal(connect_plan(&t, &p, &why), OK);
+    assert_non_null(
+        strstr(p.path, "/Library/Application Support/Claude/claude_desktop_config.json"));
+    snprintf(home, sizeof home, "\"HEARTH_HOME\": \"%s\",\n", g->dir);
+    assert_non_null(strstr(p.after.ptr, home));
+    assert_non_null(strstr(p.after.ptr, "\"XDG_RUNTIME_DIR\": \"/run/user/7\"\n"));
+    assert_null(strstr(p.after.ptr, "XDG_DATA_HOME"));
+    assert_non_null(strstr(p.after.ptr, "\"args\": [\"mcp\", \"--model\", \"code\"],\n"));
+    connect_plan_fini(&p);
+    ground_fini(g);
+}
+
 static void names_are_quoted(void **state)
 {
     (void)state;
@@ -384,6 +489,11 @@ int main(void)
         cmocka_unit_test(json_of_every_shape),
         cmocka_unit_test(json_in_the_files_own_style),
         cmocka_unit_test(json_that_is_left_alone),
+        cmocka_unit_test(variables_in_every_shape),
+        cmocka_unit_test(variables_that_are_left_alone),
+        cmocka_unit_test(servers_of_every_shape),
+        cmocka_unit_test(servers_that_are_left_alone),
+        cmocka_unit_test(servers_with_a_place_of_their_own),
         cmocka_unit_test(names_are_quoted),
         cmocka_unit_test(the_context_is_told),
         cmocka_unit_test(what_was_added_since_stays),

@@ -9,42 +9,13 @@
 struct work {
     const struct connect_terms *terms;
     struct connect_plan *plan;
-    struct slice text, eol, unit; /* unit: one step of indentation */
-    struct text plain;            /* the same without what JSON does not know */
+    struct slice text;
+    struct json_style style;
+    struct text plain; /* the same without what JSON does not know */
     struct json_doc doc;
     bool read;
     struct text parts[CONNECT_PARTS];
 };
-
-static void begin(struct work *w, struct text *out, unsigned depth)
-{
-    text_add(out, w->eol);
-    for (unsigned i = 0; i < depth; i++)
-        text_add(out, w->unit);
-}
-
-/* The members of an object of ours as a person would write them, each on a line of its own. */
-static void lay_out(struct work *w, struct slice json, unsigned depth, struct text *out)
-{
-    bool quoted = false;
-    begin(w, out, depth);
-    for (size_t i = 1; i + 1 < json.len; i++) {
-        char c = json.ptr[i];
-        depth -= !quoted && c == '}';
-        if (!quoted && c == '}')
-            begin(w, out, depth);
-        text_byte(out, c);
-        if (quoted && c == '\\')
-            text_byte(out, json.ptr[++i]);
-        else if (c == '"')
-            quoted = !quoted;
-        depth += !quoted && c == '{';
-        if (!quoted && (c == '{' || c == ','))
-            begin(w, out, depth);
-        else if (!quoted && c == ':')
-            text_byte(out, ' ');
-    }
-}
 
 static void write_provider(struct work *w, struct json_writer *j)
 {
@@ -95,7 +66,7 @@ static void put_members(struct work *w, bool model, bool providers, struct text 
     }
     json_close_object(&j);
     if (model || providers)
-        lay_out(w, text_slice(&json), 1, out);
+        json_lay_out(&w->style, text_slice(&json), 1, out);
     out->failed |= json.failed;
     text_fini(&json);
 }
@@ -107,7 +78,7 @@ static void put_provider(struct work *w, unsigned depth, struct text *out)
     json_open_object(&j);
     write_provider(w, &j);
     json_close_object(&j);
-    lay_out(w, text_slice(&json), depth, out);
+    json_lay_out(&w->style, text_slice(&json), depth, out);
     out->failed |= json.failed;
     text_fini(&json);
 }
@@ -121,7 +92,7 @@ static struct slice make_skeleton(struct work *w)
     json_put_pair(&j, "$schema", SLICE("https://opencode.ai/config.json"));
     json_close_object(&j);
     text_byte(&out, '{');
-    lay_out(w, text_slice(&json), 1, &out);
+    json_lay_out(&w->style, text_slice(&json), 1, &out);
     text_add(&out, SLICE("\n}\n"));
     struct slice kept = arena_dup(&w->plan->arena, text_slice(&out));
     text_fini(&json);
@@ -129,58 +100,7 @@ static struct slice make_skeleton(struct work *w)
     return kept;
 }
 
-/* After a bracket that opens: what follows it, or the bracket that closes. */
-static void end_part(struct work *w, struct text *out, bool more, unsigned depth)
-{
-    if (more)
-        text_byte(out, ',');
-    else
-        begin(w, out, depth);
-}
-
-/* As the first member stands, if it has a line of its own. */
-static struct slice unit_of(struct slice plain, size_t root)
-{
-    struct slice key;
-    struct json_span span;
-    size_t at = root, from;
-    if (!json_next_span(plain, &at, &key, &span))
-        return SLICE("  ");
-    for (from = span.key; from && (plain.ptr[from - 1] == ' ' || plain.ptr[from - 1] == '\t');)
-        from--;
-    bool own = from && from < span.key && plain.ptr[from - 1] == '\n';
-    return own ? (struct slice){plain.ptr + from, span.key - from} : SLICE("  ");
-}
-
 /* ---- what comes of it is what was there, and ours ---- */
-
-static bool is_same(const struct json_value *a, const struct json_value *b)
-{
-    struct text x = {0}, y = {0};
-    if (!b)
-        return false;
-    json_copy(a, &x);
-    json_copy(b, &y);
-    bool same = !x.failed && !y.failed && slice_is(text_slice(&x), text_slice(&y));
-    text_fini(&x);
-    text_fini(&y);
-    return same;
-}
-
-static bool holds_all(const struct json_value *before, const struct json_value *after,
-                      const char *but)
-{
-    for (struct json_iter i = json_begin(before); json_next(&i);) {
-        struct text key = {0};
-        text_add(&key, i.key);
-        const struct json_value *now = json_get(after, text_cstr(&key));
-        bool good = (but && slice_is(i.key, slice_of(but))) || is_same(i.value, now);
-        text_fini(&key);
-        if (!good)
-            return false;
-    }
-    return true;
-}
 
 static bool is_right(struct work *w)
 {
@@ -192,7 +112,7 @@ static bool is_right(struct work *w)
         const struct json_value *was = json_get(w->doc.root, "provider");
         const struct json_value *is = json_get(doc.root, "provider");
         const struct json_value *options = json_get(json_get(is, "hearth"), "options");
-        good = holds_all(w->doc.root, doc.root, "provider") && holds_all(was, is, NULL) &&
+        good = json_holds_all(w->doc.root, doc.root, "provider") && json_holds_all(was, is, NULL) &&
                slice_is(json_text(json_get(options, "baseURL")), slice_of(w->terms->base_url));
         json_done(&doc);
     }
@@ -205,22 +125,12 @@ static bool is_right(struct work *w)
 static struct slice by_hand(struct work *w)
 {
     struct text t = {0};
-    struct work plain = {
-        .terms = w->terms, .plan = w->plan, .eol = SLICE("\n"), .unit = SLICE("  ")};
+    struct work plain = {.terms = w->terms, .plan = w->plan, .style = json_usual_style};
     put_members(&plain, false, true, &t);
     text_byte(&t, '\n');
     struct slice kept = arena_dup(&w->plan->arena, text_slice(&t));
     text_fini(&t);
     return kept;
-}
-
-/* The line of a byte, for words. */
-static unsigned line_of(struct slice text, size_t at)
-{
-    unsigned n = 1;
-    for (size_t i = 0; i < at; i++)
-        n += text.ptr[i] == '\n';
-    return n;
 }
 
 static enum err put_parts(struct work *w, struct why *why)
@@ -236,17 +146,17 @@ static enum err put_parts(struct work *w, struct why *why)
         return why_set(why, ERR_CONFIG, "%.160s: `provider` is no object", w->plan->path);
     if (json_get(providers, "hearth"))
         return why_set(why, ERR_CONFIG, "%.160s:%u: there is a provider hearth already",
-                       w->plan->path, line_of(plain, root + span.key));
+                       w->plan->path, text_line(plain, root + span.key));
     struct text *first = &w->parts[0];
     put_members(w, !json_get(w->doc.root, "model"), !providers, first);
     if (first->len) {
-        end_part(w, first, json_count(w->doc.root) > 0, 0);
+        json_end_part(&w->style, first, json_count(w->doc.root) > 0, 0);
         puts[n++] = (struct put){root + 1, text_slice(first)};
     }
     if (providers) {
         inner = root + span.value;
         put_provider(w, 2, &w->parts[1]);
-        end_part(w, &w->parts[1], json_count(providers) > 0, 1);
+        json_end_part(&w->style, &w->parts[1], json_count(providers) > 0, 1);
         puts[n++] = (struct put){inner + 1, text_slice(&w->parts[1])};
     }
     return merge_put(w->plan, w->text, puts, n, why);
@@ -262,7 +172,7 @@ static enum err merge(struct work *w, struct why *why)
     w->read = true;
     if (!json_is_object(w->doc.root))
         return merge_refuse(p, by_hand(w), why, "%.160s holds no object", p->path);
-    w->unit = unit_of(text_slice(&w->plain), slice_find(text_slice(&w->plain), '{'));
+    w->style.unit = json_unit(text_slice(&w->plain), slice_find(text_slice(&w->plain), '{'));
     enum err e = put_parts(w, why);
     if (e == ERR_CONFIG)
         return merge_refuse(p, by_hand(w), why, "%s", why->text);
@@ -306,10 +216,9 @@ enum err opencode_fill(const struct connect_terms *t, struct connect_plan *p, st
     if (e)
         return e;
     bool has_text = p->base.ptr && !merge_is_blank(p->base);
-    w.eol = SLICE("\n");
-    w.unit = SLICE("  ");
+    w.style = json_usual_style;
     w.text = has_text ? p->base : make_skeleton(&w);
-    w.eol = merge_eol(w.text);
+    w.style.eol = merge_eol(w.text);
     e = merge(&w, &reason);
     if (w.read)
         json_done(&w.doc);

@@ -25,6 +25,8 @@ static enum err take_out_old(const struct connect_terms *t, struct connect_plan 
             e = why_set(why, e, "%.160s was changed where hearth's part stands", p->path);
         else if (!e && r.made)
             p->made = arena_cstr(&p->arena, slice_of(r.made));
+        if (!e && p->mode == r.mode)
+            p->mode_was = r.mode_was;
     }
     connect_record_fini(&r);
     return e == ERR_NOT_FOUND ? OK : e;
@@ -58,6 +60,7 @@ static void add_steps(const struct connect_terms *t, struct connect_plan *p)
         text_add(&p->steps, SLICE("\nIts container has to share this machine's network: docker run "
                                   "--network=host ...\n"));
     if (p->path && t->key && p->mode & 077) { /* nobody else's to read */
+        p->mode_was = p->mode;
         p->mode &= 0700;
         text_format(&p->steps, "%s%s holds a key: from now on only its owner may read it.\n",
                     p->steps.len ? "\n" : "", p->path);

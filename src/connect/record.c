@@ -53,6 +53,12 @@ static const char *take(struct connect_record *r, const struct json_value *from,
     return json_is_text(v) ? arena_cstr(&r->arena, json_text(v)) : NULL;
 }
 
+static mode_t take_mode(const struct json_value *from, const char *key)
+{
+    int64_t n;
+    return json_int(json_get(from, key), &n) && n > 0 && n <= 07777 ? (mode_t)n : 0;
+}
+
 static enum err take_record(struct slice text, struct connect_record *r, struct why *why)
 {
     struct json_doc doc;
@@ -66,6 +72,9 @@ static enum err take_record(struct slice text, struct connect_record *r, struct 
     r->path = take(r, doc.root, "path");
     r->made = take(r, doc.root, "made");
     r->sha256 = take(r, doc.root, "sha256");
+    r->was_sha256 = take(r, doc.root, "was_sha256");
+    r->mode = take_mode(doc.root, "mode");
+    r->mode_was = take_mode(doc.root, "mode_was");
     r->had = json_is_true(json_get(doc.root, "had"));
     for (struct json_iter i = json_begin(json_get(doc.root, "parts"));
          r->n < CONNECT_PARTS && json_next(&i); r->n++) {
@@ -110,6 +119,14 @@ static void put(struct json_writer *w, const char *key, const char *value)
         json_put_pair(w, key, slice_of(value));
 }
 
+static void put_mode(struct json_writer *w, const char *key, mode_t mode)
+{
+    if (!mode)
+        return;
+    json_key(w, key);
+    json_put_u64(w, mode);
+}
+
 static void write_record(const struct connect_record *r, struct text *out)
 {
     struct json_writer w = json_writer(out);
@@ -121,6 +138,9 @@ static void write_record(const struct connect_record *r, struct text *out)
     put(&w, "path", r->path);
     put(&w, "made", r->made);
     put(&w, "sha256", r->sha256);
+    put(&w, "was_sha256", r->was_sha256);
+    put_mode(&w, "mode", r->mode);
+    put_mode(&w, "mode_was", r->mode_was);
     json_key(&w, "had");
     json_put_bool(&w, r->had);
     json_key(&w, "parts");
@@ -175,12 +195,18 @@ static enum err check_record(const struct connect_terms *t, const struct connect
     return e;
 }
 
+/* What it is written over, and the key in that: until the file is there, both are still in use. */
 static enum err keep(const struct connect_terms *t, const struct connect_plan *p,
                      const char *key_id, int folder, struct why *why)
 {
+    struct connect_record old = {0};
+    bool had = !connect_record_read(t->user, t->app, &old, NULL);
     struct connect_record r = {.base_url = t->base_url,
                                .model = t->model,
                                .key_id = key_id,
+                               .new_key_id = had ? old.key_id : NULL,
+                               .mode = p->path ? p->mode : 0,
+                               .mode_was = p->path ? p->mode_was : 0,
                                .path = p->path,
                                .made = p->path ? p->made : NULL,
                                .had = p->base.ptr != NULL,
@@ -189,7 +215,9 @@ static enum err keep(const struct connect_terms *t, const struct connect_plan *p
     enum err e = OK;
     if (p->path) {
         r.sha256 = file_sha256(&r.arena, p->after);
-        if (!r.sha256)
+        if (p->before.ptr)
+            r.was_sha256 = file_sha256(&r.arena, p->before);
+        if (!r.sha256 || (p->before.ptr && !r.was_sha256))
             e = why_set(why, ERR_NO_MEMORY, "no memory for a hash");
     }
     if (!e && p->base.ptr)
@@ -197,6 +225,7 @@ static enum err keep(const struct connect_terms *t, const struct connect_plan *p
     if (!e)
         e = keep_record(folder, &r, why);
     connect_record_fini(&r);
+    connect_record_fini(&old);
     return e ? e : check_record(t, p, why);
 }
 
@@ -211,7 +240,8 @@ static void put_back(int folder, const char *name, bool had, struct slice bytes)
     (void)e;
 }
 
-/* The file comes last: who is ended before it finds a record of a file that is as it was. */
+/* The file comes last: who is ended before it finds a record of a file that is as it was, which the
+ * record knows too. */
 enum err connect_write(const struct connect_terms *t, const struct connect_plan *p,
                        const char *key_id, struct why *why)
 {
@@ -275,7 +305,9 @@ enum err record_base(const struct connect_user *u, const struct connect_app *app
     if (r->had && read_original(u, app, &p->arena, &original))
         original = (struct slice){0}; /* gone: our parts can be taken out all the same */
     const char *sha = file_sha256(&p->arena, p->before);
-    bool untouched = sha && r->sha256 && strcmp(sha, r->sha256) == 0;
+    /* Who was ended before the file was written left what it was to be written over. */
+    bool untouched = sha && ((r->sha256 && !strcmp(sha, r->sha256)) ||
+                             (r->was_sha256 && !strcmp(sha, r->was_sha256)));
     bool never_written = original.ptr && slice_is(p->before, original);
     if (!never_written && (!untouched || (r->had && !original.ptr)))
         return cut(app, r, p);
@@ -311,6 +343,8 @@ enum err connect_unplan(const struct connect_user *u, const struct connect_app *
     if (!e && p.path)
         e = record_base(u, app, r, &p);
     p.after = p.base;
+    if (r->mode_was && p.mode == r->mode) /* else somebody changed it since */
+        p.mode = r->mode_was;
     if (e == ERR_CONFIG) {
         show_parts(r, &p);
         e = why_set(why, e, "%.160s was changed where hearth's part stands", r->path);

@@ -97,6 +97,7 @@ static inline struct connect_terms ground_terms(const struct ground *g, const ch
     return (struct connect_terms){.app = connect_app_find(app),
                                   .user = &g->user,
                                   .base_url = "http://127.0.0.1:8420/v1",
+                                  .program = "/opt/hearth \"x\"",
                                   .model = "code"};
 }
 

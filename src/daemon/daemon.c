@@ -187,6 +187,7 @@ static void wire(struct daemon *d)
     static const struct api_admin admin = {.write_status = status_write,
                                            .write_metrics = metrics_write,
                                            .write_engines = workshop_tell,
+                                           .look_at_model = workshop_look,
                                            .restart_engine = workshop_restart,
                                            .load_model = workshop_load,
                                            .let_go = workshop_let_go,

@@ -91,6 +91,7 @@ void workshop_load(void *daemon, struct slice model, struct pending *ticket);
 void workshop_let_go(void *daemon, struct pending *ticket);
 enum err workshop_unload(void *daemon, struct slice model, bool now, struct text *out,
                          struct why *why);
+bool workshop_look(void *daemon, struct slice model, struct model_state *ret_state);
 bool workshop_has(const struct registry *r, const struct backend *b);
 void workshop_install(const struct config *c, const struct registry *old,
                       const struct registry *now);

@@ -3,8 +3,10 @@
 #include "daemon/inside.h"
 
 #include <arpa/inet.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
+#include "crypt/crypt.h"
 
 static void set_ip(struct address *a, const char *host, uint16_t port)
 {
@@ -47,12 +49,19 @@ static struct slice host_header(struct arena *a, const struct config_address *fr
                         from->place == CONFIG_LOCALHOST ? "localhost" : from->host, from->port);
 }
 
+static enum dialect dialect_of(enum config_kind kind)
+{
+    return kind == CONFIG_ANTHROPIC ? DIALECT_ANTHROPIC
+           : kind == CONFIG_OLLAMA  ? DIALECT_OLLAMA
+                                    : DIALECT_OPENAI;
+}
+
 static struct provider_terms terms_of(struct daemon *d, struct arena *a, const struct config *c,
                                       const struct config_provider *p)
 {
     struct provider_terms t = {
         .name = slice_of(p->name),
-        .dialect = DIALECT_OPENAI,
+        .dialect = dialect_of(p->kind),
         .host = host_header(a, &p->address),
         .path = slice_of(p->path),
         .api_key = slice_of(p->api_key),
@@ -69,7 +78,7 @@ static struct provider_terms terms_of(struct daemon *d, struct arena *a, const s
     return t;
 }
 
-/* ---- what stays over a reload --------------------------------------------------------------- */
+/* ---- what stays over a reload ---------------------------------------------------------------- */
 
 /* Models, priority and times may change under a living backend; where it is and as whom may not. */
 static bool is_same_place(const struct config_provider *a, const struct config_provider *b)
@@ -99,7 +108,7 @@ static bool is_in(const struct registry *r, const struct backend *b)
     return false;
 }
 
-/* ---- making --------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static enum err make_backend(struct daemon *d, const struct config *c, struct registry *r, size_t i)
 {
@@ -115,6 +124,63 @@ static enum err make_backend(struct daemon *d, const struct config *c, struct re
     if (!r->backends[i])
         r->backends[i] = provider_new(&d->loop, &d->hold, &t);
     return r->backends[i] ? OK : ERR_NO_MEMORY;
+}
+
+/* ---- what is told of a model ----------------------------------------------------------------- */
+
+static bool is_digest(struct slice s)
+{
+    bool good = s.len == 2 * HASH_BYTES;
+    for (size_t i = 0; good && i < s.len; i++)
+        good = (s.ptr[i] >= '0' && s.ptr[i] <= '9') || (s.ptr[i] >= 'a' && s.ptr[i] <= 'f');
+    return good;
+}
+
+/* A file that is named by its digest says so; of others one is made, which is the same as long as
+ * name, size and time are. No file is read for it. */
+static struct slice digest_of(struct arena *a, const struct model_entry *m, const char *file)
+{
+    static const struct slice before = SLICE("sha256-");
+    const char *slash = strrchr(file, '/');
+    struct slice base = slice_of(slash ? slash + 1 : file);
+    unsigned char hash[HASH_BYTES] = {0};
+    struct text words = {0}, hex = {0};
+    if (slice_begins(base, before) && is_digest(slice_from(base, before.len)))
+        return arena_dup(a, slice_from(base, before.len));
+    text_add(&words, m->name);
+    text_format(&words, " %llu %llu", (unsigned long long)m->bytes,
+                (unsigned long long)m->changed_ms);
+    if (!words.failed && !crypt_sha256(text_slice(&words), hash))
+        crypt_hex((struct slice){(const char *)hash, sizeof hash}, &hex);
+    struct slice digest = arena_dup(a, text_slice(&hex));
+    text_fini(&words);
+    text_fini(&hex);
+    return digest;
+}
+
+static bool is_set(const char *s)
+{
+    return s && s[0];
+}
+
+static enum err describe(struct arena *a, const struct config_model *model, struct model_entry *m)
+{
+    struct stat st;
+    const char *file = model && is_set(model->file) ? model->file : "";
+    if (file[0] && !stat(file, &st)) {
+        m->bytes = (uint64_t)st.st_size;
+        m->changed_ms = (uint64_t)st.st_mtime * 1000;
+    }
+    if (model) {
+        m->local = true;
+        m->context = model->ctx;
+        m->embeds = model->embedding;
+        m->ranks = model->rerank;
+        m->sees = is_set(model->mmproj);
+        m->thinks = is_set(model->reasoning) && strcmp(model->reasoning, "on") == 0;
+    }
+    m->digest = digest_of(a, m, file);
+    return m->digest.ptr ? OK : ERR_NO_MEMORY;
 }
 
 static bool is_listed(const struct registry *r, struct slice model)
@@ -134,9 +200,14 @@ static enum err add_models(struct registry *r, struct route_target *targets,
         struct slice owner = arena_dup(&r->arena, slice_of(p->name));
         if (!model.ptr || !owner.ptr)
             return ERR_NO_MEMORY;
-        targets[r->routes.n++] = (struct route_target){model, b, p->priority, ROUTE_MAY};
-        if (!is_listed(r, model))
-            r->models[r->n_models++] = (struct model_entry){model, owner};
+        targets[r->routes.n++] =
+            (struct route_target){model, b, p->priority, ROUTE_MAY, ROUTE_TEXT};
+        if (is_listed(r, model))
+            continue;
+        struct model_entry entry = {.name = model, .owner = owner};
+        if (describe(&r->arena, NULL, &entry))
+            return ERR_NO_MEMORY;
+        r->models[r->n_models++] = entry;
     }
     return OK;
 }
@@ -147,19 +218,20 @@ static enum err add_engines(struct registry *r, const struct config *c,
     for (size_t i = 0; i < r->n_engines; i++) {
         struct slice model = arena_dup(&r->arena, r->engines[i]->name);
         const struct config_model *m = &c->models[i];
-        enum route_unnamed unnamed = m->guide       ? ROUTE_LAST
-                                     : m->embedding ? ROUTE_EMBEDS
-                                     : m->rerank    ? ROUTE_RANKS
-                                                    : ROUTE_MAY;
+        enum route_does does = m->embedding ? ROUTE_EMBED : m->rerank ? ROUTE_RERANK : ROUTE_TEXT;
+        enum route_unnamed unnamed = m->guide ? ROUTE_LAST : ROUTE_MAY;
         if (!model.ptr)
             return ERR_NO_MEMORY;
-        targets[r->routes.n++] = (struct route_target){model, r->engines[i], 0, unnamed};
-        r->models[r->n_models++] = (struct model_entry){model, SLICE("hearth")};
+        targets[r->routes.n++] = (struct route_target){model, r->engines[i], 0, unnamed, does};
+        struct model_entry entry = {.name = model, .owner = SLICE("hearth")};
+        if (describe(&r->arena, m, &entry))
+            return ERR_NO_MEMORY;
+        r->models[r->n_models++] = entry;
     }
     return OK;
 }
 
-/* ---- names ---------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 /* Aliases and roles, copied: the routes outlive the configuration by a moment at a reload. */
 static enum err add_aliases(struct registry *r, const struct config *c)
@@ -244,6 +316,7 @@ enum err registry_make(struct daemon *d, const struct config *c, struct registry
         return why_set(why, e, "no memory for the providers");
     }
     r.routes.targets = targets;
+    r.routes.known_names = c->request.known_names;
     *ret_registry = r;
     return OK;
 }

@@ -75,6 +75,16 @@ enum err workshop_restart(void *daemon, struct slice model, struct why *why)
     return engines_restart(&d->workshop.engines, model, why);
 }
 
+bool workshop_look(void *daemon, struct slice model, struct model_state *ret_state)
+{
+    const struct daemon *d = daemon;
+    struct engine_stay stay;
+    if (!engines_stay(&d->workshop.engines, model, &stay))
+        return false;
+    *ret_state = (struct model_state){stay.context, stay.leaves_in_ms};
+    return true;
+}
+
 /* ---- models by hand -------------------------------------------------------------------------- */
 
 static enum err no_model(const struct route_plan *plan, struct slice name, struct why *why)
@@ -97,7 +107,7 @@ static enum err find_model(const struct daemon *d, struct slice name, struct sli
                            struct why *why)
 {
     struct route_plan plan = {0};
-    enum err e = route_plan(&d->registry.routes, name, SLICE(""), &plan);
+    enum err e = route_plan(&d->registry.routes, &(struct route_wish){.name = name}, &plan);
     if (e == ERR_NO_MODEL)
         return no_model(&plan, name, why);
     if (e)

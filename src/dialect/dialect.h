@@ -28,6 +28,7 @@ enum call_kind {
     CALL_PICTURE,
     CALL_INFILL,   /* what belongs into a gap */
     CALL_TOKENS,   /* how many a chat would be */
+    CALL_VECTOR,   /* one text's vector, as Ollama's older clients ask for it */
     CALL_TOKENIZE, /* from here on: what only an engine knows */
     CALL_DETOKENIZE,
     CALL_TEMPLATE,
@@ -38,23 +39,31 @@ enum call_kind {
 };
 
 /* ---- call ---- */
+enum call_wish {
+    WISH_NONE,
+    WISH_LOAD,
+    WISH_UNLOAD
+}; /* no call: the model into memory, out of it */
 struct call {
     enum call_kind kind;
     enum dialect dialect;
-    struct slice model; /* as the caller wrote it; "" when not at all. In the arena */
+    enum call_wish wish; /* then there is no common form */
+    struct slice model;  /* as the caller wrote it; "" when not at all. In the arena */
     bool stream, wants_usage, has_system;
     bool base64;                 /* vectors are wanted so */
     bool fetches;                /* it names something that whoever answers has to fetch */
     uint64_t least_tokens;       /* so many, or more, stand in what is to be read */
+    bool unscaled;               /* vectors are wanted as long as the model makes them */
     struct slice body;           /* the caller's own bytes, owned by the request */
     struct edits edits;          /* from the caller's bytes to every target's */
     struct json_span model_span; /* key == value == end: not there */
     size_t front, first_message; /* places in the body before its first member, first message */
     uint64_t named[2];           /* which of the codec's fields the caller wrote, a bit each */
     uint64_t messages, tools;    /* counted for routing and the audit row */
+    int64_t n;                   /* answers that are wanted; 0: not told */
     const struct call *common;   /* in the common form; NULL: it is, or has no word for it */
+    const char *lacks;           /* why it has none; NULL: nothing to say */
     struct slice dropped;        /* names of fields for which that has no word, commas between */
-    const char *cannot;          /* why it has no common form; NULL: it has */
 };
 /* Checks what a call must look like; the arena gets what is kept. The body may be 32 MiB: above
  * 256 KiB this runs on a thread. */
@@ -67,7 +76,7 @@ bool call_may_be_set(struct slice field);
 const char *dialect_kind_name(enum call_kind kind); /* as in logs */
 const char *dialect_name(enum dialect d);
 
-/* ---- events ---- */
+/* ---- events ---------------------------------------------------------------------------------- */
 struct usage {
     int64_t prompt, completion; /* tokens; -1: not told */
     int64_t cached, reasoning;  /* of these; 0 also when it is not told */
@@ -102,3 +111,16 @@ static inline bool event_is_content(const struct event *e)
     return e->kind == EVENT_TEXT || e->kind == EVENT_REASONING || e->kind == EVENT_TOOL ||
            e->kind == EVENT_WHOLE;
 }
+
+/* ---- the common form ------------------------------------------------------------------------- */
+enum delta_field { /* what stands in the `delta` of a choice */
+                   DELTA_ROLE,
+                   DELTA_CONTENT,
+                   DELTA_REFUSAL,
+                   DELTA_TOOLS,
+                   DELTA_FUNCTION,
+                   DELTA_REASONING_CONTENT,
+                   DELTA_REASONING,
+                   DELTA_FIELDS
+};
+void delta_pick(const struct json_value *delta, const struct json_value *ret[DELTA_FIELDS]);

@@ -157,8 +157,8 @@ static enum err add_common(struct arena *arena, struct call *call, struct why *w
     enum err e = json_read(call->body, &json_usual_limits, NULL, &doc, why);
     if (e)
         return e;
-    call->cannot = cannot(doc.root);
-    bool can = !call->cannot;
+    call->lacks = cannot(doc.root);
+    bool can = !call->lacks;
     if (can)
         write_common(doc.root, &common, &dropped);
     json_done(&doc);
@@ -175,7 +175,7 @@ static enum err decode_call(struct arena *arena, struct call *call, struct why *
     enum err e = openai_decode_call(arena, call, why);
     if (e)
         return e;
-    call->cannot = "only an engine of this machine can tell";
+    call->lacks = "only an engine of this machine can tell";
     return call->kind == CALL_COMPLETE ? add_common(arena, call, why) : OK;
 }
 

@@ -228,6 +228,7 @@ static enum err finish(struct members *m, struct why *why)
     call->has_system = f->has_system;
     call->messages = json_count(f->messages);
     call->tools = json_count(f->tools);
+    call->n = f->n;
     call->fetches = f->remote_pictures;
     call->least_tokens = max_u64(f->tokens, f->text / MOST_TOKEN);
     enum err e = call->model.ptr ? insert_missing(m) : ERR_NO_MEMORY;

@@ -11,6 +11,7 @@
 struct chat_fields { /* lives as long as the document */
     struct slice model, grammar;
     bool stream, has_system, remote_pictures;
+    int64_t n;           /* answers */
     size_t tools_len;    /* as the caller wrote them */
     size_t text, tokens; /* bytes of all that a model has to read, numbers of a prompt of such */
     enum call_kind kind;

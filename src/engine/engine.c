@@ -16,7 +16,7 @@ struct engine *engine_of(const struct backend *b)
     return owner_of((uintptr_t)b, struct engine, backend);
 }
 
-/* ---- as a backend --------------------------------------------------------------------------- */
+/* ---- as a backend ---------------------------------------------------------------------------- */
 
 static enum err wanted(struct backend *b, struct why *why)
 {
@@ -28,6 +28,18 @@ static enum err wanted(struct backend *b, struct why *why)
                                            nothing in that */
     place_look(e->all);
     return OK;
+}
+
+/* Only out of rest: whoever else asks it, or pinned it, is not robbed of it. */
+static void spared(struct backend *b)
+{
+    struct engine *e = engine_of(b);
+    bool idle = e->sm.state == READY && !b->queue.busy && !b->queue.waiting && !e->wishes;
+    if (!idle || !e->spawn || !e->model || e->model->pin)
+        return;
+    e->leaves = true;
+    e->comes_back = false;
+    place_look(e->all);
 }
 
 static void retired(struct backend *b)
@@ -42,6 +54,7 @@ static const struct backend_ops ops = {.start = tries_start,
                                        .pause = tries_pause,
                                        .cancel = tries_cancel,
                                        .wanted = wanted,
+                                       .spared = spared,
                                        .free = retired};
 
 static const struct sampling_row {
@@ -148,7 +161,7 @@ struct backend *engine_new(struct engines *all, const struct config_model *model
     return &e->backend;
 }
 
-/* ---- changes -------------------------------------------------------------------------------- */
+/* ---- changes --------------------------------------------------------------------------------- */
 
 /* One that could be started with neither settings, for its file or its pack is gone, goes on: there
  * is nothing better to be had. */
@@ -230,7 +243,7 @@ enum err engines_restart(struct engines *all, struct slice model, struct why *wh
     return OK;
 }
 
-/* ---- all of them ---------------------------------------------------------------------------- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 /* What children of a daemon that was killed left: sockets on which nobody answers. */
 static void sweep(const struct engines *all)

@@ -106,6 +106,12 @@ void engines_let_go(struct engines *all, const void *owner);
 /* Out of memory once it has answered all that asked it; with `now` at once, and they are told. */
 enum err engines_unload(struct engines *all, struct slice model, bool now, bool *ret_was_there,
                         struct why *why) MUST_USE;
+struct engine_stay {       /* of one that is in memory */
+    uint64_t context;      /* tokens a slot has, as it says itself; 0: it does not */
+    uint64_t leaves_in_ms; /* if nobody asks it; UINT64_MAX: never */
+};
+/* False: it is not there. */
+bool engines_stay(const struct engines *all, struct slice model, struct engine_stay *ret_stay);
 void engines_write(const struct engines *all, bool logs, struct json_writer *w); /* an array */
 
 /* NULL: no memory. The model's settings must stay until engine_set replaced them or it is retired;

@@ -93,3 +93,17 @@ enum err engines_unload(struct engines *all, struct slice model, bool now, bool 
     place_look(all);
     return OK;
 }
+
+bool engines_stay(const struct engines *all, struct slice model, struct engine_stay *ret_stay)
+{
+    struct engine *e;
+    if (engine_named(all, model, &e, NULL) || !e->spawn || !e->spawn->ready_ms)
+        return false;
+    bool idle = !e->tries && e->sm.state == READY;
+    uint64_t most = e->model->keep_alive_ms, spent = idle ? engine_now(e) - e->used_ms : 0;
+    bool stays = e->model->pin || most == CONFIG_FOREVER;
+    *ret_stay = (struct engine_stay){e->spawn->context, stays          ? UINT64_MAX
+                                                        : most > spent ? most - spent
+                                                                       : 0};
+    return true;
+}

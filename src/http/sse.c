@@ -35,8 +35,9 @@ static bool find_end(struct sse_parser *s, struct slice in, size_t *ret_n)
 {
     size_t i = 0;
     if (s->lines) {
-        *ret_n = slice_find(in, '\n') + 1;
-        return *ret_n <= in.len;
+        size_t lf = slice_find(in, '\n');
+        *ret_n = min_size(lf + 1, in.len);
+        return lf < in.len;
     }
     while (i < in.len) {
         char c = in.ptr[i];

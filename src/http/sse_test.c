@@ -136,6 +136,42 @@ static void test_cases(void **state)
     }
 }
 
+/* Each line is an event, wherever the bytes are cut; the last may lack its end. */
+static void test_lines(void **state)
+{
+    static const struct {
+        struct slice raw;
+        const char *events;
+        enum sse_step end;
+    } cases[] = {
+        {SLICE("{\"a\":1}\n{\"b\":2}\n"), "{\"a\":1}|{\"b\":2}|", SSE_MORE},
+        {SLICE("{}\r\n\n{\"b\":2}"), "{}||{\"b\":2}|", SSE_MORE},
+        {SLICE("{}\n{\"b\":"), "{}|{\"b\":|", SSE_CUT},
+        {SLICE("data: x\n"), "data: x|", SSE_MORE},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        for (size_t cut = 0; cut <= cases[i].raw.len; cut++) {
+            struct sse_parser s = {.lines = true};
+            struct sse_event event = {0};
+            struct text said = {0};
+            struct slice parts[] = {slice_to(cases[i].raw, cut), slice_from(cases[i].raw, cut)};
+            for (size_t k = 0; k < COUNT(parts); k++) {
+                while (sse_parse(&s, &parts[k], &event) == SSE_EVENT)
+                    text_format(&said, "%.*s|", SLICE_ARG(event.data));
+                assert_int_equal(parts[k].len, 0);
+            }
+            enum sse_step end = sse_end(&s, &event);
+            if (end != SSE_MORE)
+                text_format(&said, "%.*s|", SLICE_ARG(event.data));
+            assert_int_equal(end == SSE_EVENT ? SSE_MORE : end, cases[i].end);
+            assert_string_equal(text_cstr(&said), cases[i].events);
+            text_fini(&said);
+            sse_parser_fini(&s);
+        }
+    }
+}
+
 static void test_nothing_is_copied(void **state)
 {
     (void)state;
@@ -214,6 +250,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_lines),
         cmocka_unit_test(test_nothing_is_copied),
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_write),

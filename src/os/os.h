@@ -37,7 +37,6 @@ MUST_USE enum err os_temp_file(int dirfd, int *ret_fd, struct why *why);
 MUST_USE enum err os_remove_folder(const char *path, size_t most);
 
 /* ---- one daemon a home ---- */
-
 /* Takes the lock and writes our pid into the file. ERR_BUSY when another process has it. It lasts
  * until the descriptor is closed here and in every child that got it by fork, at the latest with
  * the process. The file stays. */
@@ -138,12 +137,13 @@ void os_pid_kill(int handle);
 /* ---- chance and time ---- */
 /* Fills all of it, or ends the process: there is no second-best randomness. Any thread. */
 void os_random(void *bytes, size_t n);
-
 uint64_t os_wall_ms(void);                   /* since 1970, may jump */
 uint64_t os_mono_ms(void), os_mono_us(void); /* since some moment, only grow */
 void os_sleep_ms(unsigned ms);               /* not on the loop; ends early on a signal */
-bool os_has_loopback6(void);                 /* may a listener on ::1 be made here? */
-struct os_address {                          /* of this machine's interfaces */
+/* Until poll's `events` are there; false: it is that time. Signals do not end it; no loop may. */
+MUST_USE bool os_wait(int fd, short events, uint64_t until_ms);
+bool os_has_loopback6(void); /* may a listener on ::1 be made here? */
+struct os_address {          /* of this machine's interfaces */
     char interface[32];
     struct sockaddr_storage at; /* its port is 0 */
 };

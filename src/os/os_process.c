@@ -1,6 +1,7 @@
 /* os_process: limits, clocks and the going into the background, as POSIX has them everywhere. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -135,4 +136,17 @@ void os_sleep_ms(unsigned ms)
 {
     const struct timespec wait = {.tv_sec = ms / 1000u, .tv_nsec = (long)(ms % 1000u) * 1000000};
     nanosleep(&wait, NULL);
+}
+
+bool os_wait(int fd, short events, uint64_t until_ms)
+{
+    for (;;) {
+        uint64_t now = os_mono_ms();
+        struct pollfd p = {.fd = fd, .events = events};
+        int n = poll(&p, 1, now < until_ms ? (int)min_u64(until_ms - now, INT_MAX) : 0);
+        if (n > 0)
+            return true;
+        if (n == 0 || errno != EINTR)
+            return false;
+    }
 }

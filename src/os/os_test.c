@@ -539,6 +539,21 @@ static void clocks_and_randomness(void **state)
     (void)os_has_loopback6(); /* both answers are right somewhere */
 }
 
+static void waiting_ends_with_bytes_or_its_time(void **state)
+{
+    int ends[2];
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    uint64_t began = os_mono_ms();
+    assert_false(os_wait(ends[0], POLLIN, began + 30));
+    assert_true(os_mono_ms() - began >= 30);
+    assert_true(os_wait(ends[1], POLLOUT, 0)); /* what is there already needs no time */
+    assert_true(os_write_all(ends[1], SLICE("x")));
+    assert_true(os_wait(ends[0], POLLIN, os_mono_ms() + 10000));
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void errors_of_the_system_have_their_kind(void **state)
 {
     (void)state;
@@ -575,6 +590,7 @@ int main(void)
         TRY(footprint_is_read_from_the_root_given),
         TRY(detached_child_talks_over_the_pipe_and_the_log),
         TRY(clocks_and_randomness),
+        TRY(waiting_ends_with_bytes_or_its_time),
         TRY(errors_of_the_system_have_their_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,20 +11,6 @@
 
 #define ANSWER_MOST (1u << 20)
 
-/* False when the time is over. */
-static bool wait_for(int fd, short what, uint64_t until_ms)
-{
-    for (;;) {
-        uint64_t now = os_mono_ms();
-        struct pollfd p = {.fd = fd, .events = what};
-        int n = poll(&p, 1, now < until_ms ? (int)min_u64(until_ms - now, INT_MAX) : 0);
-        if (n > 0)
-            return true;
-        if (n == 0 || errno != EINTR)
-            return false;
-    }
-}
-
 static enum err send_question(int fd, enum http_method method, const char *target,
                               struct slice body)
 {
@@ -85,7 +71,7 @@ static enum err read_answer(int fd, bool first, uint64_t until_ms, struct reply 
     struct http_parser p;
     enum err e = ERR_HDR_TIMEOUT;
     http_parser_init(&p, HTTP_RESPONSE, NULL);
-    while (wait_for(fd, POLLIN, until_ms)) {
+    while (os_wait(fd, POLLIN, until_ms)) {
         char bytes[16384];
         ssize_t n = read(fd, bytes, sizeof bytes);
         if (n < 0 && errno == EINTR)

@@ -154,26 +154,17 @@ static void add_logprobs(struct choice *c, const struct json_value *logprobs)
 
 static enum err add_delta(struct choice *c, const struct json_value *delta)
 {
-    enum { ROLE, CONTENT, REFUSAL, TOOLS, FUNCTION, REASONING_CONTENT, REASONING, N };
-    static const struct slice names[N] = {
-        [ROLE] = {"role", 4},
-        [CONTENT] = {"content", 7},
-        [REFUSAL] = {"refusal", 7},
-        [TOOLS] = {"tool_calls", 10},
-        [FUNCTION] = {"function_call", 13},
-        [REASONING_CONTENT] = {"reasoning_content", 17},
-        [REASONING] = {"reasoning", 9},
-    };
-    const struct json_value *v[N];
+    const struct json_value *v[DELTA_FIELDS];
     enum err e = OK;
-    json_pick(delta, names, N, v);
-    c->has_content |= json_is_text(v[CONTENT]);
-    once(&c->role, v[ROLE]);
-    append(&c->content, v[CONTENT]);
-    append(&c->refusal, v[REFUSAL]);
-    append(&c->reasoning, v[json_is_text(v[REASONING_CONTENT]) ? REASONING_CONTENT : REASONING]);
-    add_function_call(c, v[FUNCTION]);
-    for (struct json_iter i = json_begin(v[TOOLS]); !e && json_next(&i);)
+    delta_pick(delta, v);
+    bool named = json_is_text(v[DELTA_REASONING_CONTENT]);
+    c->has_content |= json_is_text(v[DELTA_CONTENT]);
+    once(&c->role, v[DELTA_ROLE]);
+    append(&c->content, v[DELTA_CONTENT]);
+    append(&c->refusal, v[DELTA_REFUSAL]);
+    append(&c->reasoning, v[named ? DELTA_REASONING_CONTENT : DELTA_REASONING]);
+    add_function_call(c, v[DELTA_FUNCTION]);
+    for (struct json_iter i = json_begin(v[DELTA_TOOLS]); !e && json_next(&i);)
         e = add_tool_call(c, i.value);
     return e;
 }
@@ -204,6 +195,7 @@ static enum err add_choice(struct assembler *a, const struct json_value *v)
         append(&c->finish, of[FINISH]);
     }
     add_logprobs(c, of[LOGPROBS]);
+    append(&c->content, json_get(v, "text")); /* of a text, which has no delta */
     return add_delta(c, of[DELTA]);
 }
 
@@ -457,12 +449,13 @@ enum err assembler_finish(struct assembler *a, struct text *out)
 {
     struct text common = {0};
     bool whole = a->whole.len > 0;
-    if (whole && a->ready) {
+    bool as_it_is = !voice_of(&a->hearer)->write_object; /* that is how he reads it */
+    if (whole && (a->ready || as_it_is)) {
         text_add(out, text_slice(&a->whole));
         return out->failed ? ERR_NO_MEMORY : OK;
     }
-    if (!whole && !voice_of(&a->hearer)->write_object)
-        return write_common(a, out); /* that is how he reads it */
+    if (as_it_is)
+        return write_common(a, out);
     enum err e = whole ? OK : write_common(a, &common);
     if (!e)
         e = translate(a, text_slice(whole ? &a->whole : &common), out);

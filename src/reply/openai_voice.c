@@ -6,8 +6,7 @@ static void write_error(const struct why *why, struct text *out)
     const struct err_row *row = err_row(why->code);
     struct json_writer w = json_writer(out);
     struct text message = {0};
-    text_add(&message, slice_of(why->text));
-    text_format(&message, "%s%s", message.len ? ". " : "", row->words);
+    voice_error_words(why, &message);
     json_open_object(&w);
     json_key(&w, "error");
     json_open_object(&w);

@@ -4,6 +4,8 @@
 static const struct voice *const voices[DIALECT_COUNT] = {
     [DIALECT_NONE] = &openai_voice, /* whoever has no dialect is answered in the common one */
     [DIALECT_OPENAI] = &openai_voice,
+    [DIALECT_ANTHROPIC] = &anthropic_voice,
+    [DIALECT_OLLAMA] = &ollama_voice,
     [DIALECT_LLAMA] = &openai_voice, /* its errors; of a text it has words of its own */
 };
 
@@ -15,6 +17,12 @@ const struct voice *voice_of(const struct hearer *l)
     if (common && l->kind == CALL_COMPLETE)
         return l->dialect == DIALECT_LLAMA ? &llama_voice : &openai_text_voice;
     return voices[l->dialect];
+}
+
+void voice_error_words(const struct why *why, struct text *out)
+{
+    text_add(out, slice_of(why->text));
+    text_format(out, "%s%s", out->len ? ". " : "", err_row(why->code)->words);
 }
 
 void reply_write_error(enum dialect d, const struct why *why, struct text *out)

@@ -27,8 +27,13 @@ void assembler_free(struct assembler *a);
 void reply_write_error(enum dialect d, const struct why *why, struct text *out);
 void reply_write_error_event(enum dialect d, const struct why *why, struct text *out);
 
-struct model_entry {
+struct model_entry { /* what is known without waking it; 0: not known */
     struct slice name, owner;
+    struct slice digest;        /* 64 hexadecimal digits: of its file, or made of what is known */
+    uint64_t context;           /* tokens of a conversation */
+    uint64_t bytes, changed_ms; /* of its file */
+    bool local;                 /* an engine of this machine serves it */
+    bool embeds, ranks, sees, thinks;
 };
 void reply_write_models(enum dialect d, const struct model_entry *models, size_t n,
                         struct text *out);

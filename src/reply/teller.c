@@ -35,14 +35,16 @@ struct said said_read(const struct json_value *choice)
     const struct json_value *delta = json_get(choice, "delta");
     if (!delta)
         delta = json_get(choice, "message");
-    const struct json_value *reasoning = json_get(delta, "reasoning_content");
+    const struct json_value *v[DELTA_FIELDS];
+    delta_pick(delta, v);
+    bool named = json_is_text(v[DELTA_REASONING_CONTENT]);
     if (json_int(json_get(choice, "index"), &index) && index > 0)
         s.index = (uint64_t)index;
-    s.text = json_text(delta ? json_get(delta, "content") : json_get(choice, "text"));
-    s.reasoning = json_text(json_is_text(reasoning) ? reasoning : json_get(delta, "reasoning"));
-    s.refusal = json_text(json_get(delta, "refusal"));
+    s.text = json_text(delta ? v[DELTA_CONTENT] : json_get(choice, "text"));
+    s.reasoning = json_text(v[named ? DELTA_REASONING_CONTENT : DELTA_REASONING]);
+    s.refusal = json_text(v[DELTA_REFUSAL]);
     s.finish = json_text(json_get(choice, "finish_reason"));
-    s.tools = json_get(delta, "tool_calls");
+    s.tools = v[DELTA_TOOLS];
     s.logprobs = json_get(choice, "logprobs");
     return s;
 }
@@ -60,6 +62,13 @@ struct usage usage_read(const struct json_value *usage)
     if (json_int(json_get(json_get(usage, "completion_tokens_details"), "reasoning_tokens"), &n))
         u.reasoning = n;
     return u;
+}
+
+struct timings timings_read(const struct json_value *timings)
+{
+    double prompt = json_number(json_get(timings, "prompt_ms")),
+           answer = json_number(json_get(timings, "predicted_ms"));
+    return (struct timings){prompt > 0 ? prompt : 0, answer > 0 ? answer : 0};
 }
 
 static void begin(struct teller *t, const struct json_value *chunk, struct text *out)
@@ -91,6 +100,8 @@ static enum err tell_chunk(struct teller *t, const struct event *e, struct text 
     }
     if (json_is_object(json_get(doc.root, "usage")))
         t->usage = usage_read(json_get(doc.root, "usage"));
+    if (json_is_object(json_get(doc.root, "timings")))
+        t->timings = timings_read(json_get(doc.root, "timings"));
     json_done(&doc);
     if (t->scratch.room > KEEP_ROOM)
         text_fini(&t->scratch);

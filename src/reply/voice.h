@@ -4,6 +4,10 @@
 
 #include "reply/reply.h"
 
+struct timings { /* as llama-server tells them; 0: not told */
+    double prompt_ms, answer_ms;
+};
+
 struct teller {
     struct hearer hearer;
     const struct voice *voice;
@@ -12,6 +16,7 @@ struct teller {
     uint64_t created_s;
     struct text finish; /* its reason; empty: not told yet */
     struct usage usage;
+    struct timings timings;
     unsigned block, tools; /* for voices that count parts: the one that is open, calls so far */
     int open;              /* what it is; 0: none is */
     struct text kept;      /* what cannot be told yet */
@@ -41,9 +46,13 @@ struct voice {
     void (*write_models)(const struct model_entry *models, size_t n, struct text *out);
 };
 
-extern const struct voice openai_voice, openai_text_voice, fim_voice, llama_voice;
+extern const struct voice openai_voice, openai_text_voice, fim_voice, llama_voice, anthropic_voice,
+    ollama_voice;
 
 const struct voice *voice_of(const struct hearer *l);
 /* A choice's message, delta or text. */
 struct said said_read(const struct json_value *choice);
 struct usage usage_read(const struct json_value *usage);
+struct timings timings_read(const struct json_value *timings);
+/* What is told of an error, in one text. */
+void voice_error_words(const struct why *why, struct text *out);

@@ -75,6 +75,8 @@ static void balance(struct request *r)
     if (pause != r->paused) {
         r->paused = pause;
         attempt_pause(&r->attempt, pause);
+        if (!pause)
+            fan_wake(r);
     }
 }
 

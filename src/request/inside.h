@@ -43,6 +43,7 @@ struct tries {          /* of the plan's candidates */
     bool turned_away;   /* it waited for a slot and gets none; `failed` says why */
 };
 
+struct fan;
 struct decoding; /* a job that decodes a large body */
 struct sealing;  /* a job that hashes much of an answer */
 
@@ -70,6 +71,7 @@ struct request {
     struct ticket ticket;
     struct attempt attempt;
     struct decoder decoder;
+    struct fan *fan; /* it is made of several; NULL: it is not */
     struct audit_row row;
     struct record record;
     struct reader *readers;
@@ -104,3 +106,13 @@ void request_emit(struct request *r, struct event *e);
 /* Each reader hears of this error instead of what is still kept for it; and it ends. */
 void request_break(struct request *r, const struct why *why);
 void request_forget(struct request *r); /* all kept events */
+
+/* fan.c */
+void fan_start(struct request *r); /* in TRYING */
+void fan_wake(struct request *r);  /* its readers take more; also of one that has none */
+void fan_stop(struct request *r);
+void fan_fini(struct request *r);
+
+/* another.c: a model that has words for all of this call, if its own place has not; "": none is
+ * known. The table's. */
+struct slice request_another(struct request *r);

@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "os/os.h"
 
+static_assert(CALL_COUNT <= MOST_CALLS, "a row has a place for each kind");
+
 #define MOST_WAITING (64u * 1024 * 1024) /* bytes for a job that does not get its turn */
 
 struct sealing {
@@ -38,6 +40,9 @@ void record_begin(struct request *r)
     r->row.began_ms = os_wall_ms();
     r->row.principal = r->terms.principal;
     r->row.who = r->terms.who;
+    if (r->terms.parent)
+        r->row.parent = arena_format(&r->arena, "%.*s-%llu", SLICE_ARG(r->desk->audit->instance),
+                                     (unsigned long long)r->terms.parent);
     r->row.kind = r->terms.kind;
     r->row.call = dialect_kind_name(r->terms.kind);
     r->row.dialect = dialect_name(r->terms.dialect);

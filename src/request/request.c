@@ -18,6 +18,7 @@
 #include "request/inside.h"
 
 #define KEEP_DONE_MS 60000u /* a request that ended by itself can be read again so long */
+#define MOST_DROPPED 1000u  /* bytes of names that are told */
 #define TELL_MS 500u        /* so often one that waits is told for what */
 
 #define TO(s) (1u << REQUEST_##s)
@@ -42,6 +43,7 @@ static void free_request(struct hold *h)
         r->next->link = r->link;
     body_fini(&r->body);
     decoder_fini(&r->decoder);
+    fan_fini(r);
     digest_free(r->record.digest);
     arena_fini(&r->arena);
     mem_free(r);
@@ -288,4 +290,10 @@ bool request_streams(const struct request *r)
 bool request_wants_usage(const struct request *r)
 {
     return r->call.wants_usage;
+}
+
+struct slice request_dropped(const struct request *r)
+{
+    struct slice names = text_slice(&r->decoder.dropped);
+    return slice_to(names, min_size(names.len, MOST_DROPPED));
 }

@@ -90,6 +90,7 @@ struct request_terms {
     enum dialect dialect;
     bool ends_by_itself; /* goes on without readers, and stays for 60 s for those who come back */
     bool told;           /* while it waits, its stream says for what, in comments */
+    uint64_t parent;     /* the request that makes it; 0: none */
     int64_t principal;   /* who asks, and owns it; 0: nobody that is recorded */
     uint64_t grant;      /* by what right; see desk_revoke */
     struct slice who;    /* its name; copied */
@@ -117,3 +118,5 @@ uint64_t request_id(const struct request *r);
 struct request *request_find(struct desk *d, uint64_t id, int64_t principal);
 bool request_streams(const struct request *r); /* the caller asked for a stream */
 bool request_wants_usage(const struct request *r);
+/* Fields of the call for which the place that answers has no word; commas between. */
+struct slice request_dropped(const struct request *r);

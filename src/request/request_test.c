@@ -174,7 +174,8 @@ static int set_up(void **state)
     for (unsigned i = 0; i < PLACES; i++) {
         b->places[i].backend = (struct backend){
             .ops = &backend_ops, .name = names[i], .dialect = DIALECT_OPENAI, .queue.length = 2};
-        b->targets[i] = (struct route_target){SLICE("m"), &b->places[i].backend, i, ROUTE_MAY};
+        b->targets[i] =
+            (struct route_target){SLICE("m"), &b->places[i].backend, i, ROUTE_MAY, ROUTE_TEXT};
     }
     b->table = (struct route_table){.targets = b->targets, .n = PLACES};
     b->budget.most = 1u << 30;

@@ -108,7 +108,61 @@ static bool admit(struct request *r)
     return true;
 }
 
-/* ---- ROUTING -------------------------------------------------------------------------------- */
+/* ---- who answers ----------------------------------------------------------------------------- */
+
+static struct backend *target_of(struct request *r)
+{
+    return r->plan.list[r->tries.candidate].target->backend;
+}
+
+static void note_served(struct request *r)
+{
+    r->row.target = target_of(r)->name;
+    r->row.served = r->plan.list[r->tries.candidate].target->model;
+}
+
+/* Who did not name this very model is told which one answers. */
+static void tell_model(struct request *r)
+{
+    struct slice model = r->plan.list[r->tries.candidate].target->model;
+    if (r->plan.by_name || slice_is(model, r->decoder.model))
+        return;
+    r->decoder.model = model;
+    r->decoder.model_json = (struct slice){0};
+}
+
+/* ---- wishes ---------------------------------------------------------------------------------- */
+
+static bool stop_without_memory(struct request *r)
+{
+    struct why why;
+    why_set(&why, ERR_NO_MEMORY, "no memory");
+    return stop(r, &why);
+}
+
+/* Nothing is asked: the caller hears that it is so, as at the end of an answer. */
+static bool grant(struct request *r, struct slice reason)
+{
+    struct event event, end = {.kind = EVENT_END, .usage = NO_USAGE};
+    tell_model(r);
+    if (decoder_grant(&r->decoder, reason, &event))
+        return stop_without_memory(r);
+    note_served(r);
+    request_emit(r, &event);
+    request_emit(r, &end);
+    r->complete = true;
+    return true;
+}
+
+/* All that have it, and they go only out of rest. */
+static bool spare(struct request *r)
+{
+    for (unsigned i = 0; i < r->plan.n; i++)
+        backend_spared(r->plan.list[i].target->backend);
+    return grant(r, SLICE("unload"));
+}
+
+/* ---- ROUTING --------------------------------------------------------------------------------- */
 
 /* A port's role stands for whatever the request says. In terms.role, role/ is before its name. */
 static struct slice asked(const struct request *r)
@@ -145,9 +199,12 @@ static bool no_model(struct request *r)
         text_add(&near, i ? SLICE(", ") : SLICE("; the nearest are "));
         text_add(&near, r->plan.nearest[i]);
     }
-    why_param(&why, ERR_NO_MODEL, "model", "no %s is named \"%s\"%s", role ? "role" : "model",
-              text_cstr(&name),
-              r->desk->routes->n ? text_cstr(&near) : "; no provider is switched on");
+    if (!asked(r).len)
+        why_param(&why, ERR_NO_MODEL, "model", "no model is named, and none is there for this");
+    else
+        why_param(&why, ERR_NO_MODEL, "model", "no %s is named \"%s\"%s", role ? "role" : "model",
+                  text_cstr(&name),
+                  r->desk->routes->n ? text_cstr(&near) : "; no provider is switched on");
     text_fini(&name);
     text_fini(&near);
     return stop(r, &why);
@@ -165,14 +222,13 @@ static bool exhausted(struct request *r)
         text_format(&words, ": %s", err_row(t->err)->code);
     }
     text_format(&words, " (%s)", r->tries.failed.text);
+    if (why.code == ERR_CANNOT) {
+        struct slice other = request_another(r);
+        text_format(&words, other.len ? "; %.*s can" : "%.*s", SLICE_ARG(other));
+    }
     snprintf(why.text, sizeof why.text, "%s", text_cstr(&words));
     text_fini(&words);
     return stop(r, &why);
-}
-
-static struct backend *target_of(struct request *r)
-{
-    return r->plan.list[r->tries.candidate].target->backend;
 }
 
 static void note_try(struct request *r, enum err e)
@@ -228,14 +284,17 @@ static enum err keep_plan(struct request *r)
     return OK;
 }
 
+static enum route_does does(const struct request *r)
+{
+    bool embeds = r->call.kind == CALL_EMBED || r->call.kind == CALL_VECTOR;
+    return embeds ? ROUTE_EMBED : r->call.kind == CALL_RERANK ? ROUTE_RERANK : ROUTE_TEXT;
+}
+
 static bool make_plan(struct request *r)
 {
     struct why why;
-    struct slice named = asked(r);
-    struct slice unnamed = route_unnamed(r->desk->routes, named, r->terms.kind, r->terms.models);
-    enum err e =
-        route_plan(r->desk->routes, unnamed.len ? unnamed : named, r->terms.models, &r->plan);
-    r->plan.by_name &= !unnamed.len;
+    const struct route_wish wish = {asked(r), r->terms.models, does(r)};
+    enum err e = route_plan(r->desk->routes, &wish, &r->plan);
     if (e == ERR_OUT_OF_SCOPE) {
         why_set(&why, e, "%s", "");
         return stop(r, &why);
@@ -246,15 +305,24 @@ static bool make_plan(struct request *r)
         return no_model(r);
     if (keep_plan(r)) {
         r->plan.n = 0;
-        why_set(&why, ERR_NO_MEMORY, "no memory");
-        return stop(r, &why);
+        return stop_without_memory(r);
     }
     request_move(r, REQUEST_WAITING);
     return true;
 }
 
+/* Several answers: each is asked for by itself. */
+static bool is_fan(const struct request *r)
+{
+    return r->call.n > 1 && (r->call.kind == CALL_CHAT || r->call.kind == CALL_COMPLETE);
+}
+
 static bool route(struct request *r)
 {
+    if (is_fan(r)) {
+        request_move(r, REQUEST_WAITING);
+        return true;
+    }
     if (!r->plan.n)
         return make_plan(r);
     if (r->tries.candidate >= r->plan.n || r->tries.made >= r->desk->settings.attempts ||
@@ -295,7 +363,9 @@ static bool ask_for_slot(struct request *r)
 
 static bool wait_for_slot(struct request *r)
 {
-    if (r->ticket.granted) {
+    if (r->call.wish == WISH_UNLOAD)
+        return spare(r);
+    if (r->ticket.granted || is_fan(r)) {
         request_move(r, REQUEST_TRYING);
         return true;
     }
@@ -306,12 +376,6 @@ static bool wait_for_slot(struct request *r)
         return try_again(r);
     }
     return ask_for_slot(r);
-}
-
-static void note_served(struct request *r)
-{
-    r->row.target = target_of(r)->name;
-    r->row.served = r->plan.list[r->tries.candidate].target->model;
 }
 
 static void on_event(struct attempt *a, const struct event *e)
@@ -353,16 +417,6 @@ static void on_done(struct attempt *a, enum err e, const struct why *why)
     request_step(r);
 }
 
-/* Who did not name this very model is told which one answers. */
-static void tell_model(struct request *r)
-{
-    struct slice model = r->plan.list[r->tries.candidate].target->model;
-    if (r->plan.by_name || slice_is(model, r->decoder.model))
-        return;
-    r->decoder.model = model;
-    r->decoder.model_json = (struct slice){0};
-}
-
 static bool start(struct request *r)
 {
     static const struct attempt_ops ops = {on_event, on_done};
@@ -390,14 +444,21 @@ static bool start(struct request *r)
 
 static bool try(struct request *r)
 {
+    if (is_fan(r)) {
+        if (!r->fan)
+            fan_start(r);
+        return false;
+    }
     if (!r->tries.over)
-        return r->attempt.backend ? false : start(r);
+        return r->attempt.backend          ? false
+               : r->call.wish == WISH_LOAD ? grant(r, SLICE("load"))
+                                           : start(r);
     r->tries.over = false;
     request_give_up_slot(r);
     return try_again(r);
 }
 
-/* ---- STREAMING, RESUMING, SETTLING ---------------------------------------------------------- */
+/* ---- STREAMING, RESUMING, SETTLING ----------------------------------------------------------- */
 
 static bool stream(struct request *r)
 {
@@ -443,6 +504,7 @@ static bool settle(struct request *r)
         r->desk->attempts--;
         record_heard(r);
     }
+    fan_stop(r);
     tell_readers(r);
     complete_row(r);
     request_give_up_slot(r);

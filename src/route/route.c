@@ -233,6 +233,34 @@ static enum err plan_role(const struct route_table *t, const struct route_role *
     return p->n ? OK : ERR_NO_TARGET;
 }
 
+/* A name that programs have built in: the role that it means. */
+static struct slice known_role(const struct route_table *t, struct slice name)
+{
+    static const struct {
+        struct slice name, role;
+    } known[] = {
+#define KNOWN(name, role) {SLICE(name), SLICE(role)},
+#include "route/known.def"
+#undef KNOWN
+    };
+    for (size_t i = 0; t->known_names && i < COUNT(known); i++) {
+        if (route_may(known[i].name, name))
+            return known[i].role;
+    }
+    return (struct slice){0};
+}
+
+static enum err plan_known(const struct route_table *t, struct slice known, struct slice scope,
+                           struct route_plan *p)
+{
+    const struct route_role *role = role_of(t, known);
+    p->by_name = false;
+    if (role)
+        return plan_role(t, role, scope, p);
+    p->role = known;
+    return ERR_ROLE_UNBOUND;
+}
+
 /* ---- the nearest ---------------------------------------------------------------------------- */
 
 struct near {
@@ -269,51 +297,47 @@ static bool is_before(const struct route_target *a, const struct route_target *b
     return a->unnamed != b->unnamed ? a->unnamed < b->unnamed : a->priority < b->priority;
 }
 
-static const struct route_target *first_of(const struct route_table *t, struct slice scope)
+static bool may_unnamed(const struct route_target *t, const struct route_wish *w)
+{
+    return t->does == w->does && route_may(w->scope, t->model);
+}
+
+static const struct route_target *first_of(const struct route_table *t, const struct route_wish *w)
 {
     const struct route_target *best = NULL;
     for (size_t i = 0; i < t->n; i++) {
         const struct route_target *target = &t->targets[i];
-        if (target->unnamed < ROUTE_NEVER && (!best || is_before(target, best)) &&
-            route_may(scope, target->model))
+        if (may_unnamed(target, w) && (!best || is_before(target, best)))
             best = target;
     }
     return best;
 }
 
-struct slice route_unnamed(const struct route_table *t, struct slice name, enum call_kind kind,
-                           struct slice scope)
-{
-    enum route_unnamed is_for = kind == CALL_EMBED ? ROUTE_EMBEDS : ROUTE_RANKS;
-    if (!is_no_name(name) || (kind != CALL_EMBED && kind != CALL_RERANK))
-        return (struct slice){0};
-    const struct route_role *role = kind == CALL_EMBED ? role_of(t, SLICE("embed")) : NULL;
-    if (role && role->n)
-        return SLICE("role/embed");
-    for (size_t i = 0; i < t->n; i++) {
-        if (t->targets[i].unnamed == is_for && route_may(scope, t->targets[i].model))
-            return t->targets[i].model;
-    }
-    return (struct slice){0};
-}
-
 static enum err plan_model(const struct route_table *t, struct slice name, struct slice scope,
                            struct route_plan *p)
 {
-    struct slice model = model_of(t, name);
-    if (!route_may(scope, name) && !route_may(scope, model))
-        return ERR_OUT_OF_SCOPE;
+    struct slice model = model_of(t, name), known = known_role(t, name);
     add_by_name(t, name, model, p);
+    if (!p->n && known.len)
+        return plan_known(t, known, route_may(scope, name) ? (struct slice){0} : scope, p);
+    if (!route_may(scope, name) && !route_may(scope, model)) {
+        p->n = 0;
+        return ERR_OUT_OF_SCOPE;
+    }
     if (!p->n)
         find_nearest(t, name, scope, p);
     return p->n ? OK : ERR_NO_MODEL;
 }
 
-enum err route_plan(const struct route_table *t, struct slice name, struct slice scope,
+enum err route_plan(const struct route_table *t, const struct route_wish *wish,
                     struct route_plan *ret_plan)
 {
     enum means means;
-    const struct route_target *first = is_no_name(name) ? first_of(t, scope) : NULL;
+    struct slice name = wish->name, scope = wish->scope;
+    const struct route_role *vectors = role_of(t, SLICE("embed"));
+    if (is_no_name(name) && wish->does == ROUTE_EMBED && vectors && vectors->n)
+        name = SLICE("role/embed"); /* somebody said which */
+    const struct route_target *first = is_no_name(name) ? first_of(t, wish) : NULL;
     *ret_plan = (struct route_plan){.by_name = !first};
     name = first ? first->model : take_force(name, &means);
     if (first)

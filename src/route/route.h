@@ -8,14 +8,14 @@
 #define MOST_NEAREST 3u
 #define MOST_REASON 96u /* bytes, with its NUL */
 
-/* Does it answer who named no model? LAST: if nothing else may; from NEVER on it does not; EMBEDS
- * and RANKS: who asks for that, and nobody else. */
-enum route_unnamed { ROUTE_MAY, ROUTE_LAST, ROUTE_NEVER, ROUTE_EMBEDS, ROUTE_RANKS };
+enum route_unnamed { ROUTE_MAY, ROUTE_LAST };
+enum route_does { ROUTE_TEXT, ROUTE_EMBED, ROUTE_RERANK }; /* what a model is for */
 struct route_target { /* one place that can answer: a backend and its name for a model */
     struct slice model;
     struct backend *backend;
-    uint64_t priority; /* lower first; equal: the order in the table */
-    enum route_unnamed unnamed;
+    uint64_t priority;          /* lower first; equal: the order in the table */
+    enum route_unnamed unnamed; /* does it answer who named no model? LAST: if nothing else may */
+    enum route_does does;       /* and then only who wants this */
 };
 
 struct route_alias { /* another name of a model */
@@ -35,6 +35,12 @@ struct route_table {
     size_t n_aliases;
     const struct route_role *roles;
     size_t n_roles;
+    bool known_names; /* names that programs have built in mean roles: known.def */
+};
+struct route_wish {
+    struct slice name;
+    struct slice scope;   /* names and NAME* that may be asked, blanks between; "": all */
+    enum route_does does; /* what for; looked at where no model is named */
 };
 
 struct route_candidate {
@@ -51,21 +57,17 @@ struct route_plan {
     unsigned n_nearest;
 };
 
-/* A name is that of a model, else an alias, else a role; model/NAME and role/NAME mean that alone.
- * `:latest` at its end is no part of it. An empty name, or what clients send who were never told
- * one, means the first model that may be asked so.
- * scope: names and NAME* with blanks between them, of what may be asked; empty: all. What is not
- * in it is not there: neither as a candidate nor among the nearest. A right to the name that was
- * asked is one to all that it leads to; else only what may be asked by its own name is left.
+/* A name is that of a model, else an alias, else a role, else one that programs have built in;
+ * model/NAME and role/NAME mean that alone. `:latest` at its end is no part of it. No name, or what
+ * clients send who were never told one, means the first model that does what is wanted.
+ * What is not in the scope is not there: neither as a candidate nor among the nearest. A right to
+ * the name that was asked is one to all that it leads to; else only what may be asked by its own
+ * name is left.
  * ERR_OUT_OF_SCOPE: nothing is, whether or not anything has the name. ERR_NO_MODEL: nothing has
  * this name. ERR_ROLE_UNBOUND: a role that is bound to nothing. ERR_NO_TARGET: a role of whose
  * models none is there. ret_plan->role is set with the last two. */
-enum err route_plan(const struct route_table *t, struct slice name, struct slice scope,
+enum err route_plan(const struct route_table *t, const struct route_wish *wish,
                     struct route_plan *ret_plan) MUST_USE;
-/* What stands for the name of whoever named nothing and asks for this: the role `embed` for vectors
- * if something is bound to it, else the first model that is for it; "": as for any call. */
-struct slice route_unnamed(const struct route_table *t, struct slice name, enum call_kind kind,
-                           struct slice scope);
 bool route_may(struct slice scope, struct slice name);
 /* Does this role hold this model? As route_plan sees it; the scope is not looked at. */
 bool route_holds(const struct route_table *t, struct slice role, struct slice model);

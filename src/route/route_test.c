@@ -10,20 +10,26 @@
 
 static struct backend one, two, three;
 static const struct route_target targets[] = {
-    {SLICE("llama3.2"), &one, 2, ROUTE_MAY},
-    {SLICE("qwen2.5:14b"), &two, 1, ROUTE_MAY},
-    {SLICE("llama3.2"), &three, 1, ROUTE_MAY},
-    {SLICE("llama3.2"), &two, 2, ROUTE_MAY},
+    {SLICE("llama3.2"), &one, 2, ROUTE_MAY, ROUTE_TEXT},
+    {SLICE("qwen2.5:14b"), &two, 1, ROUTE_MAY, ROUTE_TEXT},
+    {SLICE("llama3.2"), &three, 1, ROUTE_MAY, ROUTE_TEXT},
+    {SLICE("llama3.2"), &two, 2, ROUTE_MAY, ROUTE_TEXT},
 };
 static const struct route_table table = {.targets = targets, .n = COUNT(targets)};
 
 #define NONE ((struct slice){0}) /* no limit */
 
+static enum err plan(const struct route_table *t, struct slice name, struct slice scope,
+                     struct route_plan *p)
+{
+    return route_plan(t, &(struct route_wish){name, scope, ROUTE_TEXT}, p);
+}
+
 static void by_priority_then_order(void **state)
 {
     (void)state;
     struct route_plan p;
-    assert_int_equal(route_plan(&table, SLICE("llama3.2"), NONE, &p), OK);
+    assert_int_equal(plan(&table, SLICE("llama3.2"), NONE, &p), OK);
     assert_int_equal(p.n, 3);
     assert_ptr_equal(p.list[0].target->backend, &three);
     assert_ptr_equal(p.list[1].target->backend, &one);
@@ -36,59 +42,47 @@ static void no_name_means_the_first(void **state)
     struct route_plan p;
     const char *const none[] = {"", "undefined", "default"};
     for (size_t i = 0; i < COUNT(none); i++) {
-        assert_int_equal(route_plan(&table, slice_of(none[i]), NONE, &p), OK);
+        assert_int_equal(plan(&table, slice_of(none[i]), NONE, &p), OK);
         assert_true(slice_is(p.list[0].target->model, SLICE("qwen2.5:14b")));
     }
-    assert_int_equal(route_plan(&(struct route_table){0}, SLICE(""), NONE, &p), ERR_NO_MODEL);
+    assert_int_equal(plan(&(struct route_table){0}, SLICE(""), NONE, &p), ERR_NO_MODEL);
 }
 
 static void some_are_not_asked_without_a_name(void **state)
 {
     (void)state;
     struct route_target some[] = {
-        {SLICE("embeds"), &one, 0, ROUTE_EMBEDS},
-        {SLICE("guide"), &two, 0, ROUTE_LAST},
-        {SLICE("far"), &three, 9, ROUTE_MAY},
+        {SLICE("embeds"), &one, 0, ROUTE_MAY, ROUTE_EMBED},
+        {SLICE("guide"), &two, 0, ROUTE_LAST, ROUTE_TEXT},
+        {SLICE("far"), &three, 9, ROUTE_MAY, ROUTE_TEXT},
     };
     struct route_table t = {.targets = some, .n = 3};
     struct route_plan p;
-    assert_int_equal(route_plan(&t, SLICE(""), NONE, &p), OK);
+    assert_int_equal(plan(&t, SLICE(""), NONE, &p), OK);
     assert_ptr_equal(p.list[0].target->backend, &three);
     t.n = 2;
-    assert_int_equal(route_plan(&t, SLICE(""), NONE, &p), OK);
+    assert_int_equal(plan(&t, SLICE(""), NONE, &p), OK);
     assert_ptr_equal(p.list[0].target->backend, &two);
     t.n = 1;
-    assert_int_equal(route_plan(&t, SLICE(""), NONE, &p), ERR_NO_MODEL);
-    assert_int_equal(route_plan(&t, SLICE("embeds"), NONE, &p), OK);
-}
-
-static void vectors_have_models_of_their_own(void **state)
-{
-    (void)state;
-    struct route_target some[] = {
-        {SLICE("chat"), &one, 0, ROUTE_MAY},
-        {SLICE("ranks"), &one, 0, ROUTE_RANKS},
-        {SLICE("embeds"), &one, 0, ROUTE_EMBEDS},
-    };
-    struct slice bound = SLICE("chat");
-    struct route_role roles[] = {{.name = SLICE("embed")}};
-    struct route_table t = {.targets = some, .n = 3, .roles = roles, .n_roles = 1};
-    const struct slice none = SLICE("undefined");
-    assert_true(slice_is(route_unnamed(&t, none, CALL_EMBED, NONE), SLICE("embeds")));
-    assert_true(slice_is(route_unnamed(&t, none, CALL_RERANK, NONE), SLICE("ranks")));
-    assert_int_equal(route_unnamed(&t, none, CALL_CHAT, NONE).len, 0);
-    assert_int_equal(route_unnamed(&t, SLICE("chat"), CALL_EMBED, NONE).len, 0);
-    assert_int_equal(route_unnamed(&t, none, CALL_EMBED, SLICE("chat")).len, 0);
-    roles[0].models = &bound;
-    roles[0].n = 1;
-    assert_true(slice_is(route_unnamed(&t, none, CALL_EMBED, NONE), SLICE("role/embed")));
+    assert_int_equal(plan(&t, SLICE(""), NONE, &p), ERR_NO_MODEL);
+    assert_int_equal(plan(&t, SLICE("embeds"), NONE, &p), OK);
+    assert_int_equal(route_plan(&t, &(struct route_wish){.does = ROUTE_EMBED}, &p), OK);
+    assert_ptr_equal(p.list[0].target->backend, &one);
+    assert_int_equal(route_plan(&t, &(struct route_wish){.does = ROUTE_RERANK}, &p), ERR_NO_MODEL);
+    const struct slice bound = SLICE("guide");
+    const struct route_role embed = {SLICE("embed"), &bound, 1};
+    t.n = 2;
+    t.roles = &embed;
+    t.n_roles = 1;
+    assert_int_equal(route_plan(&t, &(struct route_wish){.does = ROUTE_EMBED}, &p), OK);
+    assert_ptr_equal(p.list[0].target->backend, &two);
 }
 
 static void the_nearest_are_named(void **state)
 {
     (void)state;
     struct route_plan p;
-    assert_int_equal(route_plan(&table, SLICE("llama3"), NONE, &p), ERR_NO_MODEL);
+    assert_int_equal(plan(&table, SLICE("llama3"), NONE, &p), ERR_NO_MODEL);
     assert_int_equal(p.n_nearest, 2); /* each name once */
     assert_true(slice_is(p.nearest[0], SLICE("llama3.2")));
 }
@@ -128,15 +122,15 @@ static void only_what_is_in_scope_is_there(void **state)
     (void)state;
     struct route_plan p;
     struct slice scope = SLICE("llama*");
-    assert_int_equal(route_plan(&table, SLICE("llama3.2"), scope, &p), OK);
+    assert_int_equal(plan(&table, SLICE("llama3.2"), scope, &p), OK);
     assert_int_equal(p.n, 3);
-    assert_int_equal(route_plan(&table, SLICE("qwen2.5:14b"), scope, &p), ERR_OUT_OF_SCOPE);
+    assert_int_equal(plan(&table, SLICE("qwen2.5:14b"), scope, &p), ERR_OUT_OF_SCOPE);
     assert_int_equal(p.n, 0);
-    assert_int_equal(route_plan(&table, SLICE("no such"), scope, &p), ERR_OUT_OF_SCOPE);
-    assert_int_equal(route_plan(&table, SLICE(""), scope, &p), OK);
+    assert_int_equal(plan(&table, SLICE("no such"), scope, &p), ERR_OUT_OF_SCOPE);
+    assert_int_equal(plan(&table, SLICE(""), scope, &p), OK);
     assert_true(slice_is(p.list[0].target->model, SLICE("llama3.2")));
-    assert_int_equal(route_plan(&table, SLICE(""), SLICE("other"), &p), ERR_OUT_OF_SCOPE);
-    assert_int_equal(route_plan(&table, SLICE("qwen2.5:13b"), SLICE("qwen2.5:13b llama3.2"), &p),
+    assert_int_equal(plan(&table, SLICE(""), SLICE("other"), &p), ERR_OUT_OF_SCOPE);
+    assert_int_equal(plan(&table, SLICE("qwen2.5:13b"), SLICE("qwen2.5:13b llama3.2"), &p),
                      ERR_NO_MODEL);
     for (unsigned i = 0; i < p.n_nearest; i++)
         assert_true(slice_is(p.nearest[i], SLICE("llama3.2")));
@@ -148,10 +142,9 @@ static void more_than_fit(void **state)
     struct route_target many[20];
     struct route_plan p;
     for (size_t i = 0; i < COUNT(many); i++)
-        many[i] = (struct route_target){SLICE("m"), &one, 20 - i, ROUTE_MAY};
+        many[i] = (struct route_target){SLICE("m"), &one, 20 - i, ROUTE_MAY, ROUTE_TEXT};
     assert_int_equal(
-        route_plan(&(struct route_table){.targets = many, .n = COUNT(many)}, SLICE("m"), NONE, &p),
-        OK);
+        plan(&(struct route_table){.targets = many, .n = COUNT(many)}, SLICE("m"), NONE, &p), OK);
     assert_int_equal(p.n, MOST_CANDIDATES);
     for (unsigned i = 0; i < p.n; i++)
         assert_int_equal(p.list[i].target->priority, i + 1);
@@ -160,9 +153,11 @@ static void more_than_fit(void **state)
 /* ---- names that are no model's -------------------------------------------------------------- */
 
 static const struct route_target places[] = {
-    {SLICE("a"), &one, 2, ROUTE_MAY},          {SLICE("b"), &one, 1, ROUTE_MAY},
-    {SLICE("b"), &two, 2, ROUTE_MAY},          {SLICE("c:latest"), &two, 1, ROUTE_MAY},
-    {SLICE("org/d:q4"), &three, 1, ROUTE_MAY},
+    {SLICE("a"), &one, 2, ROUTE_MAY, ROUTE_TEXT},
+    {SLICE("b"), &one, 1, ROUTE_MAY, ROUTE_TEXT},
+    {SLICE("b"), &two, 2, ROUTE_MAY, ROUTE_TEXT},
+    {SLICE("c:latest"), &two, 1, ROUTE_MAY, ROUTE_TEXT},
+    {SLICE("org/d:q4"), &three, 1, ROUTE_MAY, ROUTE_TEXT},
 };
 static const struct route_alias aliases[] = {{SLICE("bee"), SLICE("b")},
                                              {SLICE("nothing"), SLICE("gone")},
@@ -235,7 +230,7 @@ static void names_and_rights(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct route_plan p;
         struct text told = {0};
-        enum err e = route_plan(&names, slice_of(cases[i].name), slice_of(cases[i].scope), &p);
+        enum err e = plan(&names, slice_of(cases[i].name), slice_of(cases[i].scope), &p);
         if (e)
             text_format(&told, "%s", err_row(e)->name);
         for (unsigned k = 0; !e && k < p.n; k++) {
@@ -262,9 +257,47 @@ static void whether_it_was_named(void **state)
                  {"code", false}, {"role/code", false}, {"default", false}, {"model/b", true}};
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct route_plan p;
-        assert_int_equal(route_plan(&names, slice_of(cases[i].name), NONE, &p), OK);
+        assert_int_equal(plan(&names, slice_of(cases[i].name), NONE, &p), OK);
         assert_int_equal(p.by_name, cases[i].by_name);
     }
+}
+
+/* Names that programs have built in: only where nobody else is meant. */
+static void known_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *scope;
+        enum err e;
+        const char *role, *model;
+    } cases[] = {
+        {"codex-mini-latest", "", OK, "code", "b"},
+        {"codex-mini-latest", "code", OK, "code", "b"},
+        {"codex-mini-latest", "codex-*", OK, "code", "b"},
+        {"codex-mini-latest", "a", OK, "code", "a"},
+        {"codex-mini-latest", "x", ERR_OUT_OF_SCOPE, "", ""},
+        {"claude-sonnet-4-5", "", ERR_ROLE_UNBOUND, "chat", ""},
+        {"gpt-4o-mini:latest", "", ERR_ROLE_UNBOUND, "chat", ""},
+        {"whisper-1", "", ERR_ROLE_UNBOUND, "transcribe", ""},
+        {"whisper-10", "", ERR_NO_MODEL, "", ""},
+        {"text-embedding-3-small", "", OK, "", "a"}, /* somebody gave it to a model */
+    };
+    struct route_alias more[] = {{SLICE("text-embedding-3-small"), SLICE("a")}};
+    struct route_table t = names;
+    t.aliases = more;
+    t.n_aliases = 1;
+    t.known_names = true;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct route_plan p;
+        enum err e = plan(&t, slice_of(cases[i].name), slice_of(cases[i].scope), &p);
+        assert_int_equal(e, cases[i].e);
+        assert_true(slice_is(p.role, slice_of(cases[i].role)));
+        if (!e)
+            assert_true(slice_is(p.list[0].target->model, slice_of(cases[i].model)));
+    }
+    t.known_names = false;
+    struct route_plan p;
+    assert_int_equal(plan(&t, SLICE("whisper-1"), NONE, &p), ERR_NO_MODEL);
 }
 
 static void what_a_role_holds(void **state)
@@ -281,9 +314,9 @@ static void aliases_and_roles_are_near_too(void **state)
 {
     (void)state;
     struct route_plan p;
-    assert_int_equal(route_plan(&names, SLICE("bea"), NONE, &p), ERR_NO_MODEL);
+    assert_int_equal(plan(&names, SLICE("bea"), NONE, &p), ERR_NO_MODEL);
     assert_true(slice_is(p.nearest[0], SLICE("bee")));
-    assert_int_equal(route_plan(&names, SLICE("coda"), NONE, &p), ERR_NO_MODEL);
+    assert_int_equal(plan(&names, SLICE("coda"), NONE, &p), ERR_NO_MODEL);
     assert_true(slice_is(p.nearest[0], SLICE("code")));
     for (unsigned i = 0; i < p.n_nearest; i++) /* nothing is bound to it */
         assert_false(slice_is(p.nearest[i], SLICE("chat")));
@@ -304,13 +337,13 @@ int main(void)
         cmocka_unit_test(by_priority_then_order),
         cmocka_unit_test(no_name_means_the_first),
         cmocka_unit_test(some_are_not_asked_without_a_name),
-        cmocka_unit_test(vectors_have_models_of_their_own),
         cmocka_unit_test(the_nearest_are_named),
         cmocka_unit_test(a_scope_holds_names_and_beginnings),
         cmocka_unit_test(only_what_is_in_scope_is_there),
         cmocka_unit_test(more_than_fit),
         cmocka_unit_test(names_and_rights),
         cmocka_unit_test(whether_it_was_named),
+        cmocka_unit_test(known_names),
         cmocka_unit_test(what_a_role_holds),
         cmocka_unit_test(aliases_and_roles_are_near_too),
         cmocka_unit_test(distances),

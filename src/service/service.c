@@ -247,6 +247,18 @@ static enum err run(const struct service *s, enum service_verb verb, struct why 
     return run_all(&r, verb, QUICK_MS, why);
 }
 
+bool service_has_namespaces(const struct service *s)
+{
+    static const char *const argv[] = {"unshare", "--user", "true", NULL};
+    const struct process_run run = {.plan = {.argv = argv, .environment = s->terms->environment},
+                                    .deadline_ms = QUICK_MS};
+    struct process p = {0};
+    enum err e = process_run(&run, &p, NULL);
+    bool has = e == ERR_NOT_FOUND || (!e && p.code == 0);
+    process_fini(&p);
+    return has;
+}
+
 /* With a file of its own for a moment, where files do not outlive the login. */
 bool service_may_wall(const struct service *s, const char *const *argv)
 {

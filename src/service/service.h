@@ -54,6 +54,8 @@ enum err service_text(const struct service *s, const struct service_plan *plan, 
                       struct why *why) MUST_USE;
 /* Does this program (words, NULL-ended) end with 0 behind walls? Only systemd has any. */
 bool service_may_wall(const struct service *s, const char *const *argv);
+/* May this user have a user namespace at all? Touches nothing; true where that cannot be tried. */
+bool service_has_namespaces(const struct service *s);
 /* May the file be written or removed? ERR_PERMISSION: it is not ours, or not any more; ERR_BUSY:
  * it is another home's. The next two ask this first. */
 enum err service_may_touch(const struct service *s, struct why *why) MUST_USE;

@@ -20,11 +20,11 @@ struct config_limits {
     uint64_t connections, headers_ms;
     uint64_t body_rate_bytes, body_rate_ms; /* at least so many bytes in each such time */
     uint64_t keep_alive_ms, requests_per_connection;
-    uint64_t body_bytes, bodies_total_bytes;
-    uint64_t write_stall_ms, stream_buffer_bytes;
+    uint64_t body_bytes, bodies_total_bytes, write_stall_ms, stream_buffer_bytes;
 };
 struct config_request {
     uint64_t total_ms, attempts, drain_ms;
+    bool known_names;
 };
 struct config_upstream {
     uint64_t connect_ms, first_byte_ms, idle_ms, pool_idle_ms, pool_requests;
@@ -40,21 +40,22 @@ struct config_failover {
     uint64_t max_retries, breaker_failures, breaker_recovery_ms;
 };
 
-/* Name, how it is written, does this version speak it, and the names of entries under `providers:`
- * that mean it when they have no `kind`. */
+/* Name, how it is written, does this version speak it, the names of entries under `providers:` that
+ * mean it when they have no `kind`, and where it is when they do not say. */
 /* clang-format off */
 #define CONFIG_KINDS(X)                                                                            \
-    X(OPENAI_COMPATIBLE, "openai_compatible", true,  "")                                           \
-    X(OLLAMA,            "ollama",            false, "ollama")                                     \
-    X(LMSTUDIO,          "lmstudio",          false, "lmstudio")                                   \
-    X(LOCALAI,           "localai",           false, "localai")                                    \
-    X(MLX,               "mlx",               false, "mlx")                                        \
-    X(CANDLE,            "candle",            false, "candle")                                     \
-    X(VLLM,              "vllm",              false, "vllm")                                       \
-    X(LLAMA_SERVER,      "llama_server",      false, "llama_server")                               \
-    X(HEARTH,            "hearth",            false, "hearth")                                     \
-    X(OPENAI,            "openai",            false, "openai")                                     \
-    X(ANTHROPIC,         "anthropic",         false, "anthropic claude")
+    X(OPENAI_COMPATIBLE, "openai_compatible", true,  "",             "")                           \
+    X(OLLAMA,            "ollama",            true,  "ollama",       "http://localhost:11434")     \
+    X(LMSTUDIO,          "lmstudio",          false, "lmstudio",     "")                           \
+    X(LOCALAI,           "localai",           false, "localai",      "")                           \
+    X(MLX,               "mlx",               false, "mlx",          "")                           \
+    X(CANDLE,            "candle",            false, "candle",       "")                           \
+    X(VLLM,              "vllm",              false, "vllm",         "")                           \
+    X(LLAMA_SERVER,      "llama_server",      false, "llama_server", "")                           \
+    X(HEARTH,            "hearth",            false, "hearth",       "")                           \
+    X(OPENAI,            "openai",            false, "openai",       "https://api.openai.com/v1")  \
+    X(ANTHROPIC,         "anthropic",         true,  "anthropic claude",                           \
+      "https://api.anthropic.com")
 /* clang-format on */
 enum config_kind {
 #define X(name, ...) CONFIG_##name,

@@ -112,9 +112,11 @@ static void hash_cells(const unsigned char *key, struct slice what, const struct
     crypt_keyed(key, parts, used, ret);
 }
 
-void chain_segment(const unsigned char *key, const struct segment *g, unsigned char ret[HASH_BYTES])
+/* A segment's columns but the last, which seals these. */
+#define SEGMENT_CELLS 9u
+static void segment_cells(const struct segment *g, struct cell ret[SEGMENT_CELLS])
 {
-    const struct cell cells[] = {
+    const struct cell cells[SEGMENT_CELLS] = {
         cell_blob(g->file, FILE_ID),
         cell_int(g->number),
         cell_int(g->day),
@@ -125,6 +127,13 @@ void chain_segment(const unsigned char *key, const struct segment *g, unsigned c
         cell_blob(g->head, HASH_BYTES),
         cell_int((int64_t)g->status),
     };
+    memcpy(ret, cells, sizeof cells);
+}
+
+void chain_segment(const unsigned char *key, const struct segment *g, unsigned char ret[HASH_BYTES])
+{
+    struct cell cells[SEGMENT_CELLS];
+    segment_cells(g, cells);
     hash_cells(key, SLICE("s1"), cells, COUNT(cells), ret);
 }
 
@@ -211,19 +220,10 @@ bool segment_read(sqlite3_stmt *s, int column, const unsigned char *key, struct 
 void segment_bind(sqlite3_stmt *s, const unsigned char *key, const struct segment *g,
                   unsigned char mac[HASH_BYTES])
 {
+    struct cell cells[SEGMENT_CELLS + 1];
     chain_segment(key, g, mac);
-    const struct cell cells[] = {
-        cell_blob(g->file, FILE_ID),
-        cell_int(g->number),
-        cell_int(g->day),
-        cell_int(g->first_seq),
-        cell_int(g->last_seq),
-        cell_int(g->rows),
-        cell_blob(g->before, HASH_BYTES),
-        cell_blob(g->head, HASH_BYTES),
-        cell_int((int64_t)g->status),
-        cell_blob(mac, HASH_BYTES),
-    };
+    segment_cells(g, cells);
+    cells[SEGMENT_CELLS] = cell_blob(mac, HASH_BYTES);
     for (unsigned i = 0; i < COUNT(cells); i++)
         cell_bind(s, (int)i + 1, &cells[i]);
 }

@@ -43,6 +43,13 @@ enum err openai_read_refusal(int status, struct slice body, struct why *why);
 enum err codec_refusal(int status, const struct json_value *error, struct why *why);
 /* Puts the caller's name for the model where this stands in the object; *edited is used for it. */
 enum err codec_edit_model(struct decoder *d, struct event *event);
+/* anthropic_event.c */
+enum err anthropic_decode_own(struct decoder *d, struct slice raw, struct slice data,
+                              struct event *event, struct why *why);
+enum err anthropic_decode(struct decoder *d, struct slice data, struct event *event,
+                          struct why *why);
+enum err anthropic_read_refusal(int status, struct slice body, struct why *why);
+int64_t anthropic_prompt(const struct json_value *usage); /* tokens; -1: not told */
 /* vectors.c: are the vectors of an answer in the common form as they were asked for? Else: turn. */
 bool vectors_fit(const struct decoder *d, const struct json_value *root);
 enum err vectors_turn(struct decoder *d, const struct json_value *root, struct event *event,

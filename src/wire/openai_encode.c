@@ -23,6 +23,10 @@ static bool makes_text(enum call_kind kind)
 
 static void put_for_engine(const struct call *c, const struct target *t, struct json_writer *w)
 {
+    if (c->unscaled) {
+        json_key(w, "embd_normalize");
+        json_put_int(w, -1);
+    }
     if (!makes_text(c->kind))
         return;
     if (t->slot >= 0) {

@@ -17,25 +17,15 @@ static bool has_text(const struct json_value *v)
 
 static enum event_kind kind_of_delta(const struct json_value *delta)
 {
-    enum { ROLE, CONTENT, REFUSAL, TOOLS, FUNCTION, REASONING_CONTENT, REASONING, N };
-    static const struct slice names[N] = {
-        [ROLE] = {"role", 4},
-        [CONTENT] = {"content", 7},
-        [REFUSAL] = {"refusal", 7},
-        [TOOLS] = {"tool_calls", 10},
-        [FUNCTION] = {"function_call", 13},
-        [REASONING_CONTENT] = {"reasoning_content", 17},
-        [REASONING] = {"reasoning", 9},
-    };
-    const struct json_value *v[N];
-    json_pick(delta, names, N, v);
-    if (has_text(v[CONTENT]) || has_text(v[REFUSAL]))
+    const struct json_value *v[DELTA_FIELDS];
+    delta_pick(delta, v);
+    if (has_text(v[DELTA_CONTENT]) || has_text(v[DELTA_REFUSAL]))
         return EVENT_TEXT;
-    if (json_count(v[TOOLS]) || json_is_object(v[FUNCTION]))
+    if (json_count(v[DELTA_TOOLS]) || json_is_object(v[DELTA_FUNCTION]))
         return EVENT_TOOL;
-    if (has_text(v[REASONING_CONTENT]) || has_text(v[REASONING]))
+    if (has_text(v[DELTA_REASONING_CONTENT]) || has_text(v[DELTA_REASONING]))
         return EVENT_REASONING;
-    return v[ROLE] ? EVENT_HEAD : EVENT_BYTES;
+    return v[DELTA_ROLE] ? EVENT_HEAD : EVENT_BYTES;
 }
 
 static enum event_kind kind_of(const struct json_value *choices, const struct json_value *usage)

@@ -169,7 +169,8 @@ static void test_head_sent(void **state)
     wrong = 0;
     for (size_t i = 0; i < COUNT(kinds); i++) {
         struct arena arena = {0};
-        struct decoder d = {.model = SLICE("M"), .arena = &arena, .head_sent = true};
+        struct decoder d = {
+            .wire = WIRE_CHAT, .model = SLICE("M"), .arena = &arena, .head_sent = true};
         struct event event;
         struct why why;
         assert_int_equal(decode(&d, slice_of(kinds[i].raw), &event, &why), OK);
@@ -199,7 +200,7 @@ static void test_usage(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct arena arena = {0};
-        struct decoder d = {.model = SLICE("M"), .arena = &arena};
+        struct decoder d = {.wire = WIRE_CHAT, .model = SLICE("M"), .arena = &arena};
         struct event event;
         struct why why;
         assert_int_equal(decode(&d, slice_of(cases[i].raw), &event, &why), OK);

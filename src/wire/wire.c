@@ -2,8 +2,8 @@
 #include "wire/codec.h"
 
 static const struct codec *const codecs[DIALECT_COUNT] = {
-    [DIALECT_NONE] = &openai_wire,
-    [DIALECT_OPENAI] = &openai_wire,
+    [DIALECT_NONE] = &openai_wire,         [DIALECT_OPENAI] = &openai_wire,
+    [DIALECT_ANTHROPIC] = &anthropic_wire, [DIALECT_OLLAMA] = &ollama_wire,
     [DIALECT_LLAMA] = &llama_wire,
 };
 
@@ -31,10 +31,11 @@ static bool is_whole(const struct wire *w, const struct call *c)
 
 static const char *why_not(const struct call *c)
 {
-    if (c->cannot)
-        return c->cannot;
-    return c->kind == CALL_INFILL ? "only an engine of this machine fills in what is missing"
-                                  : "it has no word for this";
+    if (c->lacks)
+        return c->lacks;
+    return c->kind == CALL_INFILL   ? "only an engine of this machine fills in what is missing"
+           : c->kind == CALL_TOKENS ? "it counts no tokens"
+                                    : "it has no word for this";
 }
 
 static enum err choose(const struct call *c, enum dialect theirs, const struct target *t,
@@ -54,7 +55,7 @@ static enum err choose(const struct call *c, enum dialect theirs, const struct t
             w.dialect = DIALECT_LLAMA; /* the common form's way to say it, in its own words */
         if (w.kind == CALL_NONE || !speaks(w.dialect, w.kind))
             return why_set(why, ERR_CANNOT, "%s", why_not(c));
-        w.ready = c->dialect == DIALECT_OPENAI && w.dialect == c->dialect && w.kind == c->kind;
+        w.ready = c->dialect == DIALECT_OPENAI && w.kind == c->kind && w.kind != CALL_INFILL;
     }
     w.whole = is_whole(&w, c);
     w.base64 = common && common->base64;
@@ -74,6 +75,8 @@ static enum err translate(struct decoder *d, const struct call *c, const struct 
     if (e)
         return e;
     struct common_call common = {doc.root, &d->wire, t, c->stream};
+    d->progress.base64 =
+        slice_is(json_text(json_get(doc.root, "encoding_format")), SLICE("base64"));
     e = codecs[d->wire.dialect]->encode(&common, out, &d->dropped, why);
     json_done(&doc);
     return e ? e : out->failed ? ERR_NO_MEMORY : OK;
@@ -145,10 +148,11 @@ static struct usage usage_in(const struct json_value *root)
     const struct json_value *usage = json_get(root, "usage");
     int64_t n;
     if (json_int(json_get(usage, "prompt_tokens"), &n) ||
-        json_int(json_get(usage, "input_tokens"), &n) ||
         json_int(json_get(root, "prompt_eval_count"), &n) ||
         json_int(json_get(root, "tokens_evaluated"), &n))
         u.prompt = n;
+    else
+        u.prompt = anthropic_prompt(json_is_object(usage) ? usage : root);
     if (json_int(json_get(usage, "completion_tokens"), &n) ||
         json_int(json_get(usage, "output_tokens"), &n) ||
         json_int(json_get(root, "eval_count"), &n) ||
@@ -202,6 +206,12 @@ enum err decoder_whole(struct decoder *d, struct slice body, struct event *ret, 
         e = in_numbers(d, doc.root, ret, why);
     json_done(&doc);
     return e;
+}
+
+enum err decoder_grant(struct decoder *d, struct slice reason, struct event *ret)
+{
+    d->wire = (struct wire){.dialect = DIALECT_OPENAI, .kind = CALL_CHAT};
+    return common_finish(d, reason, ret);
 }
 
 enum err wire_read_refusal(enum dialect d, int status, struct slice body, struct why *why)

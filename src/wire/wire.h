@@ -50,7 +50,8 @@ struct progress {     /* of a translated answer: what was said already */
     struct text head; /* of each chunk in the common form */
     unsigned tools, step, block;
     struct usage usage;
-    bool more; /* the same event is to be decoded once more: it says several things */
+    bool base64; /* vectors are asked for in it */
+    bool more;   /* the same event is to be decoded once more: it says several things */
 };
 
 /* Reads a target's events; what leaves is already edited for the caller, or in the common form.
@@ -81,6 +82,8 @@ enum err decoder_event(struct decoder *d, struct slice raw, struct slice data,
 /* The whole answer of a target; after this comes the event of its end. */
 enum err decoder_whole(struct decoder *d, struct slice body, struct event *ret_event,
                        struct why *why) MUST_USE;
+/* Nothing is asked, a wish was granted: that is told like the end of an answer, for this reason. */
+enum err decoder_grant(struct decoder *d, struct slice reason, struct event *ret_event) MUST_USE;
 void decoder_fini(struct decoder *d);
 /* A target's answer with another status than 200: what it means for the next try. */
 enum err wire_read_refusal(enum dialect d, int status, struct slice body, struct why *why);

@@ -3,8 +3,8 @@
 
 hearth, nginx and HAProxy as proxies of the same upstream, in one run: each held to the same one core,
 generator and upstream to the other, in turns, medians of five rounds. Every answer is checked; a cell
-in which one was wrong is printed as FAILED and has no figures. `make bench` calls this. With --decode,
-decode.py is run instead, with the other words."""
+in which one was wrong is printed as FAILED and has no figures. `make bench` calls this. With --decode or
+--translate, the program of that name is run instead, with the other words."""
 
 import argparse
 import json
@@ -265,6 +265,9 @@ def main():
     if "--decode" in sys.argv[1:]:
         import decode  # it needs more than this does: a pack of llama.cpp
         return decode.main([word for word in sys.argv[1:] if word != "--decode"])
+    if "--translate" in sys.argv[1:]:
+        import translate
+        return translate.main([word for word in sys.argv[1:] if word != "--translate"])
     asked = arguments()
     os.environ.setdefault("HEARTH_BIN", str(TOP / "build/release/hearth"))
     kinds = [k for k in contenders.PROXIES if k.name in asked.only]

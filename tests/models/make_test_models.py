@@ -15,6 +15,7 @@ from gguf import BOOL, F32, I32, LIST, TEXT, U32, Tensor, pair, write, write_par
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 FORMAT = 1  # goes up when the same recipe gives another file
+END = 2  # the token that ends a text
 PIECE = "\u2581"  # stands for a blank in vocabularies
 CHAT = ("{% for message in messages %}<{{ message['role'] }}> {{ message['content'] }}\n{% endfor %}"
         "{% if add_generation_prompt %}<assistant>{% endif %}")
@@ -42,6 +43,7 @@ class Recipe:
     parts: int = 1
     damage: str = ""
     sparse: bool = False
+    ends: bool = False  # llama: some of its answers end before max_tokens
 
 
 TINY_LLAMA = dict(layers=22, width=2048, heads=32, kv_heads=4, inner=5632, vocabulary=32000, context=2048)
@@ -49,6 +51,7 @@ BERT = dict(family="bert", layers=2, width=64, heads=4, kv_heads=4, inner=128, c
 RECIPES = {
     "tiny": Recipe(),
     "tiny2": Recipe(layers=3),  # another one, where two are needed
+    "tiny-long": Recipe(context=131072, ends=True),  # for agents: their prompts are long, and so is what they allow
     "tiny-q4": Recipe(kind="Q4_0", width=128, inner=256),
     "tiny-q8": Recipe(kind="Q8_0", width=128, inner=256),
     "tiny-f16": Recipe(kind="F16"),
@@ -115,7 +118,7 @@ def sentence_pieces(size):
         pair("tokenizer.ggml.tokens", (LIST, TEXT), whole),
         pair("tokenizer.ggml.scores", (LIST, F32), [0.0] * 259 + [-float(i) for i in range(size - 259)]),
         pair("tokenizer.ggml.token_type", (LIST, I32), kinds),
-        pair("tokenizer.ggml.bos_token_id", U32, 1), pair("tokenizer.ggml.eos_token_id", U32, 2),
+        pair("tokenizer.ggml.bos_token_id", U32, 1), pair("tokenizer.ggml.eos_token_id", U32, END),
         pair("tokenizer.ggml.unknown_token_id", U32, 0), pair("tokenizer.ggml.add_bos_token", BOOL, True),
         pair("tokenizer.chat_template", TEXT, CHAT)], size, mute)
 
@@ -168,7 +171,7 @@ def llama(r, name):
     tensors = [
         Tensor("token_embd.weight", [r.width, v.size], r.kind, 1.0, raised=True),
         Tensor("output_norm.weight", [r.width], fill="ones"),
-        matrix("output.weight", r.width, v.size, 3.0, rows={i: -32.0 for i in v.mute}),
+        matrix("output.weight", r.width, v.size, 3.0, rows={i: -32.0 for i in v.mute if not (r.ends and i == END)}),
     ]
     for i in range(r.layers):
         b = f"blk.{i}."

@@ -219,7 +219,7 @@ class Messages(Dialect):
         if block["type"] == "text":
             said.text += block["text"]
         elif block["type"] == "thinking":
-            assert block["signature"]
+            assert "signature" in block  # empty where nobody could make one
             said.thoughts += block["thinking"]
         else:
             assert block["type"] == "tool_use" and isinstance(block["input"], dict), block
@@ -280,7 +280,9 @@ class Messages(Dialect):
             blocks[-1]["open"] = False
         elif kind == "message_delta":
             said.finish = obj["delta"]["stop_reason"]
-            if "usage" in obj:
+            if "input_tokens" in obj.get("usage", ()):  # who knows it only now says all of it now
+                self.usage(said, obj["usage"])
+            elif "usage" in obj:
                 said.tokens = said.tokens[0], obj["usage"]["output_tokens"]
         elif kind == "message_stop":
             said.ended = True

@@ -4,6 +4,7 @@ taken back. Each test has a home of its own beside the daemon's."""
 import json
 import os
 import pathlib
+import signal
 import stat
 import subprocess
 
@@ -11,6 +12,7 @@ import pytest
 
 import callers
 import client
+import engines
 import harness
 import shop
 import test_who_may_ask
@@ -18,14 +20,21 @@ import test_who_may_ask
 CONTINUE = ".continue/config.yaml"
 OPENCODE = ".config/opencode/opencode.json"
 AIDER = ".aider.conf.yml"
-FILES = {"continue": CONTINUE, "opencode": OPENCODE, "aider": AIDER}
+CLAUDE_CODE = ".claude/settings.json"
+FILES = {"continue": CONTINUE, "opencode": OPENCODE, "aider": AIDER, "claude-code": CLAUDE_CODE}
 SHOWN = ["open-webui", "sillytavern"]
-NOT_BUILT = {"codex": "/v1/responses", "n8n": "/v1/responses", "claude-code": "/v1/messages"}
+NOT_BUILT = {"codex": "/v1/responses", "n8n": "/v1/responses"}
 MINE = {
     "continue": "# mine\nname: x\nmodels:\n  # the big one\n  - name: a\n    provider: ollama\n    model: b",
     "opencode": '{\n\t// mine\n\t"theme": "x", /* and */\n}',
     "aider": "# mine\r\nvim: true\r\n",
+    "claude-code": '{\n  "env": {\n    "MINE": "1"\n  },\n  "cleanupPeriodDays": 9\n}\n',
 }
+
+
+def address(daemon, app):
+    """Where it is told to ask: Claude Code adds /v1 by itself."""
+    return f"http://127.0.0.1:{daemon.port}" + ("/v1" if app != "claude-code" else "")
 
 
 class Person:
@@ -113,8 +122,9 @@ def test_the_apps_are_listed(person):
     person.env["PATH"] = f"relative:{person.home}/bin"
     lines = person.does("connect").splitlines()
     assert lines[0].split() == ["app", "here", "state"]
-    rows = {ln.split()[0]: ln for ln in lines[1:9]}
-    assert list(rows) == ["codex", "continue", "opencode", "open-webui", "sillytavern", "n8n", "aider", "claude-code"]
+    rows = {ln.split()[0]: ln for ln in lines[1:10]}
+    assert list(rows) == ["codex", "continue", "opencode", "open-webui", "sillytavern", "n8n", "aider", "claude-desktop",
+                          "claude-code"]
     seen = {name for name, row in rows.items() if "not seen" not in row}
     assert seen == {"continue", "aider"}
     assert all("not yet: " in rows[n] and surface in rows[n] for n, surface in NOT_BUILT.items())
@@ -133,7 +143,7 @@ def test_there_and_back(world, person, app, mine):
     out = person.does("connect", app)
     assert f"file     {path}" in out and "fake-model spoke after" in out
     text = path.read_text()
-    assert f"http://127.0.0.1:{world.daemon.port}/v1" in text and "chat" in text
+    assert address(world.daemon, app) + '"' * (app == "claude-code") in text and "chat" in text
     assert stat.S_IMODE(path.stat().st_mode) == (0o640 if mine else 0o600)
     assert person.app(app) == {**person.app(app), "connected": True, "file": str(path), "model": "chat"}
     asked = world.last()
@@ -191,6 +201,92 @@ def test_never_into_somebody_elses_file(person):
     assert theirs.read_text() == "x: 1\n" and not person.app("aider")["connected"]
 
 
+def test_claude_code_asks_in_its_own_words(make):
+    fake = make.fake()
+    daemon = make.daemon(config={"providers": {"claude": fake.provider(kind="anthropic")}})
+    person = Person(daemon)
+    person.put(CLAUDE_CODE, MINE["claude-code"])
+    assert "fake-model spoke after" in person.does("connect", "claude-code")
+    asked = fake.asked()
+    assert asked.path == "/v1/messages" and asked.body["tools"][0]["input_schema"]["type"] == "object"
+    env = json.loads((person.home / CLAUDE_CODE).read_text())["env"]
+    assert env.pop("MINE") == "1" and env.pop("ANTHROPIC_BASE_URL") == f"http://127.0.0.1:{daemon.port}"
+    assert env.pop("ANTHROPIC_AUTH_TOKEN") == "none" and set(env.values()) == {"fake-model"} and len(env) == 4
+    person.does("disconnect", "claude-code")
+    assert (person.home / CLAUDE_CODE).read_text() == MINE["claude-code"]
+    fake.script("status=529 message=no%20room")
+    assert "no room" in person.refused(1, "connect", "claude-code")
+
+
+# --- an app that starts hearth itself --------------------------------------------------------------
+
+CLAUDE = ".config/Claude/claude_desktop_config.json"
+
+
+@pytest.mark.parametrize("mine", [None, "", '{"globalShortcut": "x",\r\n  "mcpServers": {"a": {"command": "b"}}}'])
+def test_an_app_that_starts_hearth(world, person, mine):
+    path = person.home / CLAUDE
+    if mine is not None:
+        person.put(CLAUDE, mine, 0o640)
+    before = person.files()
+    out = person.does("connect", "claude-desktop")
+    assert f"file     {path}" in out
+    assert "fake-model answered after" in out and " mcp\n" in out and "start it again" in out
+    made = json.loads(path.read_text())
+    entry = made["mcpServers"].pop("hearth")
+    assert made == (json.loads(mine) if mine else {"mcpServers": {}})
+    assert entry["args"] == ["mcp"] and entry["env"] == {"HEARTH_HOME": str(world.daemon.home)}
+    assert os.access(entry["command"], os.X_OK) and entry["command"].startswith("/")
+    asked = world.last()
+    assert asked["messages"] == [{"role": "user", "content": "Say hello."}] and asked["max_tokens"] == 16
+    row = world.daemon.rows(most=1)[0]
+    assert (row["outcome"], row["who"], row["model"]) == ("OK", "owner", "chat"), row
+    person.does("connect", "claude-desktop")
+    person.does("disconnect", "claude-desktop")
+    assert person.files() == before
+
+
+def test_what_is_written_starts_a_server(world, person):
+    """As the app would: with what the entry says, and nearly nothing else."""
+    person.does("connect", "claude-desktop", "--model", "fake-model")
+    entry = json.loads((person.home / CLAUDE).read_text())["mcpServers"]["hearth"]
+    assert entry["args"] == ["mcp", "--model", "fake-model"]
+    lines = [{"id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18"}},
+             {"id": 2, "method": "tools/list"}]
+    proc = subprocess.run([entry["command"], *entry["args"]], env={"HOME": str(person.home), **entry["env"]},
+                          input="".join(json.dumps({"jsonrpc": "2.0", **ln}) + "\n" for ln in lines), text=True,
+                          capture_output=True, timeout=20, **world.daemon.ground.rules)
+    assert proc.returncode == 0 and not proc.stderr, proc.stderr
+    assert [json.loads(ln)["id"] for ln in proc.stdout.splitlines()] == [1, 2]
+
+
+def test_an_app_that_starts_hearth_and_is_elsewhere(person):
+    for words in (["--docker"], ["--remote"]):
+        assert "where it runs" in person.refused(2, "connect", "claude-desktop", *words)
+    assert not person.files()
+
+
+def test_an_app_that_would_start_hearth_in_vain(make, world, person):
+    before = person.files()
+    world.fake.script("status=500 message=broken")
+    err = person.refused(1, "connect", "claude-desktop")
+    assert "asked as Claude Desktop asks" in err and "broken" in err and "--force" in err
+    assert "fake-modal" in person.refused(1, "connect", "claude-desktop", "--model", "fake-modal")
+    path = person.put(CLAUDE, '{"mcpServers": {"hearth": {}}}')
+    err = person.refused(78, "connect", "claude-desktop")
+    assert "there is a server hearth already" in err and "by hand" in err and '"mcp"' in err
+    path.unlink()
+    path.parent.rmdir()
+    path.parent.parent.rmdir()
+    assert person.files() == before
+    p = Person(make.home(harness.providers(world.fake)))
+    assert "not running" in p.refused(3, "connect", "claude-desktop")
+    assert '"mcpServers"' in p.does("connect", "claude-desktop", "--print") and not p.files()
+    assert "not asked" in p.does("connect", "claude-desktop", "--force")
+    p.does("disconnect", "claude-desktop")
+    assert not p.files()
+
+
 # --- what is shown ---------------------------------------------------------------------------------
 
 
@@ -202,7 +298,7 @@ def test_print_changes_nothing(world, person, app):
     url = f"http://127.0.0.1:{world.daemon.port}/v1"
     for words in (["--print"], ["--dry-run", "--docker"]):
         out = person.does("connect", app, *words)
-        assert url in out and ("hk_..." in out) == ("--docker" in words)
+        assert address(world.daemon, app) in out and ("hk_..." in out) == ("--docker" in words)
     answer = person.told("connect", app, "--print")
     assert answer["dry_run"] and answer["base_url"] == url and answer["model"] == "chat" and answer["answer"] is None
     if app in FILES:
@@ -398,6 +494,33 @@ def test_a_key_outlives_no_command_that_was_killed(world, person, then):
     assert not person.keys()
 
 
+@pytest.mark.parametrize("then", ["connect", "disconnect"])
+def test_who_is_ended_before_the_file_is_written(make, then):
+    """Connected, and connected anew with another model and key: the second one's record is there, the file
+    still the first one's. A limit on files' sizes ends it there: only the app's file is that large."""
+    daemon = make.home({**harness.providers(make.fake()), "trusted_uids": []})
+    daemon.up(env={"HEARTH_TRUSTED_UIDS": ""})
+    p = Person(daemon)
+    p.env["HEARTH_TRUSTED_UIDS"] = ""
+    mine = f"# {'x' * 2000}\nvim: true\n"
+    path = p.put(AIDER, mine, 0o644)
+    p.does("connect", "aider", "--model", "fake-model")
+    first = path.read_text()
+    ground = daemon.ground
+    ended = subprocess.run(["/usr/bin/prlimit", f"--fsize={len(mine) + 50}", str(ground.program("hearth")), "connect",
+                            "aider", "--force", "--model", "other"], capture_output=True, timeout=30,
+                           env={**ground.environment(daemon.home), **p.env}, **ground.rules)
+    assert ended.returncode == -signal.SIGXFSZ, ended
+    record = json.loads((p.data / "aider/record.json").read_text())
+    assert record["model"] == "other" and path.read_text() == first
+    if then == "connect":
+        p.does("connect", "aider", "--model", "fake-model")
+        assert "openai/fake-model" in path.read_text() and len(json.loads(p.does("keys", "list", "--json"))) == 1
+    assert "is as it was" in p.does("disconnect", "aider")
+    assert path.read_text() == mine and stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert json.loads(p.does("keys", "list", "--json")) == []
+
+
 def test_one_at_a_time(world, person):
     world.fake.script("first_ms=400")
     first = world.daemon.popen("connect", "aider", env=person.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -426,23 +549,49 @@ def test_the_first_model_is_loaded_for_it(make):
 # --- the apps themselves ---------------------------------------------------------------------------
 
 
-@pytest.mark.soak
-@pytest.mark.parametrize("app, words", [
-    ("continue", ["cn", "-p", "Say hello."]),
-    ("opencode", ["opencode", "run", "Say hello."]),
-    ("aider", ["aider", "--message", "Say hello.", "--no-git", "--yes-always", "--no-check-update", "--no-show-model-warnings"])])
-def test_the_real_app_gets_an_answer(make, app, words):
-    """HEARTH_TEST_APPS names a folder with their programs in bin/, readable for everybody."""
+APPS = {
+    "continue": ["cn", "-p", "Say hello."],
+    "opencode": ["opencode", "run", "Say hello."],
+    "aider": ["aider", "--message", "Say hello.", "--no-git", "--yes-always", "--no-check-update",
+              "--no-show-model-warnings"],
+    "claude-code": ["claude", "-p", "Say hello."]}
+
+
+def real_app(p, app, seconds):
+    """Runs the real one, connected; what it printed."""
     folder = pathlib.Path(os.environ.get("HEARTH_TEST_APPS", "/nowhere")) / "bin"
-    if not (folder / words[0]).exists():
-        pytest.skip(f"{words[0]} is not in HEARTH_TEST_APPS")
-    s = shop.Shop(make, {"a": "tokens=4 nonce=heard"}, **shop.UNBOXED)
-    p = Person(s.daemon)
+    program, *words = APPS[app]
+    if not (folder / program).exists():
+        pytest.skip(f"{program} is not in HEARTH_TEST_APPS")
     p.env["PATH"] = f"{folder}:{os.environ['PATH']}"
     p.does("connect", app)
-    env = {**s.daemon.ground.environment(s.daemon.home), **p.env, "CI": "1"}
-    done = subprocess.run([str(folder / words[0]), *words[1:]], cwd=p.home, env=env, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=120, **s.daemon.ground.rules)
+    env = {**p.ground.environment(p.daemon.home), **p.env, "CI": "1",
+           "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "CLAUDE_CODE_TMPDIR": str(p.home)}
+    done = subprocess.run([str(folder / program), *words], cwd=p.home, env=env, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=seconds, **p.ground.rules)
+    p.does("disconnect", app)
+    return done
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("app", APPS)
+def test_the_real_app_gets_an_answer(make, app):
+    """HEARTH_TEST_APPS names a folder with their programs in bin/, readable for everybody."""
+    s = shop.Shop(make, {"a": ("tokens=4 nonce=heard", {"ctx": 65536})}, **shop.UNBOXED)
+    done = real_app(Person(s.daemon), app, 120)
     assert "heard.0" in done.stdout, (done.returncode, done.stdout[-3000:], done.stderr[-3000:])
     assert s.daemon.rows(most=1)[0]["outcome"] == "OK"
-    p.does("disconnect", app)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("app", APPS)
+def test_the_real_app_is_answered_by_the_real_engine(make, real_pack, app):
+    """What it sends first may be tens of thousands of this model's tokens."""
+    slow = {"upstream": {"first_byte": "300s", "idle": "60s"}, "request": {"total": "600s"}}
+    s = shop.RealShop(make, {"a": ("tiny-long", {"ctx": 65536, "parallel": 2})}, real_pack, config=slow)
+    done = real_app(Person(s.daemon), app, 600)
+    rows = [r for r in s.daemon.rows(most=20) if r["prompt_tokens"]]
+    print([(r["outcome"], r["prompt_tokens"], r["completion_tokens"]) for r in rows])
+    said = (done.returncode, done.stdout[-3000:], done.stderr[-3000:], rows)
+    assert any(r["outcome"] == "OK" and r["prompt_tokens"] > 1000 for r in rows), said
+    assert done.returncode == 0 and any(w in done.stdout.split() for w in engines.make_test_models.WORDS), said

@@ -25,6 +25,7 @@ import client
 import engines
 import harness
 import shop as shops
+import terminal as terminals
 from harness import in_thread, wait_for
 
 SCREENS = harness.TOP / "docs/screens"
@@ -136,6 +137,34 @@ def test_who_is_inside_is_answered_before_it_goes(make):
     assert waiting().status == 200
     assert gone()[0] == 0 and s.state(CODER) == "ABSENT"
     assert s.engine(CODER)["why"] == ""
+
+
+def test_who_asks_without_a_pause_is_not_waited_for_for_ever(make):
+    s = shops.Shop(make, {CODER: ("tokens=2", {"parallel": 1})})
+    with s.stream(CODER, "tokens=2000 token_ms=5") as stream:
+        stream.take(2)
+        waiting = in_thread(lambda: s.chat(CODER))
+        wait_for(lambda: s.engine(CODER)["waiting"] == 1)
+        began = time.monotonic()
+        code, out, err = s.daemon.hearth("unload", "--timeout", "1s", CODER)
+        assert (code, out) == (75, "") and 0.9 < time.monotonic() - began < 3
+        assert "it answers 1, and 1 waits" in err and f"hearth unload --now {CODER}" in err
+        assert s.engine(CODER)["leaving"]
+        assert s.daemon.hearth("unload", "--timeout", "soon", CODER)[0] == 2
+        assert s.daemon.hearth("unload", "--now", CODER)[0] == 0
+    waiting()
+
+
+def test_a_load_meanwhile_ends_the_waiting(make):
+    s = shops.Shop(make, {CODER: ("tokens=2", {"parallel": 1})})
+    with s.stream(CODER, "tokens=2000 token_ms=5") as stream:
+        stream.take(2)
+        gone = in_thread(lambda: s.daemon.hearth("unload", CODER))
+        wait_for(lambda: s.engine(CODER)["leaving"])
+        assert s.daemon.hearth("load", CODER)[0] == 0
+        code, out, err = gone()
+        assert (code, out) == (75, "") and "somebody had it loaded meanwhile" in err
+    assert s.state(CODER) in ("READY", "BUSY")
 
 
 def test_now_breaks_off(make):
@@ -378,6 +407,10 @@ def test_variables_for_other_programs(make):
         assert said.stdout.splitlines() == [url, "hearth", model], said
     assert json.loads(daemon.hearth("env", "--json")[1]) == {
         "OPENAI_BASE_URL": url, "OPENAI_API_KEY": "hearth", "running": True}
+    for shell, words in (("sh", 'eval "$(hearth env)"'), ("fish", "hearth env | source"), ("csh", 'eval "`hearth env`"')):
+        with terminals.Terminal(daemon, "env", "--shell", shell) as t:
+            assert t.ends() == 0
+        assert f"For this shell: {words}\n" in t.screen()
     code, out, _ = daemon.hearth("env", "--model", "a\nrm -rf x")
     assert (code, out) == (2, "")
 

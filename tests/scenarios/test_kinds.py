@@ -2,12 +2,14 @@
 words. Skipped by name where there is no pack to be had."""
 
 import base64
+import json
 import struct
 
 import pytest
 
 import client
 import shop as shops
+from harness import wait_for
 
 LONG = 60
 
@@ -20,6 +22,13 @@ def llama(shared, real_pack):
 
 def post(s, path, **body):
     return client.ask(s.daemon.port, "POST", path, body, timeout=LONG)
+
+
+def chunks_of(r):
+    """Of a stream that is whole; comments are none."""
+    events = client.split_events(r.body)
+    assert client.is_done(events[-1])
+    return [client.event_json(e) for e in events[:-1] if client.event_data(e)]
 
 
 def test_a_text(llama):
@@ -35,7 +44,7 @@ def test_a_text_as_a_stream(llama):
         body = b'{"model":"a","prompt":"Once upon","max_tokens":5,"stream":true,"temperature":0}'
         wire.send(client.request_bytes("POST", "/v1/completions", body, [("Connection", "close")]))
         r = wire.response()
-    events = [client.event_json(e) for e in client.split_events(r.body) if not client.is_done(e)]
+    events = chunks_of(r)
     assert all(e["object"] == "text_completion" and e["model"] == "a" for e in events)
     assert not any(e.get("usage") for e in events)
 
@@ -65,3 +74,63 @@ def test_its_own_words(llama):
     assert r.status == 200 and r.json()["content"] and r.json()["stop"] is True
     r = post(llama, "/completion", model="a", prompt="Once upon", n_predict=4, stream=True)
     assert r.header("content-type") == "text/event-stream" and b'"stop":true' in r.body
+
+
+# --- several answers ------------------------------------------------------------------------------
+
+
+def several(llama, n, **more):
+    return {"model": "a", "n": n, "max_tokens": 4, "messages": [{"role": "user", "content": "Tell me."}], **more}
+
+
+def test_several_answers(llama):
+    """More than the engine has slots; each has its own number, and their tokens are summed."""
+    r = post(llama, "/v1/chat/completions", **several(llama, 3, seed=7, temperature=1.5))
+    assert r.status == 200, r.body
+    answer = r.json()
+    assert [c["index"] for c in answer["choices"]] == [0, 1, 2]
+    texts = [c["message"]["content"] for c in answer["choices"]]
+    assert all(texts) and len(set(texts)) > 1
+    assert answer["usage"]["completion_tokens"] == 12
+    again = post(llama, "/v1/chat/completions", **several(llama, 3, seed=7, temperature=1.5)).json()
+    assert [c["message"]["content"] for c in again["choices"]] == texts
+
+
+def test_several_answers_as_a_stream(llama):
+    r = post(llama, "/v1/chat/completions", **several(llama, 3, stream=True, stream_options={"include_usage": True}))
+    assert r.status == 200, r.body
+    chunks = chunks_of(r)
+    assert len({c["id"] for c in chunks}) == 1 and len({c["created"] for c in chunks}) == 1
+    assert chunks[-1]["choices"] == [] and chunks[-1]["usage"]["completion_tokens"] == 12
+    ends = [c["choices"][0]["index"] for c in chunks[:-1] if c["choices"][0]["finish_reason"]]
+    assert sorted(ends) == [0, 1, 2] and not any(c.get("usage") for c in chunks[:-1])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_several_texts(llama, stream):
+    r = post(llama, "/v1/completions", model="a", prompt="Once", n=2, max_tokens=3, stream=stream)
+    assert r.status == 200, r.body
+    if stream:
+        chunks = chunks_of(r)
+        texts = ["".join(c["choices"][0]["text"] for c in chunks if c["choices"][0]["index"] == i) for i in (0, 1)]
+    else:
+        texts = [c["text"] for c in r.json()["choices"]]
+        assert r.json()["usage"]["completion_tokens"] == 6
+    assert len(texts) == 2 and all(texts)
+
+
+def test_the_rows_of_several_answers(llama):
+    """The whole has a row without tokens, its parts have one each, and name it."""
+    r = post(llama, "/v1/chat/completions", **several(llama, 2))
+    whole = llama.daemon.row(r)
+    parts = wait_for(lambda: len(found := [row for row in llama.daemon.rows()
+                                           if row["parent"] == whole["id"]]) == 2 and found)
+    assert whole["completion_tokens"] is None and [p["completion_tokens"] for p in parts] == [4, 4]
+
+
+def test_who_leaves_several_answers(llama):
+    with client.Wire(llama.daemon.port, LONG) as wire:
+        body = several(llama, 4, stream=True, max_tokens=2000)
+        wire.send(client.request_bytes("POST", "/v1/chat/completions", json.dumps(body).encode()))
+        wire.sock.recv(100)
+    wait_for(lambda: llama.daemon.admin("GET", "/hearth/v1/status").json()["requests"]["live"] == 0, 20)

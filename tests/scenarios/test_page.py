@@ -89,7 +89,8 @@ def answered(page, seconds=8):
 
 
 def test_what_is_served(world):
-    r = world.daemon.ask("GET", "/")
+    browser = [("Accept", "text/html,*/*;q=0.8")]
+    r = world.daemon.ask("GET", "/", headers=browser)
     assert r.status == 200 and r.header("Content-Type") == "text/html; charset=utf-8"
     assert 5000 < len(r.body) <= MOST_BYTES
     assert r.header("X-Content-Type-Options") == "nosniff" and r.header("Referrer-Policy") == "no-referrer"
@@ -98,7 +99,7 @@ def test_what_is_served(world):
     assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
     assert policy["connect-src"] == "'self'" and policy["require-trusted-types-for"] == "'script'"
     assert all(policy[k].startswith("'sha256-") and " " not in policy[k] for k in ("script-src", "style-src"))
-    assert world.daemon.ask("HEAD", "/").header("Content-Length") == str(len(r.body))
+    assert world.daemon.ask("HEAD", "/", headers=browser).header("Content-Length") == str(len(r.body))
     assert world.daemon.ask("POST", "/", b"{}").status == 405
     for foreign in ([("Sec-Fetch-Site", "cross-site")], [("Origin", "http://evil.example")]):
         assert world.daemon.ask("GET", "/", headers=foreign).status == 403

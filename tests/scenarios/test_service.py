@@ -61,6 +61,16 @@ def test_trusted_users_cost_the_walls(unit):
     assert code == 0 and "\nPrivateUsers=" not in out and "\nNoNewPrivileges=yes\n" in out
 
 
+def test_a_dry_run_shows_no_walls_that_there_could_not_be(unit):
+    folder = unit.ground.folder("b")
+    (folder / "unshare").write_text("#!/bin/sh\nexit 1\n")
+    (folder / "unshare").chmod(0o755)
+    code, out, err = unit.hearth("service", "install", "--dry-run",
+                                 env={"HEARTH_TRUSTED_UIDS": "self", "PATH": f"{folder}:/usr/bin:/bin"})
+    assert code == 0 and "\nPrivateUsers=" not in out and "Walls=no" in out
+    assert "It has no walls" in err and ("a user namespace" in err or "lies in /tmp" in err)
+
+
 @pytest.mark.skipif(os.path.exists("/run/systemd/system"), reason="systemd runs here")
 def test_without_a_manager_that_is_said(unit):
     for words in (["service", "install"], ["service", "rm"], ["service", "status"]):

@@ -192,11 +192,13 @@ def test_what_came_later_is_found_by_a_reload(home, stores):
     assert home.ask("GET", "/v1/models").json()["data"] == []
 
 
-def test_what_came_later_is_run_at_once(home, stores, real_pack):
+@pytest.mark.parametrize("words", [["load", "late:1b"], ["ask", "--model", "late:1b", "Say", "hello."],
+                                   ["run", "late:1b", "Say", "hello."]], ids=lambda w: w[0])
+def test_what_came_later_is_there_at_once(home, stores, real_pack, words):
     real_pack(home.home)
     home.write({**shops.PATIENT, "models": {"late*": {"ctx": 256}}})  # it says words until there is no room
     home.up()
     stores.ollama("late:1b", model(home))
     stores.own()
-    code, out, err = home.hearth("run", "late:1b", "Say", "hello.", timeout=60)
+    code, out, err = home.hearth(*words, timeout=60)
     assert code == 0 and out.strip(), err

@@ -3,8 +3,11 @@
 import json
 import os
 import re
+import signal
+import socket
 import stat
 import subprocess
+import time
 
 import pytest
 
@@ -276,6 +279,61 @@ def test_ctrl_c_stops_the_answer_and_not_the_chat(place):
         t.until("Forgotten: fake: delay_ms=20000")
         t.enter("/bye")
         assert t.ends() == 0
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["long", "full"])
+def test_ctrl_c_is_heard_while_the_daemon_takes_nothing(place, full):
+    """A question that is longer than the socket's buffer; a queue in which there is no more room."""
+    words = "x" * (1 if full else 1 << 20)
+    write(place, "asks.json", json.dumps({"messages": [{"role": "user", "content": words}]}).encode())
+    waiting = []
+    with Terminal(place, "chat") as t:
+        t.enter("/load asks.json")
+        t.until("1 message read")
+        os.kill(place.proc.pid, signal.SIGSTOP)
+        try:
+            while full:
+                waiting.append(socket.socket(socket.AF_UNIX))
+                waiting[-1].setblocking(False)
+                try:
+                    waiting[-1].connect(str(place.home / "run/admin.sock"))
+                except BlockingIOError:
+                    break
+            t.enter("/retry")
+            asks = time.monotonic() + 0.5  # by then it is past the line, and at its question
+            wait_for(lambda: t.fill() and time.monotonic() > asks)
+            before = time.monotonic()
+            t.interrupt()
+            t.until("(stopped)")
+            assert time.monotonic() - before < 0.5  # it looks every 50 ms
+        finally:
+            os.kill(place.proc.pid, signal.SIGCONT)
+            for s in waiting:
+                s.close()
+        t.enter("/bye")
+        assert t.ends() == 0
+
+
+def test_a_new_answer_that_is_stopped_does_not_take_the_old_ones_place(place):
+    place.fake.script("events=1 text=whole")
+    with Terminal(place, "chat") as t:
+        t.enter("hi")
+        t.until("\nwhole\n")
+        place.fake.script("events=100 gap_ms=100 text=on%20")
+        t.enter("/retry")
+        t.until("on on")
+        t.interrupt()
+        t.until("(stopped; the answer before stays in the conversation)")
+        place.fake.script("events=5 reset=3 text=on%20")
+        t.enter("/retry")
+        t.until("broke off", "(the answer before stays in the conversation)")
+        place.fake.script("events=1 text=better")
+        t.enter("and?")
+        t.until("\nbetter\n")
+        assert [m["content"] for m in asked(place)] == ["hi", "whole", "and?"]
+        t.enter("/bye")
+        assert t.ends() == 0
+    place.fake.script("")
 
 
 def test_an_answer_that_fails_is_no_part_of_it(place):

@@ -1,0 +1,122 @@
+/* ollama_whole: an answer that came as one object from a target that speaks Ollama's words, in the
+ * common form: a text, or vectors, which are put into base64 for who asked for that. */
+#include "wire/ollama.h"
+
+static void put_text_object(const struct decoder *d, const struct json_value *root,
+                            struct json_writer *w)
+{
+    struct usage usage = ollama_usage(root);
+    struct slice reason = json_text(json_get(root, "done_reason"));
+    json_open_object(w);
+    json_put_pair(w, "id", SLICE("cmpl-0"));
+    json_put_pair(w, "object", SLICE("text_completion"));
+    json_key(w, "created");
+    json_put_u64(w, d->now_s);
+    json_put_pair(w, "model", d->model);
+    json_key(w, "choices");
+    json_open_array(w);
+    json_open_object(w);
+    json_key(w, "index");
+    json_put_u64(w, 0);
+    json_put_pair(w, "text", json_text(json_get(root, "response")));
+    json_key(w, "logprobs");
+    json_put_null(w);
+    json_put_pair(w, "finish_reason", slice_is(reason, SLICE("length")) ? reason : SLICE("stop"));
+    json_close_object(w);
+    json_close_array(w);
+    json_key(w, "usage");
+    common_put_usage(w, &usage);
+    json_close_object(w);
+}
+
+/* Four letters for three bytes; the last ones filled up with =. */
+static void add_base64(struct slice bytes, struct text *out)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < bytes.len; i += 3) {
+        size_t n = min_size(bytes.len - i, 3);
+        uint32_t bits = 0;
+        for (size_t k = 0; k < 3; k++)
+            bits = bits << 8 | (k < n ? (unsigned char)bytes.ptr[i + k] : 0u);
+        for (size_t k = 0; k < 4; k++)
+            text_byte(out, k <= n ? letters[bits >> (18 - 6 * k) & 63] : '=');
+    }
+}
+
+static void put_vector(const struct json_value *v, bool coded, struct json_writer *w)
+{
+    struct text bytes = {0}, text = {0};
+    if (!coded) {
+        json_put_value(w, v);
+        return;
+    }
+    for (struct json_iter i = json_begin(v); json_next(&i);) { /* 32 bits, lowest byte first */
+        float f = (float)json_number(i.value);
+        uint32_t n;
+        memcpy(&n, &f, sizeof n);
+        char b[4] = {(char)(n & 0xff), (char)(n >> 8 & 0xff), (char)(n >> 16 & 0xff),
+                     (char)(n >> 24 & 0xff)};
+        text_add(&bytes, (struct slice){b, sizeof b});
+    }
+    add_base64(text_slice(&bytes), &text);
+    json_put_text(w, text_slice(&text));
+    w->out->failed |= bytes.failed || text.failed;
+    text_fini(&bytes);
+    text_fini(&text);
+}
+
+static void put_vectors(const struct decoder *d, const struct json_value *root,
+                        struct json_writer *w)
+{
+    int64_t n = 0;
+    unsigned index = 0;
+    if (!json_int(json_get(root, "prompt_eval_count"), &n))
+        n = 0;
+    json_open_object(w);
+    json_put_pair(w, "object", SLICE("list"));
+    json_put_pair(w, "model", d->model);
+    json_key(w, "data");
+    json_open_array(w);
+    for (struct json_iter i = json_begin(json_get(root, "embeddings")); json_next(&i);) {
+        json_open_object(w);
+        json_put_pair(w, "object", SLICE("embedding"));
+        json_key(w, "index");
+        json_put_u64(w, index++);
+        json_key(w, "embedding");
+        put_vector(i.value, d->progress.base64, w);
+        json_close_object(w);
+    }
+    json_close_array(w);
+    json_key(w, "usage");
+    json_open_object(w);
+    json_key(w, "prompt_tokens");
+    json_put_int(w, n);
+    json_key(w, "total_tokens");
+    json_put_int(w, n);
+    json_close_object(w);
+    json_close_object(w);
+}
+
+enum err ollama_translate(struct decoder *d, struct slice body, struct text *out, struct why *why)
+{
+    static const struct json_limits limits = {.depth = 64, .values = 8000000};
+    struct json_doc doc;
+    struct json_writer w = json_writer(out);
+    enum err e = json_read(body, &limits, NULL, &doc, why);
+    if (e)
+        return e;
+    bool vectors = d->wire.kind == CALL_EMBED;
+    const struct json_value *error = json_get(doc.root, "error");
+    if (json_is_text(error))
+        e = codec_refusal(500, error, why);
+    else if (vectors ? !json_is_array(json_get(doc.root, "embeddings"))
+                     : !json_is_text(json_get(doc.root, "response")))
+        e = why_set(why, ERR_BAD_RESPONSE, "its answer holds nothing of what was asked for");
+    else if (vectors)
+        put_vectors(d, doc.root, &w);
+    else
+        put_text_object(d, doc.root, &w);
+    json_done(&doc);
+    return e ? e : out->failed ? ERR_NO_MEMORY : OK;
+}
