@@ -42,7 +42,7 @@ static void allow(struct text *allowed, const struct endpoint *e)
         text_add(allowed, SLICE(", HEAD"));
 }
 
-/* "/a/{id}" is any one part behind "/a/". */
+/* "/a/{id}" is any one part behind "/a/"; {name} may be several. */
 static bool is_path(struct slice path, struct slice of, struct slice *ret_id)
 {
     size_t brace = slice_find(of, '{');
@@ -52,7 +52,7 @@ static bool is_path(struct slice path, struct slice of, struct slice *ret_id)
         return false;
     struct slice id = slice_from(path, brace);
     *ret_id = id;
-    return id.len && slice_find(id, '/') == id.len;
+    return id.len && (slice_ends(of, SLICE("{name}")) || slice_find(id, '/') == id.len);
 }
 
 enum err endpoint_find(struct slice path, enum http_method method,

@@ -37,24 +37,6 @@ void health(struct visit *v)
     text_fini(&body);
 }
 
-void models(struct visit *v)
-{
-    struct text body = {0};
-    size_t n = 0;
-    bool anthropic = http_field(v->x->head, "anthropic-version").len > 0; /* its clients say so */
-    struct model_entry *may = mem_alloc(max_size(v->api->n_models, 1) * sizeof *may);
-    body.failed = !may;
-    for (size_t i = 0; may && i < v->api->n_models; i++) {
-        if (visit_may_ask(v, v->api->models[i].name))
-            may[n++] = v->api->models[i];
-    }
-    if (may)
-        reply_write_models(anthropic ? DIALECT_ANTHROPIC : v->endpoint->dialect, may, n, &body);
-    answer_json(v, 200, &body);
-    text_fini(&body);
-    mem_free(may);
-}
-
 void status(struct visit *v)
 {
     struct text body = {0};

@@ -11,7 +11,7 @@ typedef void handler_fn(struct visit *v);
 
 struct endpoint {
     enum http_method method;
-    const char *path; /* its last part may be {id}: any one */
+    const char *path; /* its last part may be {id}: any one; or {name}: all that is left */
     enum surface surface;
     enum call_kind kind;
     enum ends ends;
@@ -82,13 +82,18 @@ extern const struct reader_ops answer_reader; /* turns events into an answer */
 
 /* handlers.c */
 bool visit_may_ask(const struct visit *v, struct slice model); /* by his right, at this listener */
-handler_fn page, health, models, status, metrics, bus, devices, reload, shut_down;
+handler_fn page, health, status, metrics, bus, devices, reload, shut_down;
 /* keys.c */
 handler_fn keys_list, keys_create, keys_remove, links_create, open_link, session_end;
 /* engines.c */
 handler_fn list_engines, restart_engine, load_model, unload_model, router_load, router_unload;
-/* ollama.c */
+/* models.c */
 bool visit_may_ask(const struct visit *v, struct slice model); /* here, with this right */
+/* By any name that a call may use: an alias or a role stands for the model that it leads to. */
+enum err visit_find_model(const struct visit *v, struct slice name,
+                          const struct model_entry **ret_model, struct why *why) MUST_USE;
+handler_fn models, one_model;
+/* ollama.c */
 handler_fn ollama_root, ollama_version, ollama_tags, ollama_ps, ollama_show, ollama_pull,
     ollama_not_here;
 /* ledger.c */

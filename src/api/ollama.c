@@ -13,49 +13,6 @@
 #define OLLAMA_VERSION "0.33.0"
 #define FOR_EVER_MS (253402300799ull * 1000) /* the last second of the year 9999 */
 
-/* ---- which model ----------------------------------------------------------------------------- */
-
-/* May it be asked here: with this right, and at this listener? */
-bool visit_may_ask(const struct visit *v, struct slice model)
-{
-    struct slice role = v->x->peer->role, scope = v->asker.models;
-    if (!role.len)
-        return route_may(scope, model);
-    return route_holds(v->api->desk->routes, role, model) &&
-           (route_may(scope, role) || route_may(scope, model));
-}
-
-static enum err no_model(struct slice name, struct why *why)
-{
-    struct text shown = {0};
-    text_visible(&shown, slice_to(name, min_size(name.len, 80)));
-    enum err e = why_param(why, ERR_NO_MODEL, "model", "model '%s' not found", text_cstr(&shown));
-    text_fini(&shown);
-    return e;
-}
-
-/* By any name that a call may use: an alias or a role stands for the model that it leads to. */
-static enum err find_model(const struct visit *v, struct slice name,
-                           const struct model_entry **ret_model, struct why *why)
-{
-    struct route_plan plan = {0};
-    const struct route_wish wish = {.name = name,
-                                    .scope = v->x->peer->role.len ? SLICE("") : v->asker.models};
-    if (!name.len)
-        return why_param(why, ERR_MISSING_FIELD, "model", "model is missing");
-    if (route_plan(v->api->desk->routes, &wish, &plan))
-        return no_model(name, why);
-    for (size_t i = 0; i < v->api->n_models; i++) {
-        const struct model_entry *m = &v->api->models[i];
-        if (slice_is(m->name, plan.list[0].target->model) &&
-            (!v->x->peer->role.len || visit_may_ask(v, m->name))) {
-            *ret_model = m;
-            return OK;
-        }
-    }
-    return no_model(name, why);
-}
-
 /* ---- words ----------------------------------------------------------------------------------- */
 
 static void put_time(struct json_writer *w, const char *key, uint64_t ms)
@@ -206,7 +163,7 @@ static enum err read_body(const struct visit *v, const struct model_entry **ret_
     if (!name.len)
         name = json_text(json_get(doc.root, "name")); /* its older word */
     *ret_streams = !json_is_false(json_get(doc.root, "stream"));
-    e = find_model(v, name, ret_model, why);
+    e = visit_find_model(v, name, ret_model, why);
     json_done(&doc);
     return e;
 }

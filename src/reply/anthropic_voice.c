@@ -394,20 +394,24 @@ static void put_end(struct json_writer *w, const char *key, const struct model_e
         json_put_null(w);
 }
 
+static void put_model(const struct model_entry *m, struct json_writer *w)
+{
+    put_type(w, "model");
+    json_put_pair(w, "id", m->name);
+    json_put_pair(w, "display_name", m->name);
+    json_put_pair(w, "lifecycle", SLICE("active"));
+    json_put_pair(w, "created_at", SLICE("1970-01-01T00:00:00Z")); /* nobody told us when */
+    json_close_object(w);
+}
+
 static void write_models(const struct model_entry *models, size_t n, struct text *out)
 {
     struct json_writer w = json_writer(out);
     json_open_object(&w);
     json_key(&w, "data");
     json_open_array(&w);
-    for (size_t i = 0; i < n; i++) {
-        put_type(&w, "model");
-        json_put_pair(&w, "id", models[i].name);
-        json_put_pair(&w, "display_name", models[i].name);
-        json_put_pair(&w, "lifecycle", SLICE("active"));
-        json_put_pair(&w, "created_at", SLICE("1970-01-01T00:00:00Z")); /* nobody told us when */
-        json_close_object(&w);
-    }
+    for (size_t i = 0; i < n; i++)
+        put_model(&models[i], &w);
     json_close_array(&w);
     json_key(&w, "has_more");
     json_put_bool(&w, false);
@@ -424,5 +428,6 @@ const struct voice anthropic_voice = {
     .write_object = write_object,
     .write_error = write_error,
     .write_error_event = write_error_event,
+    .put_model = put_model,
     .write_models = write_models,
 };

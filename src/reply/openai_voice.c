@@ -30,6 +30,23 @@ static void write_error_event(const struct why *why, struct text *out)
     text_add(out, SLICE("\n\n"));
 }
 
+static void put_model(const struct model_entry *m, struct json_writer *w)
+{
+    json_open_object(w);
+    json_put_pair(w, "id", m->name);
+    json_put_pair(w, "object", SLICE("model"));
+    json_key(w, "created");
+    json_put_u64(w, m->changed_ms / 1000); /* 0 as others who do not know */
+    json_put_pair(w, "owned_by", m->owner);
+    if (m->context) {
+        json_key(w, "context_length");
+        json_put_u64(w, m->context);
+        json_key(w, "max_model_len"); /* the same, as others look for it */
+        json_put_u64(w, m->context);
+    }
+    json_close_object(w);
+}
+
 static void write_models(const struct model_entry *models, size_t n, struct text *out)
 {
     struct json_writer w = json_writer(out);
@@ -37,21 +54,8 @@ static void write_models(const struct model_entry *models, size_t n, struct text
     json_put_pair(&w, "object", SLICE("list"));
     json_key(&w, "data");
     json_open_array(&w);
-    for (size_t i = 0; i < n; i++) {
-        json_open_object(&w);
-        json_put_pair(&w, "id", models[i].name);
-        json_put_pair(&w, "object", SLICE("model"));
-        json_key(&w, "created");
-        json_put_u64(&w, models[i].changed_ms / 1000); /* 0 as others who do not know */
-        json_put_pair(&w, "owned_by", models[i].owner);
-        if (models[i].context) {
-            json_key(&w, "context_length");
-            json_put_u64(&w, models[i].context);
-            json_key(&w, "max_model_len"); /* the same, as others look for it */
-            json_put_u64(&w, models[i].context);
-        }
-        json_close_object(&w);
-    }
+    for (size_t i = 0; i < n; i++)
+        put_model(&models[i], &w);
     json_close_array(&w);
     json_close_object(&w);
 }
@@ -59,5 +63,6 @@ static void write_models(const struct model_entry *models, size_t n, struct text
 const struct voice openai_voice = {
     .write_error = write_error,
     .write_error_event = write_error_event,
+    .put_model = put_model,
     .write_models = write_models,
 };

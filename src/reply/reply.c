@@ -40,3 +40,9 @@ void reply_write_models(enum dialect d, const struct model_entry *models, size_t
 {
     voices[d]->write_models(models, n, out);
 }
+
+void reply_write_model(enum dialect d, const struct model_entry *model, struct text *out)
+{
+    struct json_writer w = json_writer(out);
+    voices[d]->put_model(model, &w);
+}

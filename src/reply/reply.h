@@ -37,3 +37,4 @@ struct model_entry { /* what is known without waking it; 0: not known */
 };
 void reply_write_models(enum dialect d, const struct model_entry *models, size_t n,
                         struct text *out);
+void reply_write_model(enum dialect d, const struct model_entry *model, struct text *out);

@@ -43,6 +43,8 @@ struct voice {
     void (*write_object)(const struct hearer *l, const struct json_value *object, struct text *out);
     void (*write_error)(const struct why *why, struct text *out);
     void (*write_error_event)(const struct why *why, struct text *out);
+    /* Of those who list them as OpenAI or Anthropic do. */
+    void (*put_model)(const struct model_entry *model, struct json_writer *w);
     void (*write_models)(const struct model_entry *models, size_t n, struct text *out);
 };
 

@@ -23,6 +23,7 @@ ROWS = {
     "GET /metrics": ("metrics", 200, None, (), None),
     "GET /v1/models": ("models", 200, None, (), None),
     "GET /models": ("models", 200, None, (), None),
+    "GET /v1/models/{name}": ("models", 404, None, (), "/v1/models/no-such"),
     "POST /v1/chat/completions": ("chat", 200, CHAT, (), None),
     "POST /chat/completions": ("chat", 200, CHAT, (), None),
     "POST /v1/completions": ("chat", 200, b'{"prompt":"x"}', (), None),
