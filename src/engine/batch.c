@@ -429,7 +429,7 @@ static void on_done(struct attempt *a, enum err err, const struct why *why)
 
 bool batch_takes(const struct order *o)
 {
-    return o->call->kind == CALL_EMBED;
+    return o->call->kind == CALL_EMBED || o->call->kind == CALL_VECTOR;
 }
 
 enum err batch_join(struct trying *t, const struct order *o, struct why *why)

@@ -147,6 +147,27 @@ def test_different_wishes_at_once(llama):
             vector(r), vector(answers[bodies.index(body)])) >= 0.9999
 
 
+def test_with_those_who_speak_ollama(llama):
+    """In one line with the others; each hears it in his own words."""
+    texts = [text_of(i) for i in range(48)]
+    ways = [("/api/embed", "input"), ("/api/embeddings", "prompt"), (PATH, "input")]
+    alone = [vector(ask(llama.daemon.port, model="embed", input=t)) for t in texts]
+    with concurrent.futures.ThreadPoolExecutor(48) as pool:
+        answers = list(pool.map(lambda i: client.ask(
+            llama.daemon.port, "POST", ways[i % 3][0], {"model": "embed", ways[i % 3][1]: texts[i]}, timeout=LONG),
+            range(48)))
+    for i, r in enumerate(answers):
+        assert r.status == 200, r.body
+        got = r.json()
+        if i % 3 == 0:
+            got, = got["embeddings"]
+        elif i % 3 == 1:
+            got = got["embedding"]
+        else:
+            got = vector(r)
+        assert cosine(got, alone[i]) >= 0.9999
+
+
 def test_a_bad_one_is_alone_with_it(llama):
     """Too much for the engine: whoever sent it hears so, and the others have their vectors."""
     bodies = [{"input": text_of(i)} for i in range(40)]
