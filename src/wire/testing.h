@@ -5,7 +5,7 @@
 
 #define WIRE_CHAT                                                                                  \
     {                                                                                              \
-        DIALECT_OPENAI, CALL_CHAT, true, true, false                                               \
+        .dialect = DIALECT_OPENAI, .kind = CALL_CHAT, .own = true, .ready = true                   \
     }
 
 static inline enum err encode_call(const struct call *c, const struct target *t, struct text *out)
