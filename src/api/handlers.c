@@ -137,6 +137,7 @@ void api_told(struct pending *ticket, const struct why *why, const struct text *
 {
     struct visit *v = ticket->visit;
     struct why is = *why;
+    bool by_router = ticket->by_router;
     mem_free(ticket);
     if (!v)
         return;
@@ -145,6 +146,8 @@ void api_told(struct pending *ticket, const struct why *why, const struct text *
         is.code = gate_check_asker(v, &is);
     if (is.code)
         answer_error(v, &is);
+    else if (by_router)
+        answer_success(v);
     else
         answer_json(v, 200, json);
 }

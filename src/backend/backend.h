@@ -21,9 +21,10 @@ struct attempt { /* embedded in the request; zero-filled is valid and idle */
     void *work;              /* the backend's */
 };
 
-struct order { /* what is asked; read during attempt_start only, but for the decoder */
-    const struct call *call;
-    struct target target;    /* whom for: the backend's own name for the model, and what it needs */
+struct order {               /* what is asked; read during attempt_start only */
+    const struct call *call; /* stays until the attempt is over, as does the decoder */
+    struct target target;    /* whom for: the backend's own name for the model, which stays, too,
+                                and what it needs */
     struct decoder *decoder; /* begun by whoever starts the attempt */
     uint64_t id;             /* the request's, for the log */
 };

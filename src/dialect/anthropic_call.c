@@ -288,7 +288,7 @@ static enum err put_user(struct reading *r, const struct json_value *blocks)
 }
 
 /* What the program tells the model later than at the beginning. Many templates take a system
- * message at the beginning only, so it is told with the user's words, marked as Claude Code does. */
+ * message at the beginning only, so it goes with the user's words, marked as Claude Code does. */
 static void put_reminder(struct reading *r, const struct json_value *content)
 {
     struct text words = {0};

@@ -15,12 +15,19 @@
 #define HI "\"messages\":[" USER("\"hi\"") "]"
 #define WITH(members) CALL(HI "," members)
 #define TEXT(words) "{\"type\":\"text\",\"text\":\"" words "\"}"
-#define PNG "{\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":\"AA==\"}"
+/* A picture of one pixel. */
+#define PIXEL                                                                                      \
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5Erk"   \
+    "Jggg=="
+#define PNG "{\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":\"" PIXEL "\"}"
 #define IMAGE "{\"type\":\"image\",\"source\":" PNG "}"
-#define OUR_IMAGE "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,AA==\"}}"
+#define OUR_IMAGE                                                                                  \
+    "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64," PIXEL "\"}}"
 #define RESULT(more) "{\"type\":\"tool_result\",\"tool_use_id\":\"t\"" more "}"
 #define OUR_RESULT(text) "{\"role\":\"tool\",\"tool_call_id\":\"t\",\"content\":\"" text "\"}"
 #define SAID(blocks) "{\"role\":\"assistant\",\"content\":[" blocks "]}"
+#define RULES "{\"role\":\"system\",\"content\":[" TEXT("s") "]}"
+#define REMINDER TEXT("<system-reminder>\\ns\\n</system-reminder>")
 #define SCHEMA "{\"type\":\"object\"}"
 #define THEIR_TOOL(name)                                                                           \
     "{\"type\":\"custom\",\"name\":\"" name "\",\"description\":\"d\","                            \
@@ -105,10 +112,8 @@ static void test_messages(void **state)
         {TALK(SAID("")), "{\"role\":\"assistant\",\"content\":\"\"}"},
         /* one turn, whoever adds to it */
         {TALK(USER("\"a\"") "," USER("[" TEXT("b") "]")), USER("[" TEXT("a") "," TEXT("b") "]")},
-        {TALK(USER("\"a\"") ",{\"role\":\"system\",\"content\":[" TEXT("s") "]}," SAID("") "," USER(
-             "\"b\"")),
-         USER("[" TEXT("a") "," TEXT("<system-reminder>\\ns\\n</system-reminder>") "]") ",{\"role\":\"assistant\",\"content\":\"\"}," USER(
-             "\"b\"")},
+        {TALK(USER("\"a\"") "," RULES "," SAID("")),
+         USER("[" TEXT("a") "," REMINDER "]") ",{\"role\":\"assistant\",\"content\":\"\"}"},
         {TALK(SAID("") "," USER("[" RESULT("") "]") "," USER("\"a\"")),
          "{\"role\":\"assistant\",\"content\":\"\"}," OUR_RESULT("") "," USER("\"a\"")},
         {TALK(USER("\"\"")), USER("\"\"")},

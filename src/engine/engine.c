@@ -334,6 +334,7 @@ static void write_stay(struct json_writer *w, const struct engine *e)
     json_put_bool(w, e->leaves);
     put_u64(w, "idle_ms", inside ? 0 : engine_now(e) - e->used_ms);
     put_u64(w, "pieces", e->so_far.pieces);
+    put_u64(w, "calls", e->so_far.calls);
     write_memory(w, e->spawn->child.program);
 }
 
@@ -382,9 +383,9 @@ static void write_engine(struct json_writer *w, const struct engine *e, bool log
     json_put_pair(w, "state", slice_of(sm_name(&e->sm)));
     put_u64(w, "since_ms", engine_now(e) - e->since_ms);
     put_u64(w, "slots", e->backend.queue.slots);
-    put_u64(w, "busy", e->backend.queue.busy);
+    put_u64(w, "busy", engine_busy(e));
     put_u64(w, "held", e->backend.queue.held);
-    put_u64(w, "waiting", e->backend.queue.waiting);
+    put_u64(w, "waiting", engine_waiting(e));
     json_put_pair(w, "why", slice_of(trouble_of(e, &why)));
     if (e->model)
         write_keep_alive(w, e->model);

@@ -82,8 +82,8 @@ void engines_each(const struct engines *all, void (*each)(void *context, const s
         each(context, &(struct engine_now){
                           .model = e->backend.name,
                           .up = s && s->ready_ms,
-                          .busy = e->backend.queue.busy,
-                          .waiting = e->backend.queue.waiting,
+                          .busy = engine_busy(e),
+                          .waiting = engine_waiting(e),
                           .starts = e->so_far.starts,
                           .deaths = e->deaths.all,
                           .load_ms = e->so_far.load_ms,

@@ -41,6 +41,17 @@ struct question {
 void ask_start(struct ask *a, struct loop *l, struct hold *hold, const struct question *q);
 void ask_stop(struct ask *a);
 
+/* ---- batch.c: many calls for vectors are asked together ---- */
+struct batch;
+struct trying;
+struct gather {                  /* of one child */
+    struct trying *first, *last; /* who stands in line */
+    struct batch *batches;
+    unsigned waiting, flying; /* in line; calls of the engine under way */
+    size_t answer_bytes;      /* for each input, the last time */
+    bool looking;             /* at the line, right now; or nobody is to go any more */
+};
+
 /* ---- one start of a child ---- */
 struct spawn {
     struct engine *engine;
@@ -60,6 +71,7 @@ struct spawn {
     bool proved;       /* it has answered something */
     bool spoke;        /* in the protocol of children */
     struct why killed; /* code set: it was made to end, for this reason */
+    struct gather gather;
     struct engine_figures figures;
     uint64_t counted_ms; /* when it was asked for them */
 };
@@ -71,6 +83,19 @@ struct trying { /* an attempt inside a child */
     struct trying *next, **at;
     struct why why;   /* it ended with this; */
     uint64_t over_ms; /* its child's end is awaited since then. 0: it goes on */
+    /* The rest is batch.c's, of a call for vectors. */
+    enum { STANDS_NOWHERE, STANDS_ALONE, STANDS_IN_LINE, STANDS_IN_BATCH } stands;
+    struct trying *mate; /* behind it, in line or in its batch */
+    struct batch *batch, *telling;
+    const struct call *call; /* as ordered; all of it outlives the attempt */
+    struct decoder *decoder;
+    struct slice model;
+    uint64_t id;
+    struct text body;       /* as it would be sent alone, */
+    struct json_span input; /* and where its input stands */
+    bool single;            /* one input, and small: it may go with others */
+    unsigned place;         /* among the inputs of its batch, */
+    size_t before;          /* and what those before it weigh */
 };
 #define LAST_BREATH_MS 300u /* so soon after its connections a dying child is gone */
 
@@ -85,6 +110,7 @@ struct deaths {
 
 struct engine_sums {         /* since the daemon started */
     uint64_t starts, pieces; /* pieces: of text that it said */
+    uint64_t calls;          /* that it was asked; several callers may have shared one */
     uint64_t load_ms;        /* the last load took */
 };
 
@@ -126,6 +152,16 @@ struct engine {
     bool leaves;                  /* as soon as nobody asks it any more: somebody said so */
 };
 
+/* With those whom batch.c asks for. */
+static inline unsigned engine_busy(const struct engine *e)
+{
+    return e->backend.queue.busy + (e->spawn ? e->spawn->gather.flying : 0);
+}
+static inline unsigned engine_waiting(const struct engine *e)
+{
+    return e->backend.queue.waiting + (e->spawn ? e->spawn->gather.waiting : 0);
+}
+
 struct engine *engine_of(const struct backend *b);
 enum err engine_named(const struct engines *all, struct slice model, struct engine **ret,
                       struct why *why);
@@ -165,6 +201,17 @@ void tries_pause(struct attempt *a, bool on);
 void tries_cancel(struct attempt *a);
 void tries_fail_all(struct engine *e, const struct why *why);
 void tries_settle(struct engine *e); /* those whose child's end was awaited get their own words */
+
+enum err tries_start_inside(struct trying *t, const struct order *o, struct why *why);
+void tries_heard(struct engine *e, const struct event *event);
+void tries_ended(struct trying *t, enum err err, const struct why *why); /* by its child's words */
+void tries_finish(struct trying *t, enum err err, const struct why *why);
+
+/* batch.c */
+bool batch_takes(const struct order *o);
+enum err batch_join(struct trying *t, const struct order *o, struct why *why);
+void batch_leave(struct trying *t); /* before it is freed, wherever it stands */
+void batch_look(struct engine *e);  /* who in line may go now? */
 
 /* pulse.c */
 void pulse_ring(struct timer *t);

@@ -8,6 +8,7 @@ static void take_off(struct trying *t)
     *t->at = t->next;
     if (t->next)
         t->next->at = t->at;
+    batch_leave(t);
     mem_free(t);
 }
 
@@ -19,23 +20,28 @@ static void after_try(struct engine *e)
     place_look(e->all);
 }
 
-static void finish(struct trying *t, enum err err, const struct why *why)
+void tries_finish(struct trying *t, enum err err, const struct why *why)
 {
     struct engine *e = t->engine;
     struct attempt *outer = t->outer;
     take_off(t);
     after_try(e);
     attempt_done(outer, err, why);
+    batch_look(e);
+}
+
+void tries_heard(struct engine *e, const struct event *event)
+{
+    e->spawn->heard_ms = e->backend.progress_ms = engine_now(e);
+    e->spawn->proved |= event_is_content(event) || event->kind == EVENT_END;
+    e->so_far.pieces += event_is_content(event);
+    e->missed = 0;
 }
 
 static void on_event(struct attempt *a, const struct event *event)
 {
     struct trying *t = owner_of(a, struct trying, inner);
-    struct engine *e = t->engine;
-    e->spawn->heard_ms = e->backend.progress_ms = engine_now(e);
-    e->spawn->proved |= event_is_content(event) || event->kind == EVENT_END;
-    e->so_far.pieces += event_is_content(event);
-    e->missed = 0;
+    tries_heard(t->engine, event);
     t->outer->ops->event(t->outer, event);
 }
 
@@ -65,9 +71,8 @@ static void await_end(struct trying *t, const struct why *why)
     pulse_soon(t->engine);
 }
 
-static void on_done(struct attempt *a, enum err err, const struct why *why)
+void tries_ended(struct trying *t, enum err err, const struct why *why)
 {
-    struct trying *t = owner_of(a, struct trying, inner);
     struct engine *e = t->engine;
     if (is_given_up(err))
         pulse_watch_slots(e);
@@ -77,14 +82,19 @@ static void on_done(struct attempt *a, enum err err, const struct why *why)
     }
     if (is_silence(err) && e->spawn && !e->spawn->proved) {
         struct why kept = *why;
-        finish(t, err, &kept);
+        tries_finish(t, err, &kept);
         engine_kill(e, err, "it said that it is ready, and never answered anything");
         return;
     }
-    finish(t, err, why);
+    tries_finish(t, err, why);
 }
 
-static enum err start_inside(struct trying *t, const struct order *o, struct why *why)
+static void on_done(struct attempt *a, enum err err, const struct why *why)
+{
+    tries_ended(owner_of(a, struct trying, inner), err, why);
+}
+
+enum err tries_start_inside(struct trying *t, const struct order *o, struct why *why)
 {
     static const struct attempt_ops ops = {on_event, on_done};
     struct engine *e = t->engine;
@@ -94,6 +104,7 @@ static enum err start_inside(struct trying *t, const struct order *o, struct why
     order.target.ping_s = e->spawn->pings ? 1 : 0;
     order.target.sampling = text_slice(&e->sampling);
     order.target.system = e->model ? slice_of(e->model->system_text) : SLICE("");
+    e->so_far.calls++;
     enum err err = attempt_start(e->spawn->http, &t->inner, &ops, &order, why);
     if (!is_cut(err))
         return err;
@@ -124,8 +135,9 @@ enum err tries_start(struct backend *b, struct attempt *a, const struct order *o
         return why_set(why, ERR_NO_MEMORY, "no memory for an attempt");
     t->outer = a;
     t->engine = e;
-    enum err err = start_inside(t, o, why);
+    enum err err = batch_takes(o) ? batch_join(t, o, why) : tries_start_inside(t, o, why);
     if (err) {
+        batch_leave(t);
         mem_free(t);
         return err;
     }
@@ -156,15 +168,20 @@ void tries_cancel(struct attempt *a)
     take_off(t);
     pulse_watch_slots(e);
     after_try(e);
+    batch_look(e);
 }
 
 void tries_fail_all(struct engine *e, const struct why *why)
 {
+    if (e->spawn)
+        e->spawn->gather.looking = true; /* nobody in line is to begin now */
     while (e->tries) {
         struct trying *t = e->tries;
         attempt_cancel(&t->inner);
-        finish(t, why->code, why);
+        tries_finish(t, why->code, why);
     }
+    if (e->spawn)
+        e->spawn->gather.looking = false;
 }
 
 void tries_settle(struct engine *e)
@@ -175,7 +192,7 @@ void tries_settle(struct engine *e)
         struct trying *next = t->next;
         if (t->over_ms && now - t->over_ms >= LAST_BREATH_MS) {
             struct why why = t->why;
-            finish(t, why.code, &why);
+            tries_finish(t, why.code, &why);
             next = e->tries; /* whoever heard of it may have ended others */
         }
         t = next;

@@ -58,11 +58,16 @@ static void take_out(struct queue *q, struct ticket *t)
 struct ticket *queue_grant(struct queue *q)
 {
     struct ticket *t = q->first;
-    if (!t || !has_slot(q))
+    bool passes = t && t->light && !q->closed && q->aside < q->length;
+    if (!t || (!passes && !has_slot(q)))
         return NULL;
     take_out(q, t);
-    q->busy++;
     t->granted = true;
+    t->aside = passes;
+    if (passes)
+        q->aside++;
+    else
+        q->busy++;
     return t;
 }
 

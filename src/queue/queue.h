@@ -11,6 +11,7 @@ struct ticket { /* read granted freely; zero-filled is valid and nowhere */
     struct ticket *next, *previous;
     struct queue *queue; /* NULL: nowhere */
     bool granted;        /* holds a slot; else it waits */
+    bool light;          /* set while it waits: it needs no slot */
     bool aside;          /* granted, and yet it holds none */
     uint64_t asked_ms;
 };

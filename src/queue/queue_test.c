@@ -177,12 +177,38 @@ static void what_needs_no_slot_goes_past(void **state)
     assert_null(queue_leave(&b));
 }
 
+static void who_waited_and_needs_no_slot_goes_past(void **state)
+{
+    (void)state;
+    struct queue q = {.slots = 1, .length = 4, .closed = true};
+    struct ticket t[4] = {0};
+    for (size_t i = 0; i < COUNT(t); i++) {
+        assert_int_equal(queue_ask(&q, &t[i], 0), OK);
+        t[i].light = i != 1;
+    }
+    assert_null(queue_grant(&q));
+    q.closed = false;
+    assert_ptr_equal(queue_grant(&q), &t[0]);
+    assert_ptr_equal(queue_grant(&q), &t[1]); /* in the order in which they came */
+    assert_ptr_equal(queue_grant(&q), &t[2]);
+    assert_ptr_equal(queue_grant(&q), &t[3]);
+    assert_int_equal(q.busy, 1);
+    assert_int_equal(q.aside, 3);
+    for (size_t i = 0; i < COUNT(t); i++)
+        assert_null(queue_leave(&t[i]));
+    assert_int_equal(q.busy + q.aside, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_come_first_served),   cmocka_unit_test(what_needs_no_slot_goes_past),
-        cmocka_unit_test(newcomers_do_not_overtake), cmocka_unit_test(no_limit),
-        cmocka_unit_test(closed_lets_nobody_in),     cmocka_unit_test(held_slots_are_not_given_out),
+        cmocka_unit_test(first_come_first_served),
+        cmocka_unit_test(what_needs_no_slot_goes_past),
+        cmocka_unit_test(who_waited_and_needs_no_slot_goes_past),
+        cmocka_unit_test(newcomers_do_not_overtake),
+        cmocka_unit_test(no_limit),
+        cmocka_unit_test(closed_lets_nobody_in),
+        cmocka_unit_test(held_slots_are_not_given_out),
         cmocka_unit_test(random_histories),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

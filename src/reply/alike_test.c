@@ -52,16 +52,18 @@ static void finish_both(struct assembler *learned, struct assembler *fresh)
 static void play(const struct one *list, size_t n)
 {
     struct arena arena = {0};
-    struct decoder learner = {.wire = {DIALECT_OPENAI, CALL_CHAT, true, true, false},
-                              .model = SLICE("M"),
-                              .arena = &arena};
+    struct decoder learner = {
+        .wire = {.dialect = DIALECT_OPENAI, .kind = CALL_CHAT, .own = true, .ready = true},
+        .model = SLICE("M"),
+        .arena = &arena};
     struct assembler *learned = assembler_new(&(struct hearer){DIALECT_OPENAI, CALL_CHAT, true});
     struct assembler *fresh = assembler_new(&(struct hearer){DIALECT_OPENAI, CALL_CHAT, true});
     for (size_t i = 0; i < n; i++) {
         struct slice raw = slice_of(list[i].raw);
-        struct decoder alone = {.wire = {DIALECT_OPENAI, CALL_CHAT, true, true, false},
-                                .model = SLICE("M"),
-                                .arena = &arena};
+        struct decoder alone = {
+            .wire = {.dialect = DIALECT_OPENAI, .kind = CALL_CHAT, .own = true, .ready = true},
+            .model = SLICE("M"),
+            .arena = &arena};
         struct event by_learner, by_fresh;
         struct why why;
         alone.id = learner.id;
@@ -181,9 +183,10 @@ static void reasoning_and_other_shapes(void **state)
 static void it_gives_up(void **state)
 {
     struct arena arena = {0};
-    struct decoder d = {.wire = {DIALECT_OPENAI, CALL_CHAT, true, true, false},
-                        .model = SLICE("M"),
-                        .arena = &arena};
+    struct decoder d = {
+        .wire = {.dialect = DIALECT_OPENAI, .kind = CALL_CHAT, .own = true, .ready = true},
+        .model = SLICE("M"),
+        .arena = &arena};
     (void)state;
     for (unsigned i = 0; i < 10; i++) {
         struct text raw = {0};

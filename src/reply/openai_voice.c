@@ -42,8 +42,14 @@ static void write_models(const struct model_entry *models, size_t n, struct text
         json_put_pair(&w, "id", models[i].name);
         json_put_pair(&w, "object", SLICE("model"));
         json_key(&w, "created");
-        json_put_int(&w, 0); /* nobody told us when: 0, as others who do not know */
+        json_put_u64(&w, models[i].changed_ms / 1000); /* 0 as others who do not know */
         json_put_pair(&w, "owned_by", models[i].owner);
+        if (models[i].context) {
+            json_key(&w, "context_length");
+            json_put_u64(&w, models[i].context);
+            json_key(&w, "max_model_len"); /* the same, as others look for it */
+            json_put_u64(&w, models[i].context);
+        }
         json_close_object(&w);
     }
     json_close_array(&w);

@@ -334,12 +334,11 @@ static bool route(struct request *r)
 
 /* ---- WAITING, TRYING ------------------------------------------------------------------------- */
 
-/* What says no word needs no slot: it must not wait behind those that talk. */
-static bool passes(struct request *r, struct backend *b)
+/* What says no word needs no slot: it must not wait behind those that talk. For vectors an engine
+ * has a line of its own, in which those who ask alike find together. */
+static bool is_light(const struct request *r, const struct backend *b)
 {
-    bool quiet = r->terms.kind >= CALL_TOKENS;
-    return quiet && b->answers_aside &&
-           queue_pass(&b->queue, &r->ticket, loop_now_ms(r->desk->loop)) == OK;
+    return b->answers_aside && (r->terms.kind >= CALL_TOKENS || r->terms.kind == CALL_EMBED);
 }
 
 /* It stands in the queue, or learns at once that this is in vain. */
@@ -347,13 +346,15 @@ static bool ask_for_slot(struct request *r)
 {
     struct backend *b = target_of(r);
     enum err e = OK;
-    if (passes(r, b))
+    uint64_t now = loop_now_ms(r->desk->loop);
+    if (is_light(r, b) && queue_pass(&b->queue, &r->ticket, now) == OK)
         return true;
-    if (queue_ask(&b->queue, &r->ticket, loop_now_ms(r->desk->loop)))
+    if (queue_ask(&b->queue, &r->ticket, now))
         e = why_set(&r->tries.failed, ERR_NO_ROOM, "%u requests wait for it already",
                     b->queue.waiting);
     else if (!r->ticket.granted)
         e = backend_wanted(b, &r->tries.failed);
+    r->ticket.light = is_light(r, b);
     if (!e)
         return true;
     request_give_up_slot(r);

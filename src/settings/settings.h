@@ -54,7 +54,7 @@ struct config_failover {
     X(LLAMA_SERVER,      "llama_server",      false, "llama_server", "")                           \
     X(HEARTH,            "hearth",            false, "hearth",       "")                           \
     X(OPENAI,            "openai",            false, "openai",       "https://api.openai.com/v1")  \
-    X(ANTHROPIC,         "anthropic",         true, "anthropic claude", "https://api.anthropic.com")
+    X(ANTHROPIC,         "anthropic",         true,  "anthropic claude","https://api.anthropic.com")
 /* clang-format on */
 enum config_kind {
 #define X(name, ...) CONFIG_##name,

@@ -14,6 +14,10 @@
 #define TALK(messages) "{\"messages\":[" messages "]}"
 #define WITH(members) "{\"messages\":[" USER("\"hi\"") "]," members "}"
 #define TEXT(words) "{\"type\":\"text\",\"text\":\"" words "\"}"
+/* A picture of one pixel. */
+#define PIXEL                                                                                      \
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5Erk"   \
+    "Jggg=="
 #define IMAGE(url) "{\"type\":\"image_url\",\"image_url\":{\"url\":\"" url "\"}}"
 #define FUNCTION(more) "{\"type\":\"function\",\"function\":{\"name\":\"n\"" more "}}"
 #define CALL(id, arguments)                                                                        \
@@ -70,9 +74,9 @@ static void test_messages(void **state)
         {TALK(USER("\"hi\"")), USER("[" TEXT("hi") "]")},
         {TALK(USER("\"a\"") "," USER("[" TEXT("b") "]")), USER("[" TEXT("a") "," TEXT("b") "]")},
         {TALK(USER("\"\"") "," USER("\"b\"")), USER("[" TEXT("b") "]")},
-        {TALK(USER("[" IMAGE("data:image/png;base64,AA==") "]")),
+        {TALK(USER("[" IMAGE("data:image/png;base64," PIXEL) "]")),
          USER("[{\"type\":\"image\",\"source\":{\"type\":\"base64\",\"media_type\":\"image/png\","
-              "\"data\":\"AA==\"}}]")},
+              "\"data\":\"" PIXEL "\"}}]")},
         {TALK(USER("[" IMAGE("https://example.org/a") "]")),
          USER("[{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":"
               "\"https://example.org/a\"}}]")},
@@ -195,8 +199,6 @@ static void test_beyond(void **state)
         {WITH("\"tools\":[{\"type\":\"custom\"}]"), "tools"},
         {WITH(TOOLS ",\"tool_choice\":{\"type\":\"allowed_tools\"}"), "tool_choice"},
         {TALK(USER("[{\"type\":\"input_audio\"}]")), "messages"},
-        {TALK(USER("[" IMAGE("file:///a") "]")), "messages"},
-        {TALK(USER("[" IMAGE("data:image/png,a") "]")), "messages"},
         {TALK(CALLS(CALL("t", "\"[]\""))), "messages"},
         {TALK(CALLS(CALL("t", "\"{\""))), "messages"},
         {TALK("{\"role\":\"odd\"}"), "messages"},
@@ -307,7 +309,7 @@ static void test_there_and_back(void **state)
         "{" REST
         ",\"temperature\":0.5,\"top_p\":0.5,\"top_k\":3,\"stop\":[\"a\",\"b\"],\"user\":\"u\","
         "\"reasoning_effort\":\"high\",\"messages\":[{\"role\":\"system\",\"content\":\"s\"}," USER(
-            "[" TEXT("a") "," IMAGE("data:image/png;base64,AA==") "," IMAGE(
+            "[" TEXT("a") "," IMAGE("data:image/png;base64," PIXEL) "," IMAGE(
                 "https://e/a") "]") "]}",
         "{" REST "," TOOLS_BACK
         ",\"tool_choice\":\"required\",\"parallel_tool_calls\":false,\"messages\":[" USED "]}",

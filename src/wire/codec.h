@@ -50,7 +50,7 @@ enum err anthropic_decode(struct decoder *d, struct slice data, struct event *ev
                           struct why *why);
 enum err anthropic_read_refusal(int status, struct slice body, struct why *why);
 int64_t anthropic_prompt(const struct json_value *usage); /* tokens; -1: not told */
-/* vectors.c: are the vectors of an answer in the common form as they were asked for? If not, turn. */
+/* vectors.c: are the vectors of an answer in the common form as they were asked for? Else: turn. */
 bool vectors_fit(const struct decoder *d, const struct json_value *root);
 enum err vectors_turn(struct decoder *d, const struct json_value *root, struct event *event,
                       struct why *why);

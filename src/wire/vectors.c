@@ -1,6 +1,6 @@
-/* vectors: as numbers, or as the same floats in base64, little endian: as the caller asked, whatever
- * the target gave. Clients that ask for base64 do not look whether they got it: a list of numbers
- * becomes zeros there. */
+/* vectors: as numbers, or as the same floats in base64, little endian: as the caller asked,
+ * whatever the target gave. Clients that ask for base64 do not look whether they got it: a list of
+ * numbers becomes zeros there. */
 #include "wire/codec.h"
 
 #define FLOAT_BYTES 4u

@@ -22,6 +22,8 @@ CASES = {"text": "events=2", "thoughts": "reasoning=2 events=1 cached=2", "calls
 each_case = pytest.mark.parametrize("words", list(CASES.values()), ids=list(CASES))
 each_way = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 LONG = 90
+PIXEL = ("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5Erk"
+         "Jggg==")
 
 
 @pytest.fixture(scope="module")
