@@ -100,10 +100,11 @@ static void try_stream(struct slice in, bool own)
     struct run r = {.teller = teller_new(&(struct hearer){DIALECT_ANTHROPIC, CALL_CHAT, true}),
                     .assembler =
                         assembler_new(&(struct hearer){DIALECT_ANTHROPIC, CALL_CHAT, true})};
-    r.decoder = (struct decoder){.wire = {DIALECT_ANTHROPIC, CALL_CHAT, own, own, false},
-                                 .model = SLICE("m"),
-                                 .arena = &arena,
-                                 .progress.usage = NO_USAGE};
+    r.decoder = (struct decoder){
+        .wire = {.dialect = DIALECT_ANTHROPIC, .kind = CALL_CHAT, .own = own, .ready = own},
+        .model = SLICE("m"),
+        .arena = &arena,
+        .progress.usage = NO_USAGE};
     MUST(r.teller && r.assembler);
     while (sse_parse(&p, &in, &e) == SSE_EVENT)
         take(&r, &e);

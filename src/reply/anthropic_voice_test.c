@@ -135,12 +135,13 @@ static void test_there_and_back(void **state)
         struct arena arena = {0};
         struct text told = {0}, before = {0}, after = {0};
         struct assembler *a = assembler_new(&common), *b = assembler_new(&common);
-        struct decoder d = {.wire = {DIALECT_ANTHROPIC, CALL_CHAT, false, true, false},
-                            .model = SLICE("m"),
-                            .now_s = 1,
-                            .id = SLICE("\"chatcmpl-1\""),
-                            .arena = &arena,
-                            .progress.usage = NO_USAGE};
+        struct decoder d = {
+            .wire = {.dialect = DIALECT_ANTHROPIC, .kind = CALL_CHAT, .own = false, .ready = true},
+            .model = SLICE("m"),
+            .now_s = 1,
+            .id = SLICE("\"chatcmpl-1\""),
+            .arena = &arena,
+            .progress.usage = NO_USAGE};
         bool bare = !strstr(cases[i].gist, "refusal");
         assert_int_equal(tell(cases[i].chunks, &told), OK);
         for (size_t k = 0; cases[i].chunks[k]; k++) {

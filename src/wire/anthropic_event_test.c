@@ -27,11 +27,12 @@ static unsigned wrong; /* all cases are tried before a test fails */
 
 static struct decoder decoder_for(struct arena *arena, bool own)
 {
-    return (struct decoder){.wire = {DIALECT_ANTHROPIC, CALL_CHAT, own, true, false},
-                            .model = SLICE("ours"),
-                            .now_s = 7,
-                            .arena = arena,
-                            .progress.usage = NO_USAGE};
+    return (struct decoder){
+        .wire = {.dialect = DIALECT_ANTHROPIC, .kind = CALL_CHAT, .own = own, .ready = true},
+        .model = SLICE("ours"),
+        .now_s = 7,
+        .arena = arena,
+        .progress.usage = NO_USAGE};
 }
 
 /* The one thing that matters of a chunk: its delta, its reason or its usage. */
