@@ -15,7 +15,7 @@ export PKG_CONFIG_PATH := $(CURDIR)/build/deps/lib/pkgconfig$(if $(PKG_CONFIG_PA
 hearth = build/release/hearth
 fuzz_folder = $(if $(wildcard fuzz/meson.build),fuzz)
 
-.PHONY: help build up down install uninstall check asan fuzz soak bench guide-eval docs format clean distclean
+.PHONY: help build up down install uninstall check asan fuzz soak bench compat guide-eval docs format clean distclean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -63,6 +63,12 @@ bench: ## the figures, side by side with other proxies (BENCH=--write: into the 
 	@tools/setup.sh bench
 	@tools/build.sh release
 	@$(PYTHON) tests/bench/run.py $(BENCH)
+
+compat: ## try every client again, and write docs/compatibility.md
+	@tools/setup.sh check
+	@tools/build.sh check
+	@tools/clients.sh
+	@$(PYTHON) tests/scenarios/compat.py --write
 
 guide-eval: ## put the held-out questions to the guide, and count (models/guide/EVALUATION.md)
 	@tools/setup.sh build
