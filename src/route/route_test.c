@@ -282,10 +282,11 @@ static void known_names(void **state)
         {"whisper-10", "", ERR_NO_MODEL, "", ""},
         {"text-embedding-3-small", "", OK, "", "a"}, /* somebody gave it to a model */
     };
-    struct route_alias more[] = {{SLICE("text-embedding-3-small"), SLICE("a")}};
+    const struct route_alias more[] = {{SLICE("bee"), SLICE("b")},
+                                       {SLICE("text-embedding-3-small"), SLICE("a")}};
     struct route_table t = names;
     t.aliases = more;
-    t.n_aliases = 1;
+    t.n_aliases = COUNT(more);
     t.known_names = true;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct route_plan p;
