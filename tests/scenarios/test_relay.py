@@ -337,7 +337,7 @@ def test_own_requests_coming_back_are_refused(daemon, upstream):
 def test_choices(daemon):
     choices = daemon.chat("events=2", n=3).json()["choices"]
     assert [c["index"] for c in choices] == [0, 1, 2]
-    assert [c["message"]["content"] for c in choices] == ["w0 w3 ", "w1 w4 ", "w2 w5 "]
+    assert [c["message"]["content"] for c in choices] == ["w0 w1 "] * 3  # each is a call of its own
 
 
 def test_tool_calls(daemon):
