@@ -77,7 +77,8 @@ ROWS = [Row(*r) for r in [
     # MCP
     ("hearth mcp", "mcp for Python", "both eras", SAID, "test_mcp", "test_the_python_client"),
     ("hearth mcp", "MCP's SDKs for Node", "both eras", SAID, "test_mcp", "test_the_node_client"),
-    ("hearth mcp", "a strict reader", "local_llm_complete", ENGINE, "test_mcp", "test_a_real_engine"),
+    ("hearth mcp", "a strict reader", "local_llm_complete, local_llm_embed", ENGINE, "test_mcp",
+     r"test_(a_real_engine|vectors_of_a_real)"),
     # all with all
     ("every caller", "OpenAI chat, texts, Anthropic, Ollama chat, generate", "in front of OpenAI, Anthropic and Ollama",
      SAID, "test_matrix", "test_"),
