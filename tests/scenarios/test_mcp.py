@@ -14,6 +14,7 @@ import time
 import pytest
 
 import callers
+import client
 import harness
 import shop
 from harness import wait_for
@@ -255,8 +256,9 @@ def test_arguments_that_are_wrong_are_told_to_the_model(server, place):
 
 def test_vectors(server, place):
     """They are what the daemon says itself."""
-    direct = place.ask("POST", "/v1/embeddings", {"input": ["a", "b"]})
-    result = server.answer(server.start("tools/call", name=TOOLS[1], arguments={"input": ["a", "b"]}))["result"]
+    asked = {"model": "fake-model", "input": ["a", "b"]}
+    direct = place.ask("POST", "/v1/embeddings", asked)
+    result = server.answer(server.start("tools/call", name=TOOLS[1], arguments=asked))["result"]
     vectors = [d["embedding"] for d in sorted(direct.json()["data"], key=lambda d: d["index"])]
     assert result["structuredContent"]["embeddings"] == vectors and not result["isError"]
     assert result["structuredContent"]["dimensions"] == len(vectors[0])
