@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice in = {(const char *)data + 1, size - 1};
     struct made one = unpack_all(coding, in, in.len), two = unpack_all(coding, in, fuzz_cut(in));
     if (one.bytes.len < MOST_MADE && two.bytes.len < MOST_MADE) {
-        MUST(one.whole == two.whole && !one.end == !two.end);
+        MUST(one.whole == two.whole); /* what is bad, zstd may see sooner or later */
         MUST(!one.whole || slice_is(text_slice(&one.bytes), text_slice(&two.bytes)));
     }
     text_fini(&one.bytes);
