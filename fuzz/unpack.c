@@ -1,5 +1,5 @@
-/* Compressed bodies. What is whole is the same however its bytes are cut; what it holds is given back; and
- * it always comes to an end. The first byte says which of the two it is. */
+/* Compressed bodies. What is whole is the same however its bytes are cut; what it holds is given
+ * back; and it always comes to an end. The first byte says which of the two it is. */
 #include "conn/inside.h"
 
 #include "fuzz.h"
