@@ -69,12 +69,34 @@ static void escape(struct text *out, unsigned char c)
     text_format(out, "\\u%04x", c);
 }
 
-/* How many of the bytes from here on stand for themselves: most do. */
+#define ONES 0x0101010101010101u
+#define HIGH_BITS (ONES * 0x80u)
+
+static uint64_t zero_bytes(uint64_t eight)
+{
+    return (eight - ONES) & ~eight & HIGH_BITS;
+}
+
+/* Whether any of eight bytes is none of those that stand for themselves. */
+static bool is_special(uint64_t eight)
+{
+    uint64_t control = (eight - ONES * ' ') & ~eight & HIGH_BITS;
+    return (control | (eight & HIGH_BITS) | zero_bytes(eight ^ ONES * '"') |
+            zero_bytes(eight ^ ONES * '\\') | zero_bytes(eight ^ ONES * 0x7fu)) != 0;
+}
+
+/* How many of the bytes from here on stand for themselves: most do, so they are looked at eight at a
+ * time. */
 static size_t plain_bytes(struct slice s)
 {
     static const bool plain[256] = {
         [' '] = true, ['!'] = true, ['#' ... '['] = true, [']' ... '~'] = true};
     size_t n = 0;
+    for (uint64_t eight; n + sizeof eight <= s.len; n += sizeof eight) {
+        memcpy(&eight, s.ptr + n, sizeof eight);
+        if (is_special(eight))
+            break;
+    }
     while (n < s.len && plain[(unsigned char)s.ptr[n]])
         n++;
     return n;

@@ -680,6 +680,8 @@ static enum err decode_call(struct arena *arena, struct call *call, struct why *
         return e;
     r.root = doc.root;
     e = judge_needed(&r, doc.root);
+    if (!e && !text_room(&common, call->body.len + CODEC_MORE))
+        e = why_set(why, ERR_NO_MEMORY, "no memory to translate the call");
     if (!e)
         e = codec_note_own(arena, call, why);
     if (!e)

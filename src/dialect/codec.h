@@ -11,6 +11,8 @@ struct codec {
 
 extern const struct codec openai_codec, anthropic_codec, ollama_codec, llama_codec;
 
+#define CODEC_MORE 1024u /* bytes that a call may grow by in the common form, usually */
+
 /* openai_call.c: reads and judges a call in the common form, or in llama-server's own words. */
 enum err openai_decode_call(struct arena *arena, struct call *call, struct why *why);
 /* The caller's own bytes for a target that speaks as he does: where the model stands, and what is

@@ -348,7 +348,9 @@ static enum err translate(struct arena *arena, struct call *call, const struct j
     struct ollama_reading r = {call, root, &w, &dropped, why};
     /* an older kind of the same is that in the common form */
     enum call_kind kind = call->kind == CALL_VECTOR ? CALL_EMBED : call->kind;
-    enum err e = put_call(&r, &kind);
+    enum err e = text_room(&json, call->body.len + CODEC_MORE)
+                     ? put_call(&r, &kind)
+                     : why_set(why, ERR_NO_MEMORY, "no memory to translate the call");
     if (!e)
         call->dropped = arena_dup(arena, text_slice(&dropped));
     if (!e && !call->dropped.ptr)
