@@ -85,8 +85,8 @@ static bool is_special(uint64_t eight)
             zero_bytes(eight ^ ONES * '\\') | zero_bytes(eight ^ ONES * 0x7fu)) != 0;
 }
 
-/* How many of the bytes from here on stand for themselves: most do, so they are looked at eight at a
- * time. */
+/* How many of the bytes from here on stand for themselves: most do, so they are looked at eight at
+ * a time. */
 static size_t plain_bytes(struct slice s)
 {
     static const bool plain[256] = {
