@@ -1,6 +1,8 @@
 /* dialect: the table of codecs, and the names of things. */
 #include "dialect/codec.h"
 
+#define MOST_TOKENS ((int64_t)1 << 40) /* a few of them can be added */
+
 static const struct codec *const codecs[DIALECT_COUNT] = {
     [DIALECT_NONE] = &openai_codec, /* whoever has no dialect is answered in the common one */
     [DIALECT_OPENAI] = &openai_codec, [DIALECT_ANTHROPIC] = &anthropic_codec,
@@ -67,6 +69,11 @@ enum err codec_common(struct arena *arena, struct call *call, enum call_kind kin
     call->fetches = common->fetches;
     call->least_tokens = common->least_tokens;
     return OK;
+}
+
+bool tokens_told(const struct json_value *v, int64_t *ret_n)
+{
+    return json_int(v, ret_n) && *ret_n >= 0 && *ret_n <= MOST_TOKENS;
 }
 
 void delta_pick(const struct json_value *delta, const struct json_value *ret[DELTA_FIELDS])

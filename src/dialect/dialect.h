@@ -82,6 +82,8 @@ struct usage {
     int64_t cached, reasoning;  /* of these; 0 also when it is not told */
 };
 #define NO_USAGE ((struct usage){-1, -1, 0, 0})
+/* A count that somebody told; false: none, or one that no answer can have. */
+bool tokens_told(const struct json_value *v, int64_t *ret_n);
 enum event_kind {
     EVENT_HEAD, /* role and the like: nothing yet that a person would read */
     EVENT_TEXT, /* content from here ... */

@@ -259,6 +259,21 @@ static enum err judge_needed(const struct call *call, const struct json_value *r
     return OK;
 }
 
+/* Several answers become several calls, of which each has one prompt. */
+static enum err judge_several(const struct call *call, const struct chat_fields *f, struct why *why)
+{
+    bool list = json_is_array(f->prompt) && !json_is_number(json_at(f->prompt, 0));
+    if (f->n > 1 && call->dialect == DIALECT_LLAMA)
+        return why_param(why, ERR_BAD_VALUE, "n_cmpl",
+                         "one answer is given here; ask "
+                         "/v1/completions for several");
+    if (f->n > 1 && list && json_count(f->prompt) > 1)
+        return why_param(why, ERR_BAD_VALUE, "n",
+                         "several answers to several prompts are too "
+                         "much at once; ask for each prompt by itself");
+    return OK;
+}
+
 /* A chat is always asked for in events: who wants one object gets it put together. The other kinds
  * are asked for as the caller asked; and llama-server tells the usage of its own streams anyway. */
 static bool is_streamed(const struct call *call, const struct json_value *root)
@@ -286,6 +301,8 @@ enum err openai_decode_call(struct arena *arena, struct call *call, struct why *
         e = judge_needed(call, doc.root, why);
     if (!e)
         e = chat_judge(&f, why);
+    if (!e)
+        e = judge_several(call, &f, why);
     if (!e)
         e = finish(&m, why);
     json_done(&doc);

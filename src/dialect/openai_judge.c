@@ -5,6 +5,7 @@
 #include "dialect/openai_chat.h"
 
 #define MOST_TEXT (8u * 1024 * 1024) /* bytes of one content part */
+#define MOST_CALLS 128u              /* of tools, in one message */
 #define MOST_IMAGES 16u
 #define MOST_STOPS 16u
 #define MOST_STOP 256u
@@ -70,7 +71,7 @@ static enum err judge_content(struct chat_fields *f, const struct json_value *co
 
 static enum err judge_messages(struct chat_fields *f, struct why *why)
 {
-    static const struct slice names[] = {SLICE("role"), SLICE("content")};
+    static const struct slice names[] = {SLICE("role"), SLICE("content"), SLICE("tool_calls")};
     size_t images = 0;
     enum err e = OK;
     for (struct json_iter i = json_begin(f->messages); !e && json_next(&i);) {
@@ -80,6 +81,9 @@ static enum err judge_messages(struct chat_fields *f, struct why *why)
         struct slice role = json_text(found[0]);
         if (!json_is_text(found[0]))
             return why_param(why, ERR_BAD_VALUE, "messages", "each message needs a role");
+        if (json_count(found[2]) > MOST_CALLS)
+            return why_param(why, ERR_TOO_MANY, "messages", "more than %u tool calls in a message",
+                             MOST_CALLS);
         f->has_system |= slice_is(role, SLICE("system")) || slice_is(role, SLICE("developer"));
         e = judge_content(f, found[1], &images, why);
     }

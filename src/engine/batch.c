@@ -382,7 +382,7 @@ static bool split(struct batch *b)
     if (b->answer.failed || json_read(text_slice(&b->answer), &limits, NULL, &doc, NULL))
         return false;
     bool fine = find_items(json_get(doc.root, "data"), items, b->n);
-    if (!json_int(json_get(json_get(doc.root, "usage"), "prompt_tokens"), &tokens) || tokens < 0)
+    if (!tokens_told(json_get(json_get(doc.root, "usage"), "prompt_tokens"), &tokens) || tokens < 0)
         tokens = 0;
     for (struct trying *t; fine && (t = take_first(b));) {
         struct text own = {0};

@@ -332,6 +332,8 @@ static void write_tool_calls(struct json_writer *w, const struct choice *c)
     json_open_array(w);
     for (unsigned i = 0; i < c->n_calls; i++) {
         const struct tool_call *t = &c->calls[i];
+        if (!t->id.len && !t->name.len && !t->arguments.len)
+            continue; /* a number that was left out */
         json_open_object(w);
         json_put_pair(w, "id", text_slice(&t->id));
         json_put_pair(w, "type", t->type.len ? text_slice(&t->type) : SLICE("function"));

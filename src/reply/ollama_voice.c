@@ -160,8 +160,8 @@ static bool is_part_of(const struct json_value *part, int64_t call, int64_t plac
     return index == call;
 }
 
-/* One call, out of all the parts of a list that are its own. False: there is none. */
-static bool put_call(const struct json_value *parts, int64_t call, struct json_writer *w)
+/* One call, out of all the parts of a list that are its own; nothing where there is none. */
+static void put_call(const struct json_value *parts, int64_t call, struct json_writer *w)
 {
     struct text id = {0}, name = {0}, arguments = {0};
     int64_t place = 0;
@@ -194,18 +194,26 @@ static bool put_call(const struct json_value *parts, int64_t call, struct json_w
     text_fini(&id);
     text_fini(&name);
     text_fini(&arguments);
-    return found;
 }
 
 static void write_calls(const struct json_value *parts, struct text *out)
 {
     struct json_writer w = json_writer(out);
     json_open_array(&w);
-    for (int64_t call = 0; call < (int64_t)MOST_CALLS; call++) {
-        if (!put_call(parts, call, &w) && call >= (int64_t)json_count(parts))
-            break;
-    }
+    for (int64_t call = 0; call < (int64_t)MOST_CALLS; call++)
+        put_call(parts, call, &w); /* numbers may be left out */
     json_close_array(&w);
+}
+
+/* Which call a part is of. Where it has no number, a new id begins a new one. */
+static int64_t number_of(struct teller *t, const struct json_value *part)
+{
+    int64_t index;
+    if (!json_int(json_get(part, "index"), &index) || index < 0 || index >= (int64_t)MOST_CALLS)
+        index = json_is_text(json_get(part, "id")) || !t->tools ? t->tools : t->tools - 1;
+    if (index >= (int64_t)t->tools)
+        t->tools = (unsigned)index + 1;
+    return index;
 }
 
 /* Parts of calls are kept until all are there. */
@@ -213,8 +221,18 @@ static void keep_parts(struct teller *t, const struct json_value *parts)
 {
     t->kept.limit = MOST_KEPT;
     for (struct json_iter i = json_begin(parts); json_next(&i);) {
+        struct json_writer w = json_writer(&t->kept);
         text_byte(&t->kept, t->kept.len ? ',' : '[');
-        json_copy(i.value, &t->kept);
+        json_open_object(&w);
+        json_key(&w, "index");
+        json_put_int(&w, number_of(t, i.value));
+        for (struct json_iter k = json_begin(i.value); json_next(&k);) {
+            if (slice_is(k.key, SLICE("index")))
+                continue;
+            json_key_slice(&w, k.key);
+            json_put_value(&w, k.value);
+        }
+        json_close_object(&w);
     }
 }
 

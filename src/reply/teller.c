@@ -53,13 +53,13 @@ struct usage usage_read(const struct json_value *usage)
 {
     struct usage u = NO_USAGE;
     int64_t n;
-    if (json_int(json_get(usage, "prompt_tokens"), &n))
+    if (tokens_told(json_get(usage, "prompt_tokens"), &n))
         u.prompt = n;
-    if (json_int(json_get(usage, "completion_tokens"), &n))
+    if (tokens_told(json_get(usage, "completion_tokens"), &n))
         u.completion = n;
-    if (json_int(json_get(json_get(usage, "prompt_tokens_details"), "cached_tokens"), &n))
+    if (tokens_told(json_get(json_get(usage, "prompt_tokens_details"), "cached_tokens"), &n))
         u.cached = n;
-    if (json_int(json_get(json_get(usage, "completion_tokens_details"), "reasoning_tokens"), &n))
+    if (tokens_told(json_get(json_get(usage, "completion_tokens_details"), "reasoning_tokens"), &n))
         u.reasoning = n;
     return u;
 }

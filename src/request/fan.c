@@ -5,6 +5,8 @@
  *
  * A part's reader may not leave while it is being told something: then a timer does that. The whole
  * lives as long as any of its parts is read. */
+#include <string.h>
+
 #include "base/mem.h"
 #include "request/inside.h"
 
@@ -44,7 +46,7 @@ static void put(struct rewrite *w, size_t at, size_t end, struct slice text)
 static void change(struct rewrite *w, const char *name, struct slice value)
 {
     struct json_span span;
-    if (json_find_span(w->json, slice_of(name), &span))
+    if (value.len && json_find_span(w->json, slice_of(name), &span))
         put(w, span.value, span.end, value);
 }
 
@@ -104,18 +106,40 @@ static void stop_whole(struct request *r, const struct why *why)
         request_stop(r, why);
 }
 
-static enum err keep_first(struct request *r, struct slice json)
+/* Of the first that tells it. */
+static enum err keep_first(struct request *r, struct slice json, const char *name, struct slice *to)
+{
+    struct json_span span;
+    if (to->len || !json_find_span(json, slice_of(name), &span))
+        return OK;
+    *to = arena_dup(&r->arena, value_of(json, &span));
+    return to->ptr ? OK : ERR_NO_MEMORY;
+}
+
+static enum err keep_names(struct request *r, struct slice json)
 {
     struct fan *f = r->fan;
-    struct json_span id, created, model;
-    if (f->id.len || !json_find_span(json, SLICE("id"), &id) ||
-        !json_find_span(json, SLICE("created"), &created) ||
-        !json_find_span(json, SLICE("model"), &model))
-        return OK;
-    f->id = arena_dup(&r->arena, value_of(json, &id));
-    f->created = arena_dup(&r->arena, value_of(json, &created));
-    f->model = arena_dup(&r->arena, value_of(json, &model));
-    return f->id.ptr && f->created.ptr && f->model.ptr ? OK : ERR_NO_MEMORY;
+    enum err e = keep_first(r, json, "id", &f->id);
+    if (!e)
+        e = keep_first(r, json, "created", &f->created);
+    return e ? e : keep_first(r, json, "model", &f->model);
+}
+
+static size_t past_blanks(struct slice s, size_t at)
+{
+    while (at < s.len && strchr(" \t\r\n", s.ptr[at]))
+        at++;
+    return at;
+}
+
+/* at: behind the last member of the first choice. */
+static bool is_only_choice(struct slice json, size_t at)
+{
+    at = past_blanks(json, at);
+    if (at >= json.len || json.ptr[at] != '}')
+        return false;
+    at = past_blanks(json, at + 1);
+    return at < json.len && json.ptr[at] == ']';
 }
 
 /* The number of the only choice, and the id of the whole. */
@@ -134,6 +158,8 @@ static enum err number_chunk(struct part *p, struct slice json, struct text *out
             if (slice_is(key, SLICE("index")))
                 put(&w, span.value, span.end, slice_of_u64(digits, p->index));
         }
+        if (at < choices.end && !is_only_choice(json, at))
+            return ERR_BAD_RESPONSE; /* one was asked for */
     }
     return finish(&w, out);
 }
@@ -153,15 +179,18 @@ static enum err pass_on(struct part *p, const struct event *e)
 {
     struct request *r = p->whole;
     struct text *out = &r->fan->edited;
-    enum err err = keep_first(r, e->json);
+    enum err err = keep_names(r, e->json);
     text_clear(out);
     text_add(out, SLICE("data: "));
     if (!err)
         err = number_chunk(p, e->json, out);
     if (err)
         return err;
-    struct slice json = slice_from(text_slice(out), strlen("data: "));
-    size_t len = json.len;
+    size_t len = out->len - strlen("data: ");
+    for (size_t i = strlen("data: "); i < out->len; i++) {
+        if (out->ptr[i] == '\n' || out->ptr[i] == '\r')
+            out->ptr[i] = ' '; /* between tokens: it came in several lines */
+    }
     text_add(out, SLICE("\n\n"));
     struct event numbered = {
         .kind = e->kind,
@@ -192,6 +221,16 @@ static void put_count(struct json_writer *w, const char *key, int64_t n)
     json_put_int(w, n > 0 ? n : 0);
 }
 
+static void put_known(struct json_writer *w, const char *key, struct slice json,
+                      struct slice otherwise)
+{
+    json_key(w, key);
+    if (json.len)
+        json_put_raw(w, json);
+    else
+        json_put_text(w, otherwise);
+}
+
 static void emit_usage(struct request *r)
 {
     const struct usage *u = &r->fan->usage;
@@ -200,15 +239,13 @@ static void emit_usage(struct request *r)
     text_add(out, SLICE("data: "));
     struct json_writer w = json_writer(out);
     json_open_object(&w);
-    json_key(&w, "id");
-    json_put_raw(&w, r->fan->id);
+    put_known(&w, "id", r->fan->id, SLICE("chatcmpl-0"));
     json_put_pair(&w, "object",
                   r->call.kind == CALL_CHAT ? SLICE("chat.completion.chunk")
                                             : SLICE("text_completion"));
     json_key(&w, "created");
-    json_put_raw(&w, r->fan->created);
-    json_key(&w, "model");
-    json_put_raw(&w, r->fan->model);
+    json_put_raw(&w, r->fan->created.len ? r->fan->created : SLICE("0"));
+    put_known(&w, "model", r->fan->model, r->row.served);
     json_key(&w, "choices");
     json_open_array(&w);
     json_close_array(&w);
@@ -242,7 +279,7 @@ static void end_part(struct part *p)
                         .usage = NO_USAGE};
     p->open = false;
     if (++f->ended == f->n && !f->over) {
-        if (f->id.len && f->usage.prompt >= 0)
+        if (f->usage.prompt >= 0)
             emit_usage(r);
         f->over = true;
         r->complete = true;

@@ -314,7 +314,8 @@ static bool make_plan(struct request *r)
 /* Several answers: each is asked for by itself. */
 static bool is_fan(const struct request *r)
 {
-    return r->call.n > 1 && (r->call.kind == CALL_CHAT || r->call.kind == CALL_COMPLETE);
+    return r->call.n > 1 && r->call.dialect == DIALECT_OPENAI &&
+           (r->call.kind == CALL_CHAT || r->call.kind == CALL_COMPLETE);
 }
 
 static bool route(struct request *r)

@@ -30,17 +30,18 @@ static bool is_type(const struct json_value *v, const char *type)
 static void add_usage(struct usage *u, const struct json_value *usage)
 {
     int64_t input, cached = 0, made = 0, output, thought;
-    if (json_int(json_get(usage, "input_tokens"), &input)) {
-        if (!json_int(json_get(usage, "cache_read_input_tokens"), &cached))
+    if (tokens_told(json_get(usage, "input_tokens"), &input)) {
+        if (!tokens_told(json_get(usage, "cache_read_input_tokens"), &cached))
             cached = 0;
-        if (!json_int(json_get(usage, "cache_creation_input_tokens"), &made))
+        if (!tokens_told(json_get(usage, "cache_creation_input_tokens"), &made))
             made = 0;
         u->prompt = input + cached + made;
         u->cached = cached;
     }
-    if (json_int(json_get(usage, "output_tokens"), &output))
+    if (tokens_told(json_get(usage, "output_tokens"), &output))
         u->completion = output;
-    if (json_int(json_get(json_get(usage, "output_tokens_details"), "thinking_tokens"), &thought))
+    if (tokens_told(json_get(json_get(usage, "output_tokens_details"), "thinking_tokens"),
+                    &thought))
         u->reasoning = thought;
 }
 

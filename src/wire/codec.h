@@ -51,6 +51,7 @@ enum err anthropic_decode(struct decoder *d, struct slice data, struct event *ev
 enum err anthropic_read_refusal(int status, struct slice body, struct why *why);
 int64_t anthropic_prompt(const struct json_value *usage); /* tokens; -1: not told */
 /* vectors.c: are the vectors of an answer in the common form as they were asked for? Else: turn. */
+bool vectors_are_sound(const struct json_value *root); /* there are some, all of one kind */
 bool vectors_fit(const struct decoder *d, const struct json_value *root);
 enum err vectors_turn(struct decoder *d, const struct json_value *root, struct event *event,
                       struct why *why);

@@ -22,7 +22,7 @@ static const char *path(enum call_kind kind)
 static int64_t number_of(const struct json_value *chunk, const char *name)
 {
     int64_t n;
-    return json_int(json_get(chunk, name), &n) ? n : -1;
+    return tokens_told(json_get(chunk, name), &n) ? n : -1;
 }
 
 /* The last one says `stop` and has the numbers; nothing follows it. */

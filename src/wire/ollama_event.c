@@ -3,6 +3,8 @@
  * same line is read again until all of it was told. */
 #include "wire/ollama.h"
 
+#define MOST_CALLS 128u
+
 /* ---- a line ---------------------------------------------------------------------------------- */
 
 struct line {
@@ -29,6 +31,8 @@ static enum err read_line(struct decoder *d, struct slice data, struct json_doc 
     l.thought = json_text(json_get(from, "thinking"));
     l.tools = json_get(from, "tool_calls");
     l.done = json_is_true(json_get(l.root, "done"));
+    if (json_count(l.tools) > MOST_CALLS) /* each is an event of its own */
+        return why_set(why, ERR_BAD_RESPONSE, "a line has more than %u tool calls", MOST_CALLS);
     *ret = l;
     return OK;
 }
@@ -37,9 +41,9 @@ struct usage ollama_usage(const struct json_value *root)
 {
     struct usage u = NO_USAGE;
     int64_t n;
-    if (json_int(json_get(root, "prompt_eval_count"), &n))
+    if (tokens_told(json_get(root, "prompt_eval_count"), &n))
         u.prompt = n;
-    if (json_int(json_get(root, "eval_count"), &n))
+    if (tokens_told(json_get(root, "eval_count"), &n))
         u.completion = n;
     return u;
 }

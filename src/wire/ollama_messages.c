@@ -118,25 +118,21 @@ static enum err put_calls(const struct json_value *calls, struct json_writer *w,
     return OK;
 }
 
-/* The tool that a call of this id names, in the messages up to this one: the nearest. */
-static struct slice name_of_call(const struct json_value *messages, const struct json_value *last,
-                                 struct slice id)
+/* The tool that a call of this id names, among the calls that were made last. */
+static struct slice name_of_call(const struct json_value *calls, struct slice id)
 {
-    struct slice name = {0};
-    for (struct json_iter m = json_begin(messages); json_next(&m) && m.value != last;) {
-        for (struct json_iter c = json_begin(json_get(m.value, "tool_calls")); json_next(&c);) {
-            if (slice_is(json_text(json_get(c.value, "id")), id))
-                name = json_text(json_get(json_get(c.value, "function"), "name"));
-        }
+    for (struct json_iter c = json_begin(calls); json_next(&c);) {
+        if (slice_is(json_text(json_get(c.value, "id")), id))
+            return json_text(json_get(json_get(c.value, "function"), "name"));
     }
-    return name;
+    return (struct slice){0};
 }
 
-static void put_tool_name(const struct json_value *messages, const struct json_value *message,
+static void put_tool_name(const struct json_value *calls, const struct json_value *message,
                           struct json_writer *w)
 {
     struct slice id = json_text(json_get(message, "tool_call_id"));
-    struct slice name = id.len ? name_of_call(messages, message, id) : (struct slice){0};
+    struct slice name = id.len ? name_of_call(calls, id) : (struct slice){0};
     if (!name.len)
         name = json_text(json_get(message, "name"));
     if (name.len)
@@ -151,6 +147,7 @@ enum err ollama_write_messages(const struct json_value *messages, struct json_wr
                                struct why *why)
 {
     enum err e;
+    const struct json_value *calls = NULL; /* that were made last */
     json_key(w, "messages");
     json_open_array(w);
     for (struct json_iter i = json_begin(messages); json_next(&i);) {
@@ -162,12 +159,14 @@ enum err ollama_write_messages(const struct json_value *messages, struct json_wr
         json_open_object(w);
         json_put_pair(w, "role", slice_is(role, SLICE("developer")) ? SLICE("system") : role);
         if (slice_is(role, SLICE("tool")))
-            put_tool_name(messages, i.value, w);
+            put_tool_name(calls, i.value, w);
         e = put_content(json_get(i.value, "content"), w, why);
         if (!e && thought.len)
             json_put_pair(w, "thinking", thought);
         if (!e)
             e = put_calls(json_get(i.value, "tool_calls"), w, why);
+        if (json_count(json_get(i.value, "tool_calls")))
+            calls = json_get(i.value, "tool_calls");
         if (e)
             return e; /* what is half written goes with it */
         json_close_object(w);

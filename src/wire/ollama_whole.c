@@ -34,7 +34,7 @@ static void put_vectors(const struct decoder *d, const struct json_value *root,
 {
     int64_t n = 0;
     unsigned index = 0;
-    if (!json_int(json_get(root, "prompt_eval_count"), &n))
+    if (!tokens_told(json_get(root, "prompt_eval_count"), &n))
         n = 0;
     json_open_object(w);
     json_put_pair(w, "object", SLICE("list"));

@@ -52,14 +52,14 @@ static struct usage usage_of(const struct json_value *v)
     struct usage u = NO_USAGE;
     if (!json_is_object(v))
         return u;
-    if (!json_int(json_get(v, "prompt_tokens"), &u.prompt))
+    if (!tokens_told(json_get(v, "prompt_tokens"), &u.prompt))
         u.prompt = -1;
-    if (!json_int(json_get(v, "completion_tokens"), &u.completion))
+    if (!tokens_told(json_get(v, "completion_tokens"), &u.completion))
         u.completion = -1;
-    if (!json_int(json_get(json_get(v, "prompt_tokens_details"), "cached_tokens"), &u.cached))
+    if (!tokens_told(json_get(json_get(v, "prompt_tokens_details"), "cached_tokens"), &u.cached))
         u.cached = 0;
-    if (!json_int(json_get(json_get(v, "completion_tokens_details"), "reasoning_tokens"),
-                  &u.reasoning))
+    if (!tokens_told(json_get(json_get(v, "completion_tokens_details"), "reasoning_tokens"),
+                     &u.reasoning))
         u.reasoning = 0;
     return u;
 }

@@ -1,7 +1,12 @@
 /* vectors: as numbers, or as the same floats in base64, little endian: as the caller asked,
  * whatever the target gave. Clients that ask for base64 do not look whether they got it: a list of
  * numbers becomes zeros there. */
+#include <math.h>
+#include <stdio.h>
+
 #include "wire/codec.h"
+
+#define MOST_VECTORS 2048u /* as many as there may be inputs */
 
 #define FLOAT_BYTES 4u
 
@@ -50,6 +55,17 @@ static int value_of(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
+/* Nine digits are enough for a float to be read again as it was. */
+static bool put_float(struct json_writer *w, float value)
+{
+    char digits[32];
+    if (!isfinite(value))
+        return false;
+    snprintf(digits, sizeof digits, "%.9g", (double)value);
+    json_put_raw(w, slice_of(digits));
+    return true;
+}
+
 static bool put_numbers(struct json_writer *w, struct slice coded)
 {
     uint32_t bits = 0, word = 0;
@@ -70,7 +86,7 @@ static bool put_numbers(struct json_writer *w, struct slice coded)
         if (++bytes == FLOAT_BYTES) {
             float value;
             memcpy(&value, &word, sizeof value);
-            json_put_number(w, (double)value);
+            fine &= put_float(w, value);
             word = bytes = 0;
         }
     }
@@ -94,6 +110,18 @@ static bool put_item(struct json_writer *w, const struct json_value *item)
     }
     json_close_object(w);
     return fine;
+}
+
+bool vectors_are_sound(const struct json_value *root)
+{
+    const struct json_value *data = json_get(root, "data");
+    bool text = json_is_text(json_get(json_at(data, 0), "embedding"));
+    bool sound = json_is_array(data) && json_count(data) && json_count(data) <= MOST_VECTORS;
+    for (struct json_iter i = json_begin(data); sound && json_next(&i);) {
+        const struct json_value *vector = json_get(i.value, "embedding");
+        sound = text ? json_text(vector).len > 0 : json_is_array(vector) && json_count(vector);
+    }
+    return sound;
 }
 
 bool vectors_fit(const struct decoder *d, const struct json_value *root)

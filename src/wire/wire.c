@@ -145,16 +145,16 @@ static struct usage usage_in(const struct json_value *root)
     struct usage u = NO_USAGE;
     const struct json_value *usage = json_get(root, "usage");
     int64_t n;
-    if (json_int(json_get(usage, "prompt_tokens"), &n) ||
-        json_int(json_get(root, "prompt_eval_count"), &n) ||
-        json_int(json_get(root, "tokens_evaluated"), &n))
+    if (tokens_told(json_get(usage, "prompt_tokens"), &n) ||
+        tokens_told(json_get(root, "prompt_eval_count"), &n) ||
+        tokens_told(json_get(root, "tokens_evaluated"), &n))
         u.prompt = n;
     else
         u.prompt = anthropic_prompt(json_is_object(usage) ? usage : root);
-    if (json_int(json_get(usage, "completion_tokens"), &n) ||
-        json_int(json_get(usage, "output_tokens"), &n) ||
-        json_int(json_get(root, "eval_count"), &n) ||
-        json_int(json_get(root, "tokens_predicted"), &n))
+    if (tokens_told(json_get(usage, "completion_tokens"), &n) ||
+        tokens_told(json_get(usage, "output_tokens"), &n) ||
+        tokens_told(json_get(root, "eval_count"), &n) ||
+        tokens_told(json_get(root, "tokens_predicted"), &n))
         u.completion = n;
     return u;
 }
@@ -165,12 +165,16 @@ static enum err in_numbers(struct decoder *d, const struct json_value *root, str
 {
     struct json_doc doc;
     bool other = d->wire.own && d->wire.dialect != DIALECT_OPENAI;
-    if (other || (d->wire.dialect == DIALECT_OPENAI && vectors_fit(d, root)))
+    if (other)
+        return OK;
+    if (d->wire.dialect == DIALECT_OPENAI && vectors_are_sound(root) && vectors_fit(d, root))
         return OK;
     enum err e = json_read(event->json, &whole_limits, NULL, &doc, NULL);
     if (e)
         return e;
-    if (!vectors_fit(d, doc.root))
+    if (!vectors_are_sound(doc.root))
+        e = why_set(why, ERR_BAD_RESPONSE, "its answer has no vectors, or not of one kind");
+    else if (!vectors_fit(d, doc.root))
         e = vectors_turn(d, doc.root, event, why);
     json_done(&doc);
     return e;
