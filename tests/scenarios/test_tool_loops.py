@@ -6,6 +6,9 @@ import json
 
 import pytest
 
+import client
+import strict
+from dialects import CHAT, MESSAGES
 from shop import RealShop
 
 PATIENCE = 60
@@ -21,9 +24,8 @@ def closed(**properties):
 
 
 TOOLS = {"weather": closed(city=CITIES, unit=UNITS, days=[1, 3, 7]), "clock": closed(zone=ZONES)}
-OPENAI = [{"type": "function", "function": {"name": n, "description": f"The {n}.", "parameters": s}}
-          for n, s in TOOLS.items()]
-ANTHROPIC = [{"name": n, "description": f"The {n}.", "input_schema": s} for n, s in TOOLS.items()]
+PLAIN = [{"name": n, "description": f"The {n}.", "parameters": s} for n, s in TOOLS.items()]
+OPENAI, ANTHROPIC = [CHAT.tool(t) for t in PLAIN], [MESSAGES.tool(t) for t in PLAIN]
 
 # Each prints [calls of each turn as (id, name, arguments), tokens of each prompt, how the last answer ended].
 # The first turn must call; the last may not; between them it is the model's choice.
@@ -227,3 +229,26 @@ def test_ollama(programs, llama, language, stream):
     calls, prompts, finish = loop(programs, llama, "ollama", language, stream, TOOLS=OPENAI, TRIES=20)
     check(calls)
     assert finish == "stop" and prompts[1] > prompts[0] + 20
+
+
+# --- what the SDKs' types say of calls --------------------------------------------------------------
+
+TYPES = {"openai": ("openai.types.chat.ChatCompletion", "openai.types.chat.ChatCompletionChunk"),
+         "anthropic": ("anthropic.types.Message", "anthropic.types.RawMessageStreamEvent")}
+FORCED = {"openai": (CHAT, "required", "tool_calls"), "anthropic": (MESSAGES, {"type": "any"}, "tool_use")}
+
+
+@pytest.mark.parametrize("sdk", list(TYPES))
+@each_way
+def test_types(programs, llama, sdk, stream):
+    dialect, choice, finish = FORCED[sdk]
+    body = dialect.body("hi", model="m", stream=stream, tools=PLAIN, tool_choice=choice, max_tokens=MOST)
+    answer = client.ask(llama.daemon.port, "POST", dialect.path, body, dialect.headers, timeout=PATIENCE)
+    assert answer.status == 200, answer.body
+    said = dialect.read(answer)
+    check([said.calls])
+    assert said.finish == finish
+    if stream:
+        strict.judge_events(programs, TYPES[sdk][1], client.split_events(answer.body))
+    else:
+        strict.judge(programs, TYPES[sdk][0], answer.json())
