@@ -223,6 +223,16 @@ def test_one_tool_by_name(programs, llama, language, name):
     assert [c[1] for c in calls[0]] == [name]
 
 
+@pytest.mark.parametrize("name", list(TOOLS))
+@each_language
+def test_one_tool_by_name_in_openais_words(programs, llama, language, name):
+    """llama-server by itself takes this for "auto"."""
+    calls, _, _ = loop(programs, llama, "openai", language, True, TOOLS=OPENAI,
+                       FORCE={"type": "function", "function": {"name": name}})
+    check(calls)
+    assert {c[1] for c in calls[0]} == {name}
+
+
 @each_language
 @each_way
 def test_ollama(programs, llama, language, stream):
