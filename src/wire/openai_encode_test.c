@@ -240,9 +240,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_engine),     cmocka_unit_test(test_sampling),
-        cmocka_unit_test(test_named_tool),
-        cmocka_unit_test(test_system),     cmocka_unit_test(test_no_limit),
-        cmocka_unit_test(test_most_edits),
+        cmocka_unit_test(test_named_tool), cmocka_unit_test(test_system),
+        cmocka_unit_test(test_no_limit),   cmocka_unit_test(test_most_edits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
