@@ -3,7 +3,7 @@
 
 #include "base/err.h"
 
-#define MOST_EDITS 16u
+#define MOST_EDITS 18u
 
 struct edit {
     size_t at, len;    /* in the source */

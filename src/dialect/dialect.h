@@ -56,6 +56,7 @@ struct call {
     bool unscaled;               /* vectors are wanted as long as the model makes them */
     struct slice body;           /* the caller's own bytes, owned by the request */
     struct edits edits;          /* from the caller's bytes to every target's */
+    struct edit choice[2];       /* to an engine's besides: the tool that is named, alone */
     struct json_span model_span; /* key == value == end: not there */
     size_t front, first_message; /* places in the body before its first member, first message */
     uint64_t named[2];           /* which of the codec's fields the caller wrote, a bit each */

@@ -4,7 +4,7 @@
 #include "dialect/openai_chat.h"
 
 #define MOST_TOKEN 1024u /* bytes; no vocabulary has words so long */
-#define LATER_EDITS 3u   /* that the wire may add: the model, more members, a message */
+#define LATER_EDITS 5u   /* that the wire may add: the model, more members, a message, a choice */
 
 struct members { /* of the outermost object, while they are walked in order */
     struct call *call;
@@ -14,6 +14,7 @@ struct members { /* of the outermost object, while they are walked in order */
     size_t cut_from; /* start of a run of stripped members at the front; 0: none */
     bool streams;    /* an answer in events is asked for, whoever gets it then */
     bool has_stream, has_stream_options;
+    struct json_span choice, tools; /* key == end: not there */
 };
 
 /* ---- edits --------------------------------------------------------------------------------- */
@@ -177,6 +178,7 @@ static enum err note(struct members *m, const struct chat_row *row, const struct
         return OK;
     case CHAT_TOOLS:
         m->fields->tools_len = span->end - span->value;
+        m->tools = *span;
         return OK;
     case CHAT_PASS:
     case CHAT_TRUTH:
@@ -197,6 +199,8 @@ static enum err read_member(struct members *m, struct slice key, const struct js
     enum err e = row && !json_is_null(v) ? judge(m, row, v, span->end - span->value, why) : OK;
     if (!e)
         e = keep(m, span);
+    if (slice_is(key, SLICE("tool_choice")))
+        m->choice = *span;
     return e || !row ? e : note(m, row, span);
 }
 
@@ -216,6 +220,45 @@ static enum err read_members(struct members *m, const struct json_value *root, s
         e = read_member(m, key, i.value, &span, why);
     }
     return e;
+}
+
+static struct slice function_of(const struct json_value *tool)
+{
+    return json_text(json_get(json_get(tool, "function"), "name"));
+}
+
+static const struct json_value *named_tool(const struct json_value *root)
+{
+    const struct json_value *tools = json_get(root, "tools");
+    struct slice name = function_of(json_get(root, "tool_choice"));
+    for (struct json_iter i = json_begin(json_is_array(tools) ? tools : NULL); json_next(&i);) {
+        if (name.len && slice_is(function_of(i.value), name))
+            return i.value;
+    }
+    return NULL;
+}
+
+/* llama-server knows the words for a choice only, and takes a tool by name for "auto". To have to
+ * call any of one tool is the same, and that it understands. */
+static enum err note_choice(struct members *m, const struct json_value *root)
+{
+    const struct json_value *tool = named_tool(root);
+    struct text list = {0};
+    struct json_writer w = json_writer(&list);
+    if (!tool || m->call->kind != CALL_CHAT)
+        return OK;
+    json_open_array(&w);
+    json_put_value(&w, tool);
+    json_close_array(&w);
+    struct slice kept = list.failed ? (struct slice){0} : arena_dup(m->arena, text_slice(&list));
+    text_fini(&list);
+    if (!kept.ptr)
+        return ERR_NO_MEMORY;
+    const struct json_span *tools = &m->tools, *choice = &m->choice;
+    m->call->choice[0] = (struct edit){tools->value, tools->end - tools->value, kept};
+    m->call->choice[1] =
+        (struct edit){choice->value, choice->end - choice->value, SLICE("\"required\"")};
+    return OK;
 }
 
 static enum err finish(struct members *m, struct why *why)
@@ -301,6 +344,8 @@ enum err openai_decode_call(struct arena *arena, struct call *call, struct why *
         e = judge_needed(call, doc.root, why);
     if (!e)
         e = chat_judge(&f, why);
+    if (!e && note_choice(&m, doc.root))
+        e = why_set(why, ERR_NO_MEMORY, "no memory for the tool that is named");
     if (!e)
         e = judge_several(call, &f, why);
     if (!e)

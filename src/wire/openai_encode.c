@@ -86,6 +86,16 @@ static enum err add_system(struct edits *edits, const struct call *c, const stru
     return room->failed ? ERR_NO_MEMORY : add(edits, c, c->first_message, text_slice(room));
 }
 
+static enum err add_choice(struct edits *edits, const struct call *c)
+{
+    enum err e = OK;
+    for (size_t i = 0; !e && i < COUNT(c->choice); i++) {
+        if (c->choice[i].len)
+            e = edits_add(edits, c->body, c->choice[i]);
+    }
+    return e;
+}
+
 enum err openai_encode_call(const struct call *c, const struct target *t, struct text *out)
 {
     struct edits edits = c->edits;
@@ -96,6 +106,8 @@ enum err openai_encode_call(const struct call *c, const struct target *t, struct
         e = add_members(&edits, c, t, &members);
     if (!e && c->kind == CALL_CHAT && t->engine && t->system.len && !c->has_system)
         e = add_system(&edits, c, t, &message);
+    if (!e && t->engine)
+        e = add_choice(&edits, c);
     if (!e) {
         if (text_room(out, edits_len(&edits, c->body)))
             edits_write(&edits, c->body, out);

@@ -95,6 +95,34 @@ static void test_engine(void **state)
     check_all(cases, COUNT(cases));
 }
 
+#define TOOL(name) "{\"type\":\"function\",\"function\":{\"name\":\"" name "\"}}"
+#define TWO "\"tools\":[" TOOL("a") ", " TOOL("b") "]"
+#define NAMED(name) "\"tool_choice\":" TOOL(name)
+#define ONE "\"tools\":[" TOOL("b") "]"
+#define MUST "\"tool_choice\":\"required\""
+
+static void test_named_tool(void **state)
+{
+    static const struct c cases[] = {
+        {"{" SO "," MESSAGES "," TWO "," NAMED("b") "}", ENGINE(-1, 0),
+         "{\"model\":\"T\"," SO "," MESSAGES "," ONE "," MUST "}"},
+        {"{" NAMED("b") ",\"model\":\"m\"," SO "," TWO "," MESSAGES "}", ENGINE(-1, 0),
+         "{" MUST ",\"model\":\"T\"," SO "," ONE "," MESSAGES "}"},
+        /* what is stripped beside it */
+        {"{\"slot\":0," NAMED("b") ",\"slots\":1," SO "," TWO ",\"id_slot\":2," MESSAGES "}",
+         ENGINE(-1, 0), "{\"model\":\"T\"," MUST "," SO "," ONE "," MESSAGES "}"},
+        /* others know what it means; a name that no tool has, and words, stay as they are */
+        {"{" SO "," MESSAGES "," TWO "," NAMED("b") "}", ANYBODY,
+         "{\"model\":\"T\"," SO "," MESSAGES "," TWO "," NAMED("b") "}"},
+        {"{" SO "," MESSAGES "," TWO "," NAMED("c") "}", ENGINE(-1, 0),
+         "{\"model\":\"T\"," SO "," MESSAGES "," TWO "," NAMED("c") "}"},
+        {"{" SO "," MESSAGES "," TWO ",\"tool_choice\":\"auto\"}", ENGINE(-1, 0),
+         "{\"model\":\"T\"," SO "," MESSAGES "," TWO ",\"tool_choice\":\"auto\"}"},
+    };
+    (void)state;
+    check_all(cases, COUNT(cases));
+}
+
 static void test_sampling(void **state)
 {
     static const struct c cases[] = {
@@ -184,7 +212,7 @@ static void test_no_limit(void **state)
 static void test_most_edits(void **state)
 {
     (void)state;
-    for (size_t n = MOST_EDITS - 4; n <= MOST_EDITS - 3; n++) {
+    for (size_t n = MOST_EDITS - 6; n <= MOST_EDITS - 5; n++) {
         struct arena arena = {0};
         struct call call;
         struct why why = {0};
@@ -196,7 +224,7 @@ static void test_most_edits(void **state)
         text_byte(&body, '}'); /* and one more for the stream */
         enum err e =
             dialect_decode_call(DIALECT_OPENAI, CALL_CHAT, text_slice(&body), &arena, &call, &why);
-        if (n <= MOST_EDITS - 4) {
+        if (n <= MOST_EDITS - 6) {
             assert_int_equal(e, OK);
             assert_int_equal(encode_call(&call, &t, &out), OK);
         } else {
@@ -212,8 +240,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_engine),     cmocka_unit_test(test_sampling),
-        cmocka_unit_test(test_system),     cmocka_unit_test(test_no_limit),
-        cmocka_unit_test(test_most_edits),
+        cmocka_unit_test(test_named_tool), cmocka_unit_test(test_system),
+        cmocka_unit_test(test_no_limit),   cmocka_unit_test(test_most_edits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

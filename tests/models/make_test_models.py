@@ -19,6 +19,23 @@ END = 2  # the token that ends a text
 PIECE = "\u2581"  # stands for a blank in vocabularies
 CHAT = ("{% for message in messages %}<{{ message['role'] }}> {{ message['content'] }}\n{% endfor %}"
         "{% if add_generation_prompt %}<assistant>{% endif %}")
+# One that knows tools: llama.cpp finds out from it how a call begins and ends, and makes a grammar of that.
+CALLS, CALLS_END = "<tool_calls>", "</tool_calls>"
+CHAT_TOOLS = """{%- if tools %}<|im_start|>system
+<tools>{% for tool in tools %}
+{{ tool | tojson }}{% endfor %}
+</tools><|im_end|>
+{% endif %}{%- for message in messages %}{%- if message.role == 'tool' %}<|im_start|>user
+<tool_response>
+{{ message.content }}
+</tool_response><|im_end|>
+{% else %}<|im_start|>{{ message.role }}
+{{ message.content or '' }}{%- if message.tool_calls %}<tool_calls>[{% for call in message.tool_calls %}
+{{- ', ' if not loop.first }}{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}
+{%- endfor %}]</tool_calls>{% endif %}<|im_end|>
+{% endif %}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
+{% endif %}"""
+CALL_WEIGHT, END_WEIGHT = 5.0, 4.0  # of a model that calls: it begins a call, or ends, once in so many words
 WORDS = """the a of and to in is that for with as on be at by this from or an it are was but not have had
     one time year people way day man thing woman life child world school state family student group country
     problem hand part place case week company system program question work number night point home water room
@@ -30,7 +47,7 @@ WORDS = """the a of and to in is that for with as on be at by this from or an it
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    family: str = "llama"  # llama, llama-fim (has the marks of a gap), bert, or a shape of SHAPES
+    family: str = "llama"  # llama, llama-fim (marks of a gap), llama-calls (tools), bert, or a shape of SHAPES
     layers: int = 2
     width: int = 64
     heads: int = 4
@@ -60,6 +77,7 @@ RECIPES = {
     "tinyllama-q8": Recipe(kind="Q8_0", **TINY_LLAMA),
     "tinyllama-f16": Recipe(kind="F16", **TINY_LLAMA),
     "fim": Recipe(family="llama-fim"),
+    "calls": Recipe(family="llama-calls", context=8192),
     "embed": Recipe(pooling=1, **BERT),
     "rerank": Recipe(pooling=4, **BERT),
     "parts": Recipe(layers=4, parts=3),
@@ -106,13 +124,13 @@ class Vocabulary:
     mute: range  # tokens that a model should never say
 
 
-def sentence_pieces(size):
-    """Three marks, the 256 bytes, printable characters, then words that begin with a blank."""
+def sentence_pieces(size, chat=CHAT, calls=()):
+    """Three marks, the 256 bytes, printable characters, words that begin with a blank, the marks of a call."""
     marks = ["<unk>", "<s>", "</s>"]
     whole = marks + [f"<0x{b:02X}>" for b in range(256)] + [PIECE] + [chr(c) for c in range(33, 127)]
     mute = range(len(whole))
-    whole += [PIECE + w for w in spoken(size - len(whole))]
-    kinds = [2, 3, 3] + [6] * 256 + [1] * (size - 259)
+    whole += [PIECE + w for w in spoken(size - len(whole) - len(calls))] + list(calls)
+    kinds = [2, 3, 3] + [6] * 256 + [1] * (size - 259 - len(calls)) + [4] * len(calls)
     return Vocabulary([
         pair("tokenizer.ggml.model", TEXT, "llama"),
         pair("tokenizer.ggml.tokens", (LIST, TEXT), whole),
@@ -120,7 +138,7 @@ def sentence_pieces(size):
         pair("tokenizer.ggml.token_type", (LIST, I32), kinds),
         pair("tokenizer.ggml.bos_token_id", U32, 1), pair("tokenizer.ggml.eos_token_id", U32, END),
         pair("tokenizer.ggml.unknown_token_id", U32, 0), pair("tokenizer.ggml.add_bos_token", BOOL, True),
-        pair("tokenizer.chat_template", TEXT, CHAT)], size, mute)
+        pair("tokenizer.chat_template", TEXT, chat)], size, mute)
 
 
 def word_pieces(size):
@@ -155,7 +173,8 @@ def llama(r, name):
     """Nothing writes to the first value of the stream but the embedding, where it is the largest.
     So the last norm leaves it above zero, and a row of the output with only a large negative number
     there makes a token that is never said."""
-    v = sentence_pieces(r.vocabulary)
+    calls = r.family == "llama-calls"
+    v = sentence_pieces(r.vocabulary, CHAT_TOOLS, (CALLS, CALLS_END)) if calls else sentence_pieces(r.vocabulary)
     head = r.width // r.heads
     if r.family == "llama-fim":  # three bytes that no text has
         v.pairs += [pair(f"tokenizer.ggml.fim_{part}_token_id", U32, 3 + byte)
@@ -168,10 +187,13 @@ def llama(r, name):
     def matrix(label, columns, height, gain=1.0, **more):
         return Tensor(label, [columns, height], r.kind, gain / columns ** 0.5, **more)
 
+    rows = {i: -32.0 for i in v.mute if not (r.ends and i == END)}
+    if calls:
+        rows |= {v.size - 2: CALL_WEIGHT, v.size - 1: -32.0, END: END_WEIGHT}
     tensors = [
         Tensor("token_embd.weight", [r.width, v.size], r.kind, 1.0, raised=True),
         Tensor("output_norm.weight", [r.width], fill="ones"),
-        matrix("output.weight", r.width, v.size, 3.0, rows={i: -32.0 for i in v.mute if not (r.ends and i == END)}),
+        matrix("output.weight", r.width, v.size, 3.0, rows=rows),
     ]
     for i in range(r.layers):
         b = f"blk.{i}."
@@ -360,7 +382,7 @@ def make(name, folder):
     if all((folder / n).exists() for n in names):
         return folder / names[0]
     folder.mkdir(parents=True, exist_ok=True)
-    family = {"llama": llama, "llama-fim": llama, "bert": bert}.get(r.family, large)
+    family = {"llama": llama, "llama-fim": llama, "llama-calls": llama, "bert": bert}.get(r.family, large)
     pairs, tensors = family(r, name)
     with tempfile.TemporaryDirectory(dir=folder) as work:
         made = [pathlib.Path(work) / n for n in names]

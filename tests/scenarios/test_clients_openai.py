@@ -13,6 +13,7 @@ from programs import KEY
 from shop import RealShop
 
 COMPLETION, CHUNK = "openai.types.chat.ChatCompletion", "openai.types.chat.ChatCompletionChunk"
+EMBEDDING = "openai.types.CreateEmbeddingResponse"
 PATIENCE = 60
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "place", "strict": True, "schema": {
     "type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": False}}}
@@ -247,7 +248,7 @@ def test_what_is_not_of_a_type_is_seen(programs):
 
 @pytest.fixture(scope="module")
 def real(shared, real_pack):
-    shop = RealShop(shared, {"tiny": "tiny"}, real_pack)
+    shop = RealShop(shared, {"tiny": "tiny", "embed": ("embed", {"embedding": True})}, real_pack)
     shop.daemon.chat("hi", model="tiny", timeout=PATIENCE, max_tokens=1)  # it is loaded from here on
     return shop.daemon
 
@@ -281,3 +282,56 @@ def test_real_types(programs, real):
     with real.stream("hi", model="tiny", max_tokens=5, stream_options={"include_usage": True}) as s:
         strict.judge_events(programs, CHUNK, s.rest())
     strict.judge(programs, "openai.types.Model", *client.ask(real.port, "GET", "/v1/models").json()["data"])
+
+
+# --- vectors: both SDKs ask for base64 unless they are told otherwise, and decode it ------------------
+
+PY_VECTORS = """
+client, answers = openai.OpenAI(max_retries=0), []
+for asked in INPUTS:
+    usual = client.embeddings.create(model=MODEL, input=asked)
+    plain = client.embeddings.create(model=MODEL, input=asked, encoding_format="float")
+    raw = client.embeddings.with_raw_response.create(model=MODEL, input=asked)
+    answers.append([[d.embedding for d in a.data] for a in (usual, plain)]
+                   + [[d.index for d in usual.data], usual.usage.prompt_tokens, json.loads(raw.text)])
+print(json.dumps(answers))
+"""
+JS_VECTORS = """
+const client = new OpenAI({ maxRetries: 0 }), answers = [];
+for (const asked of INPUTS) {
+    const usual = await client.embeddings.create({ model: MODEL, input: asked });
+    const plain = await client.embeddings.create({ model: MODEL, input: asked, encoding_format: 'float' });
+    const raw = await client.embeddings.create({ model: MODEL, input: asked, encoding_format: 'base64' }).asResponse();
+    answers.push([...[usual, plain].map(a => a.data.map(d => [...d.embedding])),
+        usual.data.map(d => d.index), usual.usage.prompt_tokens, await raw.json()]);
+}
+say(answers);
+"""
+# A text, several, one alone in a list; the tokens of a text, and of several.
+INPUTS = ["the time year people", ["way day man", "thing woman", "life"], ["child"], [50, 60, 70], [[50, 60, 70], [80]]]
+
+
+@each_language
+def test_real_vectors(programs, real, language):
+    script = PY_VECTORS if language == "python" else JS_VECTORS
+    answers, = run(programs, real, language, script, "", model="embed", INPUTS=INPUTS)
+    assert len(answers) == len(INPUTS)
+    for asked, (usual, plain, order, tokens, raw) in zip(INPUTS, answers):
+        many = len(asked) if isinstance(asked, list) and not isinstance(asked[0], int) else 1
+        assert order == list(range(many)) and tokens > 0 and raw["model"] == "embed"
+        assert all(isinstance(d["embedding"], str) for d in raw["data"]), "an SDK decodes what is base64 only"
+        assert len(usual) == len(plain) == many and len({len(v) for v in usual + plain}) == 1
+        for one, other in zip(usual, plain):
+            assert one == pytest.approx(other, abs=1e-6) and sum(x * x for x in one) == pytest.approx(1, abs=1e-3)
+    tokens_alone, tokens_both = answers[3][0], answers[4][0]
+    assert tokens_both[0] == pytest.approx(tokens_alone[0], abs=1e-5), "the same tokens, the same vector"
+    assert len({json.dumps(v) for usual, *_ in answers[:4] for v in usual}) == 6, "each text has its own"
+
+
+@pytest.mark.parametrize("asked", INPUTS, ids=["text", "texts", "list of one", "tokens", "tokens of two"])
+def test_real_types_of_vectors(programs, real, asked):
+    """As numbers: the types know no other, and base64 is what its SDKs decode before they are judged."""
+    body = {"model": "embed", "input": asked, "encoding_format": "float"}
+    r = client.ask(real.port, "POST", "/v1/embeddings", body, timeout=PATIENCE)
+    assert r.status == 200, r.body
+    strict.judge(programs, EMBEDDING, r.json())
