@@ -173,6 +173,15 @@ void json_put_number(struct json_writer *w, double n)
     text_add(w->out, slice_of(digits));
 }
 
+void json_put_float(struct json_writer *w, float n)
+{
+    char digits[32];
+    begin(w);
+    if (isfinite(n))
+        snprintf(digits, sizeof digits, "%.9g", (double)n);
+    text_add(w->out, isfinite(n) ? slice_of(digits) : SLICE("null"));
+}
+
 void json_put_bool(struct json_writer *w, bool b)
 {
     begin(w);

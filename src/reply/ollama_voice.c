@@ -82,10 +82,15 @@ static void put_words(const struct hearer *l, const struct words *s, struct json
     }
 }
 
-static void put_ns(struct json_writer *w, const char *key, double ms)
+static uint64_t ns_of(double ms)
+{
+    return ms > 0 && ms < 1e12 ? (uint64_t)(ms * 1e6) : 0;
+}
+
+static void put_ns(struct json_writer *w, const char *key, uint64_t ns)
 {
     json_key(w, key);
-    json_put_u64(w, ms < 1e12 ? (uint64_t)(ms * 1e6) : 0);
+    json_put_u64(w, ns);
 }
 
 static void put_count(struct json_writer *w, const char *key, int64_t n)
@@ -113,12 +118,12 @@ static void put_end(const struct figures *f, struct json_writer *w)
     json_put_pair(w, "done_reason", reason);
     if (slice_ends(reason, SLICE("load")))
         return; /* nothing was asked */
-    put_ns(w, "total_duration", f->timings.prompt_ms + f->timings.answer_ms);
+    put_ns(w, "total_duration", ns_of(f->timings.prompt_ms) + ns_of(f->timings.answer_ms));
     put_ns(w, "load_duration", 0);
     put_count(w, "prompt_eval_count", f->usage.prompt);
-    put_ns(w, "prompt_eval_duration", f->timings.prompt_ms);
+    put_ns(w, "prompt_eval_duration", ns_of(f->timings.prompt_ms));
     put_count(w, "eval_count", f->usage.completion);
-    put_ns(w, "eval_duration", f->timings.answer_ms);
+    put_ns(w, "eval_duration", ns_of(f->timings.answer_ms));
 }
 
 static void tell_line(const struct teller *t, const struct words *s, struct text *out)
@@ -363,7 +368,7 @@ static void put_unit(const struct json_value *vector, struct json_writer *w)
     double length = root_of(square);
     json_open_array(w);
     for (struct json_iter i = json_begin(vector); json_next(&i);)
-        json_put_number(w, json_number(i.value) / length);
+        json_put_float(w, (float)(json_number(i.value) / length));
     json_close_array(w);
 }
 

@@ -2,7 +2,6 @@
  * whatever the target gave. Clients that ask for base64 do not look whether they got it: a list of
  * numbers becomes zeros there. */
 #include <math.h>
-#include <stdio.h>
 
 #include "wire/codec.h"
 
@@ -55,17 +54,6 @@ static int value_of(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* Nine digits are enough for a float to be read again as it was. */
-static bool put_float(struct json_writer *w, float value)
-{
-    char digits[32];
-    if (!isfinite(value))
-        return false;
-    snprintf(digits, sizeof digits, "%.9g", (double)value);
-    json_put_raw(w, slice_of(digits));
-    return true;
-}
-
 static bool put_numbers(struct json_writer *w, struct slice coded)
 {
     uint32_t bits = 0, word = 0;
@@ -86,7 +74,8 @@ static bool put_numbers(struct json_writer *w, struct slice coded)
         if (++bytes == FLOAT_BYTES) {
             float value;
             memcpy(&value, &word, sizeof value);
-            fine &= put_float(w, value);
+            fine &= isfinite(value) != 0;
+            json_put_float(w, value);
             word = bytes = 0;
         }
     }
