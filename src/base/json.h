@@ -109,7 +109,7 @@ void json_put_text(struct json_writer *w, struct slice s);
 void json_put_int(struct json_writer *w, int64_t n);
 void json_put_u64(struct json_writer *w, uint64_t n);
 void json_put_number(struct json_writer *w, double n); /* null when it is not finite */
-/* Nine digits, with which a float is read again as it was; null when it is not finite. */
+/* Seven digits, or the nine with which a float is read again as it was; null when not finite. */
 void json_put_float(struct json_writer *w, float n);
 void json_put_bool(struct json_writer *w, bool b);
 void json_put_null(struct json_writer *w);

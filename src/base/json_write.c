@@ -178,6 +178,8 @@ void json_put_float(struct json_writer *w, float n)
     char digits[32];
     begin(w);
     if (isfinite(n))
+        snprintf(digits, sizeof digits, "%.7g", (double)n);
+    if (isfinite(n) && strtof(digits, NULL) != n)
         snprintf(digits, sizeof digits, "%.9g", (double)n);
     text_add(w->out, isfinite(n) ? slice_of(digits) : SLICE("null"));
 }
