@@ -253,7 +253,7 @@ static void emit_usage(struct request *r)
     json_open_object(&w);
     put_count(&w, "prompt_tokens", u->prompt);
     put_count(&w, "completion_tokens", u->completion);
-    put_count(&w, "total_tokens", u->prompt + u->completion);
+    put_count(&w, "total_tokens", u->prompt + (u->completion > 0 ? u->completion : 0));
     json_close_object(&w);
     json_close_object(&w);
     size_t len = out->len - strlen("data: ");
