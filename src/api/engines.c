@@ -81,42 +81,36 @@ static void on_left(struct pending *p)
     mem_free(p);
 }
 
-/* It may take minutes: the answer comes through api_told. */
+/* It may take minutes: the answer comes through api_told. read: an error where it is not OK. */
+static void load(struct visit *v, enum err read, struct text *model, bool by_router,
+                 struct why *why)
+{
+    if (!read) {
+        v->pending = mem_new(struct pending);
+        read = v->pending ? OK : why_set(why, ERR_NO_MEMORY, "no memory");
+    }
+    if (read) {
+        answer_error(v, why);
+    } else {
+        *v->pending =
+            (struct pending){.visit = v, .api = v->api, .left = on_left, .by_router = by_router};
+        v->api->admin->load_model(v->api->context, text_slice(model), v->pending);
+    }
+    text_fini(model);
+}
+
 void load_model(struct visit *v)
 {
     struct why why;
     struct text model = {0};
-    enum err e = read_model(v, &model, &why);
-    if (!e) {
-        v->pending = mem_new(struct pending);
-        e = v->pending ? OK : why_set(&why, ERR_NO_MEMORY, "no memory");
-    }
-    if (e) {
-        answer_error(v, &why);
-    } else {
-        *v->pending = (struct pending){.visit = v, .api = v->api, .left = on_left};
-        v->api->admin->load_model(v->api->context, text_slice(&model), v->pending);
-    }
-    text_fini(&model);
+    load(v, read_model(v, &model, &why), &model, false, &why);
 }
 
 void router_load(struct visit *v)
 {
     struct why why;
     struct text model = {0};
-    enum err e = read_router(v, &model, &why);
-    if (!e) {
-        v->pending = mem_new(struct pending);
-        e = v->pending ? OK : why_set(&why, ERR_NO_MEMORY, "no memory");
-    }
-    if (e) {
-        answer_error(v, &why);
-    } else {
-        *v->pending =
-            (struct pending){.visit = v, .api = v->api, .left = on_left, .by_router = true};
-        v->api->admin->load_model(v->api->context, text_slice(&model), v->pending);
-    }
-    text_fini(&model);
+    load(v, read_router(v, &model, &why), &model, true, &why);
 }
 
 void router_unload(struct visit *v)

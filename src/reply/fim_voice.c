@@ -36,21 +36,6 @@ static void put_choice(struct json_writer *w, const char *holder, const struct s
     json_close_object(w);
 }
 
-static void put_usage(struct json_writer *w, const struct usage *u)
-{
-    int64_t prompt = u->prompt > 0 ? u->prompt : 0;
-    int64_t completion = u->completion > 0 ? u->completion : 0;
-    json_key(w, "usage");
-    json_open_object(w);
-    json_key(w, "prompt_tokens");
-    json_put_int(w, prompt);
-    json_key(w, "completion_tokens");
-    json_put_int(w, completion);
-    json_key(w, "total_tokens");
-    json_put_int(w, prompt + completion);
-    json_close_object(w);
-}
-
 static void put_chunk(struct teller *t, const struct said *s, bool last, struct text *out)
 {
     text_add(out, SLICE("data: "));
@@ -58,15 +43,9 @@ static void put_chunk(struct teller *t, const struct said *s, bool last, struct 
     put_choice(&w, "delta", s);
     json_close_array(&w);
     if (last)
-        put_usage(&w, &t->usage);
+        usage_put(&w, &t->usage);
     json_close_object(&w);
     text_add(out, SLICE("\n\n"));
-}
-
-static void begin(struct teller *t, struct text *out)
-{
-    (void)t;
-    (void)out;
 }
 
 /* The reason waits for the usage. */
@@ -75,17 +54,6 @@ static void said(struct teller *t, const struct said *s, struct text *out)
     struct said text = {.index = s->index, .text = s->text};
     if (s->text.len)
         put_chunk(t, &text, false, out);
-}
-
-static void piece(struct teller *t, enum event_kind kind, struct slice piece, struct text *out)
-{
-    struct text plain = {0};
-    if (kind != EVENT_TEXT)
-        return;
-    json_add_plain(piece, &plain);
-    said(t, &(struct said){.text = text_slice(&plain)}, out);
-    out->failed |= plain.failed;
-    text_fini(&plain);
 }
 
 static void end(struct teller *t, struct text *out)
@@ -99,27 +67,22 @@ static void write_object(const struct hearer *l, const struct json_value *object
 {
     struct teller t = {0};
     struct usage usage = usage_read(json_get(object, "usage"));
-    int64_t created = 0;
     (void)l;
-    text_add(&t.id, json_text(json_get(object, "id")));
-    text_add(&t.model, json_text(json_get(object, "model")));
-    if (json_int(json_get(object, "created"), &created) && created > 0)
-        t.created_s = (uint64_t)created;
+    teller_name(&t, object);
     struct json_writer w = open_object(&t, "chat.completion", out);
     for (struct json_iter i = json_begin(json_get(object, "choices")); json_next(&i);) {
         struct said s = said_read(i.value);
         put_choice(&w, "message", &s);
     }
     json_close_array(&w);
-    put_usage(&w, &usage);
+    usage_put(&w, &usage);
     json_close_object(&w);
     text_fini(&t.id);
     text_fini(&t.model);
 }
 
 const struct voice fim_voice = {
-    .begin = begin,
-    .piece = piece,
+    .piece = voice_text_as_said,
     .said = said,
     .end = end,
     .write_object = write_object,

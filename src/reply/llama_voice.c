@@ -47,12 +47,6 @@ static void put_last(struct json_writer *w, const struct ending *e)
     json_close_object(w);
 }
 
-static void begin(struct teller *t, struct text *out)
-{
-    (void)t;
-    (void)out;
-}
-
 static void said(struct teller *t, const struct said *s, struct text *out)
 {
     (void)t;
@@ -71,17 +65,6 @@ static void said(struct teller *t, const struct said *s, struct text *out)
     json_put_int(&w, -1);
     json_close_object(&w);
     text_add(out, SLICE("\n\n"));
-}
-
-static void piece(struct teller *t, enum event_kind kind, struct slice piece, struct text *out)
-{
-    struct text plain = {0};
-    if (kind != EVENT_TEXT)
-        return;
-    json_add_plain(piece, &plain);
-    said(t, &(struct said){.text = text_slice(&plain)}, out);
-    out->failed |= plain.failed;
-    text_fini(&plain);
 }
 
 static void end(struct teller *t, struct text *out)
@@ -107,8 +90,7 @@ static void write_object(const struct hearer *l, const struct json_value *object
 }
 
 const struct voice llama_voice = {
-    .begin = begin,
-    .piece = piece,
+    .piece = voice_text_as_said,
     .said = said,
     .end = end,
     .write_object = write_object,

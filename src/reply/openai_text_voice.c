@@ -29,12 +29,6 @@ static struct json_writer open_chunk(const struct teller *t, struct text *out)
     return open_object(t, out);
 }
 
-static void begin(struct teller *t, struct text *out)
-{
-    (void)t;
-    (void)out;
-}
-
 static void put_choice(const struct said *s, struct json_writer *w)
 {
     json_open_object(w);
@@ -62,38 +56,12 @@ static void said(struct teller *t, const struct said *s, struct text *out)
     text_add(out, SLICE("\n\n"));
 }
 
-static void piece(struct teller *t, enum event_kind kind, struct slice piece, struct text *out)
-{
-    struct text plain = {0};
-    if (kind != EVENT_TEXT)
-        return;
-    json_add_plain(piece, &plain);
-    said(t, &(struct said){.text = text_slice(&plain)}, out);
-    out->failed |= plain.failed;
-    text_fini(&plain);
-}
-
-static void put_usage(struct json_writer *w, const struct usage *u)
-{
-    int64_t prompt = u->prompt > 0 ? u->prompt : 0;
-    int64_t completion = u->completion > 0 ? u->completion : 0;
-    json_open_object(w);
-    json_key(w, "prompt_tokens");
-    json_put_int(w, prompt);
-    json_key(w, "completion_tokens");
-    json_put_int(w, completion);
-    json_key(w, "total_tokens");
-    json_put_int(w, prompt + completion);
-    json_close_object(w);
-}
-
 static void end(struct teller *t, struct text *out)
 {
     if (t->hearer.wants_usage && t->usage.prompt >= 0) {
         struct json_writer w = open_chunk(t, out);
         json_close_array(&w);
-        json_key(&w, "usage");
-        put_usage(&w, &t->usage);
+        usage_put(&w, &t->usage);
         json_close_object(&w);
         text_add(out, SLICE("\n\n"));
     }
@@ -103,33 +71,27 @@ static void end(struct teller *t, struct text *out)
 static void write_object(const struct hearer *l, const struct json_value *object, struct text *out)
 {
     struct teller t = {0};
-    int64_t created = 0;
     (void)l;
     if (slice_is(json_text(json_get(object, "object")), SLICE("text_completion"))) {
         json_copy(object, out);
         return;
     }
-    text_add(&t.id, json_text(json_get(object, "id")));
-    text_add(&t.model, json_text(json_get(object, "model")));
-    if (json_int(json_get(object, "created"), &created) && created > 0)
-        t.created_s = (uint64_t)created;
+    teller_name(&t, object);
     struct json_writer w = open_object(&t, out);
     for (struct json_iter i = json_begin(json_get(object, "choices")); json_next(&i);) {
         struct said s = said_read(i.value);
         put_choice(&s, &w);
     }
     json_close_array(&w);
-    json_key(&w, "usage");
     struct usage usage = usage_read(json_get(object, "usage"));
-    put_usage(&w, &usage);
+    usage_put(&w, &usage);
     json_close_object(&w);
     text_fini(&t.id);
     text_fini(&t.model);
 }
 
 const struct voice openai_text_voice = {
-    .begin = begin,
-    .piece = piece,
+    .piece = voice_text_as_said,
     .said = said,
     .end = end,
     .write_object = write_object,

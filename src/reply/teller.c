@@ -71,17 +71,50 @@ struct timings timings_read(const struct json_value *timings)
     return (struct timings){prompt > 0 ? prompt : 0, answer > 0 ? answer : 0};
 }
 
-static void begin(struct teller *t, const struct json_value *chunk, struct text *out)
+void usage_put(struct json_writer *w, const struct usage *u)
+{
+    int64_t prompt = u->prompt > 0 ? u->prompt : 0;
+    int64_t completion = u->completion > 0 ? u->completion : 0;
+    json_key(w, "usage");
+    json_open_object(w);
+    json_key(w, "prompt_tokens");
+    json_put_int(w, prompt);
+    json_key(w, "completion_tokens");
+    json_put_int(w, completion);
+    json_key(w, "total_tokens");
+    json_put_int(w, prompt + completion);
+    json_close_object(w);
+}
+
+void teller_name(struct teller *t, const struct json_value *object)
 {
     int64_t created = 0;
+    text_add(&t->id, json_text(json_get(object, "id")));
+    text_add(&t->model, json_text(json_get(object, "model")));
+    if (json_int(json_get(object, "created"), &created) && created > 0)
+        t->created_s = (uint64_t)created;
+}
+
+void voice_text_as_said(struct teller *t, enum event_kind kind, struct slice piece,
+                        struct text *out)
+{
+    struct text plain = {0};
+    if (kind != EVENT_TEXT)
+        return;
+    json_add_plain(piece, &plain);
+    t->voice->said(t, &(struct said){.text = text_slice(&plain)}, out);
+    out->failed |= plain.failed;
+    text_fini(&plain);
+}
+
+static void begin(struct teller *t, const struct json_value *chunk, struct text *out)
+{
     if (t->begun)
         return;
     t->begun = true;
-    text_add(&t->id, json_text(json_get(chunk, "id")));
-    text_add(&t->model, json_text(json_get(chunk, "model")));
-    if (json_int(json_get(chunk, "created"), &created) && created > 0)
-        t->created_s = (uint64_t)created;
-    t->voice->begin(t, out);
+    teller_name(t, chunk);
+    if (t->voice->begin)
+        t->voice->begin(t, out);
 }
 
 /* The names are read from the event's own bytes: in what was parsed they may be the target's. */

@@ -33,7 +33,7 @@ struct said { /* one choice of a chunk, or of an object, in the common form */
 
 struct voice {
     bool lines; /* a stream has no room for comments */
-    /* All that is told of a stream in the common form; each adds to *out. */
+    /* All that is told of a stream in the common form; each adds to *out. begin may be NULL. */
     void (*begin)(struct teller *t, struct text *out);
     /* Text or reasoning alone, as it stands between a JSON string's quotes. */
     void (*piece)(struct teller *t, enum event_kind kind, struct slice piece, struct text *out);
@@ -55,6 +55,11 @@ const struct voice *voice_of(const struct hearer *l);
 /* A choice's message, delta or text. */
 struct said said_read(const struct json_value *choice);
 struct usage usage_read(const struct json_value *usage);
+void usage_put(struct json_writer *w, const struct usage *u); /* the member, as a text has it */
+void teller_name(struct teller *t, const struct json_value *object); /* its id, model and time */
+/* A `piece` for those who tell text alone. */
+void voice_text_as_said(struct teller *t, enum event_kind kind, struct slice piece,
+                        struct text *out);
 struct timings timings_read(const struct json_value *timings);
 /* What is told of an error, in one text. */
 void voice_error_words(const struct why *why, struct text *out);
