@@ -4,16 +4,6 @@
 #include "base/json.h"
 #include "connect/inside.h"
 
-struct work {
-    const struct connect_terms *terms;
-    struct connect_plan *plan;
-    struct slice text;
-    struct json_style style;
-    struct text plain; /* the same without what JSON does not know */
-    struct json_doc doc;
-    bool read;
-};
-
 /* What it is told; NULL: the model. */
 static const char *const variables[] = {
     "ANTHROPIC_BASE_URL",
@@ -39,7 +29,8 @@ static void write_variables(const struct connect_terms *t, struct json_writer *j
 }
 
 /* The whole of `env`, or ours alone for one that is there. */
-static void put_part(struct work *w, bool all, const struct json_style *style, struct text *out)
+static void put_part(struct json_work *w, bool all, const struct json_style *style,
+                     struct text *out)
 {
     struct text json = {0};
     struct json_writer j = json_writer(&json);
@@ -57,7 +48,7 @@ static void put_part(struct work *w, bool all, const struct json_style *style, s
     text_fini(&json);
 }
 
-static bool is_right(struct work *w)
+static bool is_right(struct json_work *w)
 {
     struct text plain = {0};
     struct json_doc doc;
@@ -74,7 +65,7 @@ static bool is_right(struct work *w)
     return good;
 }
 
-static struct slice by_hand(struct work *w)
+static struct slice by_hand(struct json_work *w)
 {
     struct text t = {0};
     put_part(w, true, &json_usual_style, &t);
@@ -84,7 +75,7 @@ static struct slice by_hand(struct work *w)
     return kept;
 }
 
-static enum err put_it(struct work *w, struct why *why)
+static enum err put_it(struct json_work *w, struct why *why)
 {
     struct slice plain = text_slice(&w->plain);
     const struct json_value *env = json_get(w->doc.root, "env");
@@ -110,23 +101,11 @@ static enum err put_it(struct work *w, struct why *why)
     return e;
 }
 
-static enum err merge(struct work *w, struct why *why)
+static enum err merge(struct json_work *w, struct why *why)
 {
+    static const struct json_app app = {put_it, is_right, by_hand};
     struct connect_plan *p = w->plan;
-    if (!jsonc_mask(w->text, &w->plain))
-        return merge_refuse(p, by_hand(w), why, "%.160s: a comment in it has no end", p->path);
-    if (json_read(text_slice(&w->plain), &json_usual_limits, NULL, &w->doc, why))
-        return merge_refuse(p, by_hand(w), why, "%.120s: %.160s", p->path, why->text);
-    w->read = true;
-    if (!json_is_object(w->doc.root))
-        return merge_refuse(p, by_hand(w), why, "%.160s holds no object", p->path);
-    w->style.unit = json_unit(text_slice(&w->plain), slice_find(text_slice(&w->plain), '{'));
-    enum err e = put_it(w, why);
-    if (e == ERR_CONFIG)
-        return merge_refuse(p, by_hand(w), why, "%s", why->text);
-    if (!e && !is_right(w))
-        e = merge_refuse(p, by_hand(w), why,
-                         "%.160s is written in a way that hearth does not change", p->path);
+    enum err e = json_merge(w, &app, why);
     if (!e && json_get(w->doc.root, "model"))
         text_format(&p->steps, "%s names a model; ANTHROPIC_MODEL goes before it.\n",
                     p->path ? p->path : "It");
@@ -144,7 +123,7 @@ static const char *choose_path(const struct connect_terms *t, struct arena *a)
 
 enum err claude_code_fill(const struct connect_terms *t, struct connect_plan *p, struct why *why)
 {
-    struct work w = {.terms = t, .plan = p, .style = json_usual_style};
+    struct json_work w = {.terms = t, .plan = p, .style = json_usual_style};
     struct why reason = {0};
     const char *path = choose_path(t, &p->arena);
     enum err e =
@@ -154,8 +133,6 @@ enum err claude_code_fill(const struct connect_terms *t, struct connect_plan *p,
     w.text = p->base.ptr && !merge_is_blank(p->base) ? p->base : SLICE("{}\n");
     w.style.eol = merge_eol(w.text);
     e = merge(&w, &reason);
-    if (w.read)
-        json_done(&w.doc);
-    text_fini(&w.plain);
+    json_work_fini(&w);
     return e ? why_set(why, e, "%s", reason.text) : OK;
 }

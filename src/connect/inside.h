@@ -1,6 +1,7 @@
 /* inside: what the files of this room share. */
 #pragma once
 
+#include "base/json.h"
 #include "connect/connect.h"
 
 #define MOST_FILE (1u << 20) /* bytes of a settings file: more is none that a person writes */
@@ -59,10 +60,28 @@ bool jsonc_mask(struct slice text, struct text *out);
 
 /* ---- json_part.c ---- */
 
-struct json_value;
 struct json_style {
     struct slice eol, unit; /* unit: one step of indentation */
 };
+struct json_work { /* an app's file, while a part is put into it */
+    const struct connect_terms *terms;
+    struct connect_plan *plan;
+    struct slice text;
+    struct json_style style;
+    struct text plain; /* the same without what JSON does not know */
+    struct json_doc doc;
+    bool read;
+    struct text parts[CONNECT_PARTS];
+};
+struct json_app {                                          /* what each app does its own way */
+    enum err (*put)(struct json_work *w, struct why *why); /* ERR_CONFIG: it may not be */
+    bool (*is_right)(struct json_work *w);                 /* as the plan has it now */
+    struct slice (*by_hand)(struct json_work *w);          /* what a person would put in */
+};
+/* Reads w->text, puts the part in and judges what became of it. The document stays until
+ * json_work_fini. */
+enum err json_merge(struct json_work *w, const struct json_app *app, struct why *why);
+void json_work_fini(struct json_work *w);
 extern const struct json_style json_usual_style;
 /* The members of an object of ours as a person would write them, each on a line of its own; a list
  * of texts stays on one. */

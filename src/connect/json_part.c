@@ -95,3 +95,32 @@ unsigned text_line(struct slice text, size_t at)
         n += text.ptr[i] == '\n';
     return n;
 }
+
+enum err json_merge(struct json_work *w, const struct json_app *app, struct why *why)
+{
+    struct connect_plan *p = w->plan;
+    if (!jsonc_mask(w->text, &w->plain))
+        return merge_refuse(p, app->by_hand(w), why, "%.160s: a comment in it has no end", p->path);
+    if (json_read(text_slice(&w->plain), &json_usual_limits, NULL, &w->doc, why))
+        return merge_refuse(p, app->by_hand(w), why, "%.120s: %.160s", p->path, why->text);
+    w->read = true;
+    if (!json_is_object(w->doc.root))
+        return merge_refuse(p, app->by_hand(w), why, "%.160s holds no object", p->path);
+    w->style.unit = json_unit(text_slice(&w->plain), slice_find(text_slice(&w->plain), '{'));
+    enum err e = app->put(w, why);
+    if (e == ERR_CONFIG)
+        return merge_refuse(p, app->by_hand(w), why, "%s", why->text);
+    if (!e && !app->is_right(w))
+        e = merge_refuse(p, app->by_hand(w), why,
+                         "%.160s is written in a way that hearth does not change", p->path);
+    return e;
+}
+
+void json_work_fini(struct json_work *w)
+{
+    if (w->read)
+        json_done(&w->doc);
+    text_fini(&w->plain);
+    for (size_t i = 0; i < CONNECT_PARTS; i++)
+        text_fini(&w->parts[i]);
+}

@@ -6,18 +6,7 @@
 #include "base/json.h"
 #include "connect/inside.h"
 
-struct work {
-    const struct connect_terms *terms;
-    struct connect_plan *plan;
-    struct slice text;
-    struct json_style style;
-    struct text plain; /* the same without what JSON does not know */
-    struct json_doc doc;
-    bool read;
-    struct text parts[CONNECT_PARTS];
-};
-
-static void write_provider(struct work *w, struct json_writer *j)
+static void write_provider(struct json_work *w, struct json_writer *j)
 {
     const struct connect_terms *t = w->terms;
     json_key(j, "hearth");
@@ -49,7 +38,7 @@ static void write_provider(struct work *w, struct json_writer *j)
 }
 
 /* Members for the whole file: a model unless one is named, and the providers if there are none. */
-static void put_members(struct work *w, bool model, bool providers, struct text *out)
+static void put_members(struct json_work *w, bool model, bool providers, struct text *out)
 {
     struct text json = {0};
     struct json_writer j = json_writer(&json);
@@ -71,7 +60,7 @@ static void put_members(struct work *w, bool model, bool providers, struct text 
     text_fini(&json);
 }
 
-static void put_provider(struct work *w, unsigned depth, struct text *out)
+static void put_provider(struct json_work *w, unsigned depth, struct text *out)
 {
     struct text json = {0};
     struct json_writer j = json_writer(&json);
@@ -84,7 +73,7 @@ static void put_provider(struct work *w, unsigned depth, struct text *out)
 }
 
 /* A file that is new. */
-static struct slice make_skeleton(struct work *w)
+static struct slice make_skeleton(struct json_work *w)
 {
     struct text json = {0}, out = {0};
     struct json_writer j = json_writer(&json);
@@ -102,7 +91,7 @@ static struct slice make_skeleton(struct work *w)
 
 /* ---- what comes of it is what was there, and ours ---- */
 
-static bool is_right(struct work *w)
+static bool is_right(struct json_work *w)
 {
     struct text plain = {0};
     struct json_doc doc;
@@ -122,10 +111,10 @@ static bool is_right(struct work *w)
 
 /* ---- merging ---- */
 
-static struct slice by_hand(struct work *w)
+static struct slice by_hand(struct json_work *w)
 {
     struct text t = {0};
-    struct work plain = {.terms = w->terms, .plan = w->plan, .style = json_usual_style};
+    struct json_work plain = {.terms = w->terms, .plan = w->plan, .style = json_usual_style};
     put_members(&plain, false, true, &t);
     text_byte(&t, '\n');
     struct slice kept = arena_dup(&w->plan->arena, text_slice(&t));
@@ -133,7 +122,7 @@ static struct slice by_hand(struct work *w)
     return kept;
 }
 
-static enum err put_parts(struct work *w, struct why *why)
+static enum err put_parts(struct json_work *w, struct why *why)
 {
     struct slice plain = text_slice(&w->plain);
     struct put puts[CONNECT_PARTS];
@@ -162,23 +151,11 @@ static enum err put_parts(struct work *w, struct why *why)
     return merge_put(w->plan, w->text, puts, n, why);
 }
 
-static enum err merge(struct work *w, struct why *why)
+static enum err merge(struct json_work *w, struct why *why)
 {
+    static const struct json_app app = {put_parts, is_right, by_hand};
     struct connect_plan *p = w->plan;
-    if (!jsonc_mask(w->text, &w->plain))
-        return merge_refuse(p, by_hand(w), why, "%.160s: a comment in it has no end", p->path);
-    if (json_read(text_slice(&w->plain), &json_usual_limits, NULL, &w->doc, why))
-        return merge_refuse(p, by_hand(w), why, "%.120s: %.160s", p->path, why->text);
-    w->read = true;
-    if (!json_is_object(w->doc.root))
-        return merge_refuse(p, by_hand(w), why, "%.160s holds no object", p->path);
-    w->style.unit = json_unit(text_slice(&w->plain), slice_find(text_slice(&w->plain), '{'));
-    enum err e = put_parts(w, why);
-    if (e == ERR_CONFIG)
-        return merge_refuse(p, by_hand(w), why, "%s", why->text);
-    if (!e && !is_right(w))
-        e = merge_refuse(p, by_hand(w), why,
-                         "%.160s is written in a way that hearth does not change", p->path);
+    enum err e = json_merge(w, &app, why);
     if (!e && json_get(w->doc.root, "model"))
         text_format(&p->steps,
                     "%s names a model already; choose hearth's with /models, or begin "
@@ -208,7 +185,7 @@ static const char *choose_path(const struct connect_terms *t, struct arena *a)
 
 enum err opencode_fill(const struct connect_terms *t, struct connect_plan *p, struct why *why)
 {
-    struct work w = {.terms = t, .plan = p};
+    struct json_work w = {.terms = t, .plan = p};
     struct why reason = {0};
     const char *path = choose_path(t, &p->arena);
     enum err e =
@@ -220,10 +197,6 @@ enum err opencode_fill(const struct connect_terms *t, struct connect_plan *p, st
     w.text = has_text ? p->base : make_skeleton(&w);
     w.style.eol = merge_eol(w.text);
     e = merge(&w, &reason);
-    if (w.read)
-        json_done(&w.doc);
-    text_fini(&w.plain);
-    for (size_t i = 0; i < CONNECT_PARTS; i++)
-        text_fini(&w.parts[i]);
+    json_work_fini(&w);
     return e ? why_set(why, e, "%s", reason.text) : OK;
 }
